@@ -1,0 +1,37 @@
+# The habits of this project. `make help` lists them.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO := runs/digits
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check clean
+
+help: ## list the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
+
+install: $(READY) ## make .venv and install spiq with the tested versions
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit("spiq needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; set PYTHON=") if sys.version_info < (3, 11) else None'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: $(READY) ## train on the digits, export, climb the ladder, report
+	$(BIN)/spiq run examples/digits.toml --out $(DEMO) --force
+
+test: $(READY) ## run the whole test suite
+	$(BIN)/python -m pytest -n 2
+
+check: $(READY) ## ruff, pyright, and the wheel installed elsewhere
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/python -m pytest -n 0 -q tests/end_to_end/test_wheel.py
+
+clean: ## remove what the other targets made
+	rm -rf $(VENV) build dist *.egg-info runs .pytest_cache .ruff_cache .hypothesis
+	find pipeline export hardware tests -name __pycache__ -type d -prune -exec rm -rf {} +

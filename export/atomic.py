@@ -1,0 +1,92 @@
+"""Writing files and folders so that a reader finds the old one, the whole new one, or none; never a part.
+
+What is new is written beside its place under a hidden name, brought to the disk, and renamed. A full disk or a kill
+on the way leaves the place as it was.
+"""
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import InputError
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[Path]:
+    """A path to write to; at the end of the block the file there takes the place of `path`.
+
+    Raises InputError where the folder cannot be written to.
+    """
+    handle, name = _attempt(path, lambda: tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent))
+    os.close(handle)
+    written = Path(name)
+    try:
+        yield written
+        _to_disk(written)
+        # mkstemp makes files that only their owner can read.
+        written.chmod(0o666 & ~_umask())
+        written.replace(path)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        written.unlink(missing_ok=True)
+
+
+@contextmanager
+def new_folder(path: Path, replace: bool = False) -> Iterator[Path]:
+    """An empty folder to fill; at the end of the block it takes the place of `path`.
+
+    Raises InputError where `path` exists, unless it may be replaced, and where it cannot be written.
+    """
+    if path.exists() and not replace:
+        raise InputError(f"{path}: exists already; --force replaces it")
+    name = _attempt(path, lambda: tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    written = Path(name)
+    old = written.with_name(f"{written.name}.old")
+    try:
+        yield written
+        for file in written.rglob("*"):
+            _to_disk(file)
+        _to_disk(written)
+        written.chmod(0o777 & ~_umask())
+        if path.exists():
+            path.rename(old)
+        try:
+            written.rename(path)
+        except OSError:
+            if old.exists():
+                old.rename(path)
+            raise
+        _to_disk(path.parent)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
+    finally:
+        shutil.rmtree(written, ignore_errors=True)
+        if path.exists():
+            shutil.rmtree(old, ignore_errors=True)
+
+
+def _attempt(path, make):  # type: ignore[no-untyped-def]
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return make()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
+
+
+def _to_disk(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _umask() -> int:
+    # The only way to read the mask is to set it.
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

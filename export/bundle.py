@@ -1,0 +1,252 @@
+"""The bundle: one folder with all that it takes to run the network anywhere, and to check that it runs right.
+
+    manifest.json   schema, versions of what wrote it, shapes, coding, T, angle_scale, dt, seed, sha256 of every file
+    encoder.nir     the spiking half as a NIR graph
+    encoder.onnx    the same from spikes to counts, for onnxruntime
+    loihi.npz       the same in Loihi's fixed point
+    head.json       the circuit
+    head.qasm       the circuit in OpenQASM 3, its angles as inputs
+    readout.onnx    expectations to logits
+    golden.npz      a few samples with every value on their way
+
+The manifest is written in one fixed form and carries the hash of its own content, so no byte in the folder can
+change unnoticed. Nothing in it is pickled.
+"""
+
+import hashlib
+import importlib.metadata
+import io
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+from jaxtyping import Float, Int64, UInt8
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .angles import ANGLES
+from .atomic import new_folder
+from .circuit import ReuploadCircuit
+from .coding import Coding
+from .errors import InputError
+from .graph import PlacedGraph, place, read_nir
+
+SCHEMA = 1
+"""Version of the folder's layout; a newer one is refused."""
+
+MANIFEST = "manifest.json"
+FILES = (
+    "encoder.nir",
+    "encoder.onnx",
+    "loihi.npz",
+    "head.json",
+    "head.qasm",
+    "readout.onnx",
+    "golden.npz",
+)
+"""Every file beside the manifest."""
+
+WRITERS = ("spiq", "torch", "snntorch", "nir", "pennylane", "onnx", "numpy")
+"""Packages whose versions the manifest records."""
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Manifest(BaseModel):
+    """What the files of a bundle do not say themselves. `digest` is the sha256 of all the rest."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    schema_version: int
+    name: str
+    versions: dict[str, str]
+    image_shape: Annotated[list[Positive], Field(min_length=3, max_length=3)]
+    classes: Positive
+    qubits: Positive
+    coding: dict[str, Any]
+    angle_scale: Annotated[float, Field(allow_inf_nan=False)]
+    dt: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    data: str
+    seed: int
+    files: dict[str, str]
+    digest: str = ""
+
+    def text(self) -> str:
+        """The file's one form."""
+        return json.dumps(self.model_dump(), indent=2, sort_keys=True) + "\n"
+
+    def content_digest(self) -> str:
+        content = self.model_dump(exclude={"digest"})
+        return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Golden:
+    """A few samples with every value on their way, through PyTorch in float64 and through Loihi's fixed point."""
+
+    images: Float[np.ndarray, "sample channel height width"]
+    labels: Int64[np.ndarray, " sample"]
+    spikes: UInt8[np.ndarray, "time sample channel height width"]
+    encoded: UInt8[np.ndarray, "time sample feature"]
+    angles: Float[np.ndarray, "sample qubit 3"]
+    expectations: Float[np.ndarray, "sample qubit"]
+    logits: Float[np.ndarray, "sample class"]
+    loihi_encoded: UInt8[np.ndarray, "time sample feature"]
+    loihi_angles: Float[np.ndarray, "sample qubit 3"]
+    loihi_expectations: Float[np.ndarray, "sample qubit"]
+    loihi_logits: Float[np.ndarray, "sample class"]
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """An opened bundle: every hash, the schema and the shapes have been checked, and its content is held in memory."""
+
+    path: Path
+    manifest: Manifest
+    content: dict[str, bytes]
+    coding: Coding
+    graph: PlacedGraph
+    circuit: ReuploadCircuit
+    golden: Golden
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        channels, height, width = self.manifest.image_shape
+        return channels, height, width
+
+    @property
+    def program(self) -> str:
+        """The circuit in OpenQASM 3, as it stands in the bundle."""
+        return self.content["head.qasm"].decode()
+
+
+def write_bundle(path: Path, manifest: Manifest, fill: Callable[[Path], None], replace: bool = False) -> Bundle:
+    """Let `fill` write every file into a new folder, seal it with the manifest, and put it in its place when whole.
+
+    `versions`, `files` and `digest` of the manifest are filled in here. Raises InputError where the path is taken,
+    unless it may be replaced, and where it cannot be written; the old bundle is then as it was.
+    """
+    if path.exists() and replace and not (path / MANIFEST).is_file():
+        raise InputError(f"{path}: exists and is not a bundle, so it is not replaced")
+    with new_folder(path, replace) as folder:
+        fill(folder)
+        sealed = manifest.model_copy(
+            update={
+                "versions": {package: importlib.metadata.version(package) for package in WRITERS},
+                "files": {name: _hash((folder / name).read_bytes()) for name in FILES},
+            }
+        )
+        sealed = sealed.model_copy(update={"digest": sealed.content_digest()})
+        (folder / MANIFEST).write_text(sealed.text())
+    return open_bundle(path)
+
+
+def open_bundle(path: Path | str) -> Bundle:
+    """Read and check a bundle. Raises InputError, naming the file and what is wrong with it."""
+    path = Path(path)
+    manifest = _manifest(path)
+    content: dict[str, bytes] = {}
+    for name in FILES:
+        try:
+            content[name] = (path / name).read_bytes()
+        except OSError as error:
+            raise InputError(f"{path / name}: cannot be read: {error.strerror}; the bundle is not whole") from error
+        if _hash(content[name]) != manifest.files[name]:
+            raise InputError(f"{path / name}: its sha256 is not the manifest's; the file was changed or damaged")
+    try:
+        coding = Coding.from_dict(manifest.coding)
+    except InputError as error:
+        raise InputError(f"{path / MANIFEST}: {error}") from error
+    graph = place(read_nir(path / "encoder.nir"), str(path / "encoder.nir"))
+    circuit = ReuploadCircuit.from_json(content["head.json"].decode(), str(path / "head.json"))
+    golden = _golden(content["golden.npz"], path / "golden.npz")
+    bundle = Bundle(path, manifest, content, coding, graph, circuit, golden)
+    _check_shapes(bundle)
+    return bundle
+
+
+def save_golden(path: Path, golden: Golden) -> None:
+    """Write the golden samples so that the same samples give the same bytes."""
+    arrays: dict[str, Any] = {field.name: getattr(golden, field.name) for field in fields(golden)}
+    np.savez_compressed(path, **arrays)
+
+
+def _manifest(path: Path) -> Manifest:
+    file = path / MANIFEST
+    if not path.is_dir():
+        raise InputError(f"{path}: there is no such bundle; a folder that `spiq export` or `spiq run` wrote is needed")
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise InputError(f"{path}: not a bundle, for it holds no {MANIFEST}") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{file}: cannot be read: {error}") from error
+    try:
+        stored = json.loads(text)
+    except ValueError as error:
+        raise InputError(f"{file}: not JSON: {error}") from error
+    found = stored.get("schema_version") if isinstance(stored, dict) else None
+    if found != SCHEMA:
+        raise InputError(f"{file}: its schema_version is {found!r}; this version of spiq reads {SCHEMA}")
+    try:
+        manifest = Manifest.model_validate(stored)
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise InputError(f"{file}: {key}: {first['msg']}, found {str(first['input'])[:80]!r}") from error
+    if manifest.text() != text or manifest.digest != manifest.content_digest():
+        raise InputError(f"{file}: its digest is not that of its content; the file was changed or damaged")
+    if set(manifest.files) != set(FILES):
+        odd = sorted(set(manifest.files) ^ set(FILES))
+        raise InputError(f"{file}: files must list {', '.join(FILES)}; missing or unknown: {', '.join(odd)}")
+    return manifest
+
+
+def _golden(content: bytes, path: Path) -> Golden:
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+            return Golden(**{field.name: arrays[field.name] for field in fields(Golden)})
+    except (OSError, ValueError, KeyError) as error:
+        raise InputError(f"{path}: not the arrays of golden samples: {error}") from error
+
+
+def _check_shapes(bundle: Bundle) -> None:
+    """Raise InputError where two files of the bundle do not fit each other."""
+    manifest, path = bundle.manifest, bundle.path
+    if bundle.graph.input_shape != bundle.image_shape:
+        raise InputError(
+            f"{path / 'encoder.nir'}: reads {list(bundle.graph.input_shape)}, but the manifest's image_shape is "
+            f"{manifest.image_shape}"
+        )
+    circuit = bundle.circuit
+    if circuit.n_qubits != manifest.qubits:
+        raise InputError(
+            f"{path / 'head.json'}: has {circuit.n_qubits} qubits, but the manifest says {manifest.qubits}"
+        )
+    features = int(np.prod(bundle.graph.output_shape))
+    if features != ANGLES * circuit.n_qubits:
+        raise InputError(
+            f"{path / 'encoder.nir'}: gives {features} features, but {circuit.n_qubits} qubits read "
+            f"{ANGLES * circuit.n_qubits}"
+        )
+    samples, steps = len(bundle.golden.images), bundle.coding.steps
+    wanted = {
+        "images": (samples, *bundle.image_shape),
+        "labels": (samples,),
+        "spikes": (steps, samples, *bundle.image_shape),
+        "encoded": (steps, samples, features),
+        "angles": (samples, circuit.n_qubits, ANGLES),
+        "expectations": (samples, circuit.n_qubits),
+        "logits": (samples, manifest.classes),
+    }
+    for key, shape in wanted.items():
+        for name in (key, f"loihi_{key}"):
+            found = getattr(bundle.golden, name, None)
+            if found is not None and found.shape != shape:
+                raise InputError(f"{path / 'golden.npz'}: {name} has the shape {list(found.shape)}, not {list(shape)}")
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()

@@ -1,0 +1,95 @@
+"""Both halves of a bundle together again: images in, logits out, and every value between.
+
+The host codes the images to spikes, a spiking device turns them into the encoder's spikes, the host turns their
+counts into angles, a quantum device gives <Z> of each qubit, and the host reads the logits out of them.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float, Int64, UInt8
+
+from ..export.angles import angles_from_counts
+from ..export.bundle import Bundle
+from ..export.errors import InputError
+from .devices import QuantumDevice, SpikingDevice
+from .onnx_session import run_onnx
+
+BATCH = 1000
+"""Samples handed to the devices at once."""
+
+Watch = Callable[[int], None]
+"""Told how many samples were done after each batch."""
+
+
+class CoSimulation(NamedTuple):
+    """What each part gave for each sample."""
+
+    encoded: UInt8[np.ndarray, "time sample feature"]
+    angles: Float[np.ndarray, "sample qubit 3"]
+    expectations: Float[np.ndarray, "sample qubit"]
+    logits: Float[np.ndarray, "sample class"]
+
+    @property
+    def counts(self) -> Int64[np.ndarray, "sample feature"]:
+        return self.encoded.sum(0, dtype=np.int64)
+
+    @property
+    def predictions(self) -> Int64[np.ndarray, " sample"]:
+        return self.logits.argmax(-1)
+
+
+def cosimulate(
+    bundle: Bundle,
+    snn: SpikingDevice,
+    qpu: QuantumDevice,
+    images: Float[np.ndarray, "sample channel height width"],
+    shots: int | None = None,
+    watch: Watch | None = None,
+) -> CoSimulation:
+    """Run the images, with pixels in [0, 1], through the bundle on the two devices.
+
+    `shots` measurements a sample, or exact expectation values. Raises InputError where the images do not fit the
+    bundle or the shots are not positive.
+    """
+    if images.shape[1:] != bundle.image_shape:
+        needed = ", ".join(map(str, bundle.image_shape))
+        raise InputError(f"images have the shape {list(images.shape)}; the bundle reads [sample, {needed}]")
+    if not len(images):
+        raise InputError("there are no images; at least one is needed")
+    parts = []
+    for start in range(0, len(images), BATCH):
+        spikes = bundle.coding.encode(images[start : start + BATCH], start)
+        encoded = snn.run(spikes)
+        parts.append(from_encoded(bundle, qpu, encoded, shots))
+        if watch:
+            watch(min(start + BATCH, len(images)))
+    return joined(parts)
+
+
+def from_encoded(
+    bundle: Bundle, qpu: QuantumDevice, encoded: UInt8[np.ndarray, "time sample feature"], shots: int | None
+) -> CoSimulation:
+    """The way from the encoder's spikes on."""
+    angles = sample_angles(encoded, bundle.manifest.angle_scale)
+    expectations = qpu.expectations(bundle.circuit, angles, shots)
+    return CoSimulation(encoded, angles, expectations, read_out(bundle.content["readout.onnx"], expectations))
+
+
+def sample_angles(
+    encoded: UInt8[np.ndarray, "time sample feature"], angle_scale: float
+) -> Float[np.ndarray, "sample qubit 3"]:
+    """Each sample's angles in radians, from the encoder's spikes."""
+    return angles_from_counts(encoded.sum(0, dtype=np.float64), len(encoded), angle_scale)
+
+
+def read_out(readout: bytes, expectations: Float[np.ndarray, "sample qubit"]) -> Float[np.ndarray, "sample class"]:
+    """The logits that readout.onnx gives."""
+    return run_onnx(readout, {"expectations": expectations.astype(np.float32)})["logits"]
+
+
+def joined(parts: list[CoSimulation]) -> CoSimulation:
+    """Batches put together along the samples."""
+    encoded, *rest = zip(*parts, strict=True)
+    return CoSimulation(np.concatenate(encoded, axis=1), *(np.concatenate(values) for values in rest))

@@ -1,0 +1,1 @@
+"""The spiking half in Loihi's fixed point: lowering, quantization, simulation."""

@@ -1,0 +1,64 @@
+"""What Loihi can hold: the width of every number on the chip, in one place.
+
+Source: lava-nc 0.10.0, whose `fixed_pt` models stand for the chip: `lava/proc/lif/models.py` (AbstractPyLifModelFixed,
+PyLifModelBitAcc) for the neurons, `lava/utils/weightutils.py` (clip_weights, truncate_weights) for the weights.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+STATE_LIMIT = 2**23
+"""Current u and voltage v are 24 bits wide, sign included (`max_uv_val`)."""
+
+INPUT_SHIFT = 6
+"""A synapse's activation and the threshold stand 6 bits higher than u, v and the bias (`act_shift`, `vth_shift`)."""
+
+DECAY_SHIFT = 12
+"""Decays are twelfth-bit fractions: a decay of d keeps (2^12 - d) / 2^12 of the state (`decay_shift`)."""
+
+DECAY_UNITY = 2**DECAY_SHIFT
+
+CURRENT_DECAYS = (1, DECAY_UNITY)
+"""The effective decay of u. The register du holds one less, 0 to 4095: the chip adds 1 (`ds_offset`)."""
+
+VOLTAGE_DECAYS = (0, DECAY_UNITY - 1)
+"""The decay of v, the register dv itself (`dm_offset` is 0), so v is never forgotten whole within a step."""
+
+THRESHOLDS = (0, 2**17 - 1)
+"""The register vth (PyLifModelBitAcc: unsigned, 17 bits)."""
+
+BIAS_MANTISSAS = (-(2**12), 2**12 - 1)
+"""The register bias_mant (PyLifModelBitAcc: signed, 13 bits)."""
+
+BIAS_EXPONENTS = (0, 7)
+"""The register bias_exp (PyLifModelBitAcc: unsigned, 3 bits)."""
+
+ACTIVATION_LIMIT = 2**23
+"""The sum of a neuron's absolute weights must stay under this. Lava wraps a convolution's activation to 24 bits
+(`lava/proc/conv/utils.py`, signed_clamp) and not a dense synapse's: below the limit neither does anything."""
+
+
+class WeightGrid(NamedTuple):
+    """The weights that one synapse may hold: from `least` to `most` in steps of `step`."""
+
+    least: int
+    most: int
+    step: int
+
+
+MIXED = WeightGrid(-256, 254, 2)
+"""Weights of both signs: 8 bits with the sign, times 2 (SignMode.MIXED)."""
+
+EXCITATORY = WeightGrid(0, 255, 1)
+"""No weight below 0 (SignMode.EXCITATORY)."""
+
+INHIBITORY = WeightGrid(-255, 0, 1)
+"""No weight above 0 (SignMode.INHIBITORY)."""
+
+
+def weight_grid(weight: np.ndarray) -> WeightGrid:
+    """The grid for weights of these signs (determine_sign_mode)."""
+    if weight.min() >= 0:
+        return EXCITATORY
+    return INHIBITORY if weight.max() <= 0 else MIXED

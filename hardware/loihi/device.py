@@ -1,0 +1,21 @@
+"""The simulated chip as a device."""
+
+import numpy as np
+from jaxtyping import UInt8
+
+from .program import LoihiProgram
+from .simulate import simulate
+
+
+class LoihiDevice:
+    """Loihi in fixed point with this program: a `SpikingDevice`."""
+
+    def __init__(self, program: LoihiProgram) -> None:
+        self.program = program
+
+    def run(self, spikes: UInt8[np.ndarray, "time sample *shape"]) -> UInt8[np.ndarray, "time sample feature"]:
+        """The last layer's spikes; step t of the answer belongs to step t of the input.
+
+        Raises InputError where the spikes are not uint8, 0 or 1, or do not have the program's input shape.
+        """
+        return simulate(self.program, spikes)

@@ -1,0 +1,213 @@
+"""Loihi programs as files: one .npz with an array for each field, and nothing else.
+
+    format            "spiq-loihi-program"          version           1
+    input_shape       whole numbers                 layers            how many there are
+    I.name            text                          I.kind            "conv" or "dense", for each layer I from 0
+    I.weight          int16, [out, in a group, height, width] or [out, in]
+    I.synapse_input   I.stride   I.padding   I.dilation   I.groups    whole numbers, where I.kind is "conv"
+    I.shape           I.threshold   I.current_decay   I.voltage_decay   I.bias_exponent     whole numbers
+    I.bias_mantissa   int16, broadcasting to I.shape
+    I.scale           float64
+
+The entries are not compressed and carry no time of writing, so the same program gives the same bytes.
+"""
+
+import io
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+
+from ...export.atomic import new_file
+from ...export.errors import InputError
+from .program import Layer, LoihiProgram, NeuronGroup
+from .synapse import ConvSynapse, DenseSynapse, Synapse
+
+FORMAT = "spiq-loihi-program"
+VERSION = 1
+
+_Part = TypeVar("_Part")
+
+
+def write_program(path: Path, program: LoihiProgram) -> None:
+    """Write the program. Raises InputError where the file cannot be written."""
+    with new_file(path) as written, zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as archive:
+        for key, value in _entries(program).items():
+            content = io.BytesIO()
+            np.lib.format.write_array(content, np.asarray(value), allow_pickle=False)
+            # A ZipInfo made by hand has the date 1980-01-01, whatever the time.
+            archive.writestr(zipfile.ZipInfo(f"{key}.npy"), content.getvalue())
+
+
+def read_program(path: Path) -> LoihiProgram:
+    """The program in the file.
+
+    Raises InputError, naming the file and the key, where the file is missing, is not such an .npz, lacks a key, has
+    one too many, or holds what the chip cannot.
+    """
+    entries = _Entries(path)
+    if entries.text("format") != FORMAT:
+        raise entries.error("format", f"only {FORMAT!r} is allowed")
+    if entries.whole("version") != VERSION:
+        raise entries.error("version", f"only {VERSION} is allowed")
+    input_shape = entries.wholes("input_shape")
+    count = entries.whole("layers")
+    layers = tuple(_layer(entries, f"{index}.") for index in range(count))
+    entries.check_all_read()
+    return entries.built("", lambda: LoihiProgram(input_shape, layers))
+
+
+def _entries(program: LoihiProgram) -> dict[str, object]:
+    entries: dict[str, object] = {
+        "format": FORMAT,
+        "version": VERSION,
+        "input_shape": program.input_shape,
+        "layers": len(program.layers),
+    }
+    for index, layer in enumerate(program.layers):
+        synapse, neuron = layer.synapse, layer.neuron
+        fields: dict[str, object] = {"name": layer.name, "weight": synapse.weight}
+        match synapse:
+            case ConvSynapse():
+                fields |= {
+                    "kind": "conv",
+                    "synapse_input": synapse.input_shape,
+                    "stride": synapse.stride,
+                    "padding": synapse.padding,
+                    "dilation": synapse.dilation,
+                    "groups": synapse.groups,
+                }
+            case DenseSynapse():
+                fields |= {"kind": "dense"}
+        fields |= {
+            "shape": neuron.shape,
+            "threshold": neuron.threshold,
+            "current_decay": neuron.current_decay,
+            "voltage_decay": neuron.voltage_decay,
+            "bias_mantissa": neuron.bias_mantissa,
+            "bias_exponent": neuron.bias_exponent,
+            "scale": float(layer.scale),
+        }
+        entries |= {f"{index}.{key}": value for key, value in fields.items()}
+    return entries
+
+
+def _layer(entries: "_Entries", prefix: str) -> Layer:
+    name = entries.text(f"{prefix}name")
+    kind = entries.text(f"{prefix}kind")
+    weight = entries.numbers(f"{prefix}weight", np.int16)
+    if kind == "conv":
+        sizes = entries.wholes(f"{prefix}synapse_input", 3)
+        stride, padding, dilation = (entries.wholes(f"{prefix}{key}", 2) for key in ("stride", "padding", "dilation"))
+        groups = entries.whole(f"{prefix}groups")
+
+        def synapse() -> Synapse:
+            return ConvSynapse(weight, sizes, stride, padding, dilation, groups)  # type: ignore[arg-type]
+
+    elif kind == "dense":
+
+        def synapse() -> Synapse:
+            return DenseSynapse(weight)
+
+    else:
+        raise entries.error(f"{prefix}kind", "only 'conv' and 'dense' are allowed")
+    shape = entries.wholes(f"{prefix}shape")
+    threshold, current_decay, voltage_decay, bias_exponent = (
+        entries.whole(f"{prefix}{key}") for key in ("threshold", "current_decay", "voltage_decay", "bias_exponent")
+    )
+    mantissa = entries.numbers(f"{prefix}bias_mantissa", np.int16)
+    scale = entries.number(f"{prefix}scale")
+    return entries.built(
+        prefix,
+        lambda: Layer(
+            name,
+            synapse(),
+            NeuronGroup(shape, threshold, current_decay, voltage_decay, mantissa, bias_exponent),
+            scale,
+        ),
+    )
+
+
+class _Entries:
+    """The arrays of an .npz, each read once under a known key."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.unread = _arrays(path)
+        self.found: dict[str, np.ndarray] = {}
+
+    def error(self, key: str, allowed: str) -> InputError:
+        array = self.found[key]
+        found = repr(array.item()) if array.size == 1 else f"{array.dtype} {list(array.shape)}"
+        return InputError(f"{self.path}: {key} is {found}; {allowed}")
+
+    def text(self, key: str) -> str:
+        array = self._taken(key)
+        if array.dtype.kind != "U" or array.shape != ():
+            raise self.error(key, "a text is needed")
+        return str(array)
+
+    def whole(self, key: str) -> int:
+        array = self._taken(key)
+        if array.dtype != np.int64 or array.shape != ():
+            raise self.error(key, "a whole number (int64) is needed")
+        return int(array)
+
+    def wholes(self, key: str, count: int | None = None) -> tuple[int, ...]:
+        array = self._taken(key)
+        if array.dtype != np.int64 or array.ndim != 1 or count not in (None, len(array)):
+            raise self.error(key, f"{'some' if count is None else count} whole numbers (int64) are needed")
+        return tuple(array.tolist())
+
+    def number(self, key: str) -> float:
+        array = self._taken(key)
+        if array.dtype != np.float64 or array.shape != ():
+            raise self.error(key, "a number (float64) is needed")
+        return float(array)
+
+    def numbers(self, key: str, dtype: type[np.generic]) -> np.ndarray:
+        array = self._taken(key)
+        if array.dtype != dtype:
+            raise self.error(key, f"{np.dtype(dtype)} is needed")
+        return array
+
+    def built(self, prefix: str, build: Callable[[], _Part]) -> _Part:
+        """What `build` makes, its errors naming the file and the layer's keys."""
+        try:
+            return build()
+        except InputError as error:
+            raise InputError(f"{self.path}: {prefix}{error}") from error
+
+    def check_all_read(self) -> None:
+        for key in self.unread:
+            raise InputError(f"{self.path}: the key {key} is not known")
+
+    def _taken(self, key: str) -> np.ndarray:
+        if key not in self.unread:
+            raise InputError(f"{self.path}: the key {key} is missing")
+        self.found[key] = self.unread.pop(key)
+        return self.found[key]
+
+
+def _arrays(path: Path) -> dict[str, np.ndarray]:
+    if not path.is_file():
+        raise InputError(f"{path}: there is no such file; a Loihi program (.npz) is needed")
+    arrays: dict[str, np.ndarray] = {}
+    key = ""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for info in archive.infolist():
+                key = info.filename.removesuffix(".npy")
+                if key in arrays:
+                    raise InputError(f"{path}: the key {key} is there more than once")
+                # The zip's checksum is right once all is read, so NumPy never sees a damaged header.
+                content = io.BytesIO(archive.read(info))
+                arrays[key] = np.lib.format.read_array(content, allow_pickle=False)
+    except InputError:
+        raise
+    except (zipfile.BadZipFile, OSError, EOFError, ValueError, RuntimeError, NotImplementedError) as error:
+        where = f"the key {key}: " if key else ""
+        raise InputError(f"{path}: {where}not readable as a Loihi program (.npz): {error}") from error
+    return arrays

@@ -1,0 +1,111 @@
+"""Synapses: the linear maps from one group's spikes to what the next group's neurons receive.
+
+A convolution is PyTorch's Conv2d, a cross-correlation, with the same zeros on both sides of an axis:
+
+    activation[o, y, x] = Σ_(i, j, k) weight[o, i, j, k] · spike[i, stride·y + dilation·j - padding, …]
+
+A dense synapse reads the group before it flattened in channel-height-width order. The weights are real numbers in a
+lowered layer and whole numbers in a program. A synapse has no bias: on the chip the neurons have it.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Int32, Shaped, UInt8
+
+from ...export.errors import InputError
+from ...export.geometry import Shape, windows
+
+Pair = tuple[int, int]
+"""(height, width)"""
+
+
+@dataclass(frozen=True, eq=False)
+class ConvSynapse:
+    """A convolution over [channel, height, width]; [channel, length] is read as [channel, length, 1].
+
+    Raises InputError where the fields do not fit each other.
+    """
+
+    weight: Shaped[np.ndarray, "out in_per_group height width"]
+    input_shape: tuple[int, int, int]
+    stride: Pair = (1, 1)
+    padding: Pair = (0, 0)
+    dilation: Pair = (1, 1)
+    groups: int = 1
+
+    def __post_init__(self) -> None:
+        if self.weight.ndim != 4 or 0 in self.weight.shape:
+            raise InputError(
+                f"weight has the shape {list(self.weight.shape)}; [out, in a group, height, width] is needed"
+            )
+        if len(self.input_shape) != 3 or any(size < 1 for size in self.input_shape):
+            raise InputError(f"input_shape is {list(self.input_shape)}; [channel, height, width] is needed")
+        for key, least in (("stride", 1), ("padding", 0), ("dilation", 1)):
+            value = getattr(self, key)
+            if len(value) != 2 or any(number < least for number in value):
+                raise InputError(f"{key} is {list(value)}; two whole numbers of at least {least} are needed")
+        out, in_per_group = self.weight.shape[:2]
+        if self.groups < 1 or out % self.groups or in_per_group * self.groups != self.input_shape[0]:
+            raise InputError(
+                f"groups is {self.groups}, which does not fit weight {list(self.weight.shape)} and input_shape "
+                f"{list(self.input_shape)}"
+            )
+        if any(size < 1 for size in self.output_shape):
+            raise InputError(f"weight {list(self.weight.shape)} is too large for input_shape {list(self.input_shape)}")
+
+    @property
+    def output_shape(self) -> tuple[int, int, int]:
+        height, width = (
+            windows(size, kernel, stride, (padding, padding), dilation)
+            for size, kernel, stride, padding, dilation in zip(
+                self.input_shape[1:], self.weight.shape[2:], self.stride, self.padding, self.dilation, strict=True
+            )
+        )
+        return len(self.weight), height, width
+
+
+@dataclass(frozen=True, eq=False)
+class DenseSynapse:
+    """A matrix. Raises InputError where the weight is not one."""
+
+    weight: Shaped[np.ndarray, "out in"]
+
+    def __post_init__(self) -> None:
+        if self.weight.ndim != 2 or 0 in self.weight.shape:
+            raise InputError(f"weight has the shape {list(self.weight.shape)}; [out, in] is needed")
+
+    @property
+    def input_shape(self) -> Shape:
+        return self.weight.shape[1:]
+
+    @property
+    def output_shape(self) -> Shape:
+        return self.weight.shape[:1]
+
+
+Synapse = ConvSynapse | DenseSynapse
+
+
+def activation(
+    synapse: Synapse, spikes: UInt8[np.ndarray, "time sample *shape"]
+) -> Int32[np.ndarray, "time sample neuron"]:
+    """What each neuron receives at each step, for whole weights that sum up to less than 2^31 for each neuron."""
+    time, sample = spikes.shape[:2]
+    # Sums of whole numbers are exact in float64, in any order, and PyTorch's integer convolutions are slow. float32
+    # would hold the numbers too, but its convolutions may go through transforms (Winograd) that round.
+    received = torch.from_numpy(np.ascontiguousarray(spikes)).to(torch.float64)
+    weight = torch.from_numpy(synapse.weight.astype(np.float64))
+    received = received.reshape(time * sample, *synapse.input_shape)
+    with torch.no_grad():
+        match synapse:
+            case ConvSynapse():
+                summed = F.conv2d(
+                    received, weight, None, synapse.stride, synapse.padding, synapse.dilation, synapse.groups
+                )
+            case DenseSynapse():
+                summed = F.linear(received, weight)
+    return summed.to(torch.int32).reshape(time, sample, math.prod(synapse.output_shape)).numpy()

@@ -1,0 +1,1 @@
+"""The quantum half on state vectors and on quantum processors."""

@@ -1,0 +1,58 @@
+"""The golden samples through every file of a bundle: does this machine give what the bundle was written with?"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+
+from ..export.bundle import Bundle
+from .catalogue import quantum_device, spiking_device
+from .cosimulation import read_out
+from .onnx_session import run_onnx
+
+EXPECTATION_TOLERANCE = 1e-6
+"""Largest difference of an <Z>: the bound that the ladder's qasm rung is held to."""
+
+LOGIT_TOLERANCE = 1e-5
+"""Largest difference of a logit: the readout is in float32."""
+
+
+class Check(NamedTuple):
+    """One file's answer for the golden samples against the stored one.
+
+    `difference` is a number of spikes or counts, or the largest difference of a value; `allowed` is its bound.
+    """
+
+    file: str
+    what: str
+    difference: float
+    allowed: float
+
+    @property
+    def passed(self) -> bool:
+        return self.difference <= self.allowed
+
+
+def verify(bundle: Bundle) -> Iterator[Check]:
+    """Check the files one after the other. An opened bundle's hashes are right already."""
+    golden = bundle.golden
+    coded = bundle.coding.encode(golden.images)
+    yield Check("manifest.json", "coded spikes that differ", _unequal(coded, golden.spikes), 0)
+    encoded = spiking_device("nir", bundle).run(golden.spikes)
+    yield Check("encoder.nir", "encoder spikes that differ", _unequal(encoded, golden.encoded), 0)
+    counts = run_onnx(bundle.content["encoder.onnx"], {"spikes": golden.spikes})["counts"]
+    stored = golden.encoded.sum(0, dtype=np.int64)
+    yield Check("encoder.onnx", "counts that differ", _unequal(counts, stored), 0)
+    encoded = spiking_device("loihi", bundle).run(golden.spikes)
+    yield Check("loihi.npz", "encoder spikes that differ", _unequal(encoded, golden.loihi_encoded), 0)
+    for file, name in (("head.json", "exact"), ("head.qasm", "aer")):
+        device = quantum_device(name, bundle, bundle.manifest.seed)
+        found = device.expectations(bundle.circuit, golden.angles, None)
+        error = float(np.abs(found - golden.expectations).max())
+        yield Check(file, "largest difference of <Z>", error, EXPECTATION_TOLERANCE)
+    error = float(np.abs(read_out(bundle.content["readout.onnx"], golden.expectations) - golden.logits).max())
+    yield Check("readout.onnx", "largest difference of a logit", error, LOGIT_TOLERANCE)
+
+
+def _unequal(found: np.ndarray, stored: np.ndarray) -> int:
+    return int((found != stored).sum())

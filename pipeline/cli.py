@@ -1,0 +1,56 @@
+"""The command `spiq`: what every command has in common.
+
+Results go to stdout, progress and errors to stderr. Exit status 0, 1 where a gate or a check failed, 2 where what was
+given cannot be used, 130 after Ctrl-C. What takes long to import is imported inside the commands, so that help comes
+at once.
+"""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from ..export.errors import InputError
+from . import cli_bundle, cli_doctor, cli_nir, cli_run
+
+app = typer.Typer(
+    help="Train a spiking-quantum network, carry its two halves to hardware, and prove that the accuracy survived.",
+    add_completion=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (cli_run, cli_bundle, cli_nir, cli_doctor):
+    module.register(app)
+
+
+@app.callback()
+def spiq(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True)] = False,
+) -> None:
+    if version:
+        import importlib.metadata
+
+        typer.echo(importlib.metadata.version("spiq"))
+        raise typer.Exit
+
+
+def main() -> None:
+    """The entry point. One sentence for what cannot be used, never a traceback."""
+    try:
+        status = app(args=sys.argv[1:] or ["--help"], prog_name="spiq", standalone_mode=False)
+    except (InputError, typer.TyperException) as error:
+        message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+        _fail(message, 2)
+    except BrokenPipeError:
+        # The reader of a pipe has gone; Python would complain once more when it flushes stdout.
+        sys.stderr.close()
+        sys.exit(0)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("stopped", 130)
+    else:
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _fail(message: str, status: int) -> None:
+    print(f"spiq: {message}", file=sys.stderr)
+    sys.exit(status)

@@ -1,0 +1,221 @@
+"""spiq cosim, qasm, inspect, verify: what can be done with a bundle alone."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..export.errors import InputError
+from .cli_options import BundlePath, Json, Limit, Shots, at_least_one, print_json, print_table
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..export.bundle import Bundle
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("cosim")(cosim)
+    app.command("qasm")(qasm)
+    app.command("inspect")(inspect)
+    app.command("verify")(verify)
+
+
+def cosim(
+    bundle: BundlePath,
+    snn: Annotated[str, typer.Option("--snn", help="Spiking device: nir or loihi.", metavar="NAME")] = "loihi",
+    qpu: Annotated[str, typer.Option("--qpu", help="Quantum device: exact or aer.", metavar="NAME")] = "exact",
+    shots: Shots = None,
+    limit: Limit = None,
+    images: Annotated[
+        Path | None,
+        typer.Option(
+            "--images",
+            help="Your own images: x \\[sample, (channel,) height, width] and, if known, labels y. "
+            "The test set that the bundle names, by default.",
+            metavar="FILE.npz",
+        ),
+    ] = None,
+    seed: Annotated[int | None, typer.Option("--seed", help="For shots; the bundle's by default.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Write every intermediate value here.", metavar="FILE.npz")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Run both halves together: images in, predictions out.
+
+    With --snn loihi the encoder's spikes are also held against the NIR file's.
+
+    Example: [bold]spiq cosim runs/digits/bundle --snn loihi --qpu aer --shots 1024[/bold]
+    """
+    import time
+
+    at_least_one("--shots", shots)
+    at_least_one("--limit", limit)
+    from ..export.bundle import open_bundle
+
+    opened = open_bundle(bundle)
+    from ..hardware.catalogue import quantum_device, spiking_device
+    from ..hardware.cosimulation import cosimulate
+    from .progress import sample_bars
+
+    spiking = spiking_device(snn, opened)
+    quantum = quantum_device(qpu, opened, opened.manifest.seed if seed is None else seed)
+    pixels, labels = _images(opened, images, limit)
+    started = time.perf_counter()
+    with sample_bars() as watch:
+        result = cosimulate(opened, spiking, quantum, pixels, shots, lambda done: watch(snn, done, len(pixels)))
+        seconds = time.perf_counter() - started
+        figures: dict[str, Any] = {
+            "bundle": str(bundle),
+            "snn": snn,
+            "qpu": qpu,
+            "shots": shots,
+            "samples": len(pixels),
+        }
+        if labels is not None:
+            from .rung import wilson
+
+            right = int((result.predictions == labels).sum())
+            figures |= {"accuracy": right / len(labels), "interval": wilson(right, len(labels))}
+        if snn != "nir":
+            other = cosimulate(
+                opened, spiking_device("nir", opened), quantum_device("exact", opened, 0), pixels, None,
+                lambda done: watch("nir", done, len(pixels)),
+            )  # fmt: skip
+            figures |= {
+                "compared_with": "nir",
+                "agreement": float((result.predictions == other.predictions).mean()),
+                "spike_mismatches": int((result.encoded != other.encoded).sum()),
+            }
+    figures["seconds"] = round(seconds, 3)
+    if out is not None:
+        import numpy as np
+
+        from ..export.atomic import new_file
+
+        with new_file(out) as written, written.open("wb") as file:
+            np.savez_compressed(file, **result._asdict(), counts=result.counts, predictions=result.predictions)
+    if json:
+        print_json(figures)
+    else:
+        print_table(
+            f"{opened.manifest.name}", ("figure", "value"), [(key, _text(value)) for key, value in figures.items()]
+        )
+
+
+def qasm(
+    bundle: BundlePath,
+    version: Annotated[int, typer.Option("--version", help="OpenQASM 3, angles as inputs; or 2, angles bound.")] = 3,
+    sample: Annotated[
+        int | None, typer.Option("--sample", help="Bind the angles of the bundle's golden sample I.", metavar="I")
+    ] = None,
+    angles: Annotated[
+        Path | None,
+        typer.Option(
+            "--angles", help="Bind these: a .json list or .npy array, three angles a qubit, radians.", metavar="FILE"
+        ),
+    ] = None,
+) -> None:
+    """Print the quantum half as OpenQASM.
+
+    Example: [bold]spiq qasm runs/digits/bundle --version 2 --sample 0 > head.qasm[/bold]
+    """
+    if version not in (2, 3):
+        raise InputError(f"--version {version}: there is OpenQASM 2 and 3")
+    if sample is not None and angles is not None:
+        raise InputError("--sample and --angles both bind the angles; give one of them")
+    if version == 2 and sample is None and angles is None:
+        raise InputError("--version 2 has no inputs, so the angles must be bound: give --sample I or --angles FILE")
+    if version == 3 and (sample is not None or angles is not None):
+        raise InputError("--version 3 takes its angles as inputs; --sample and --angles are for --version 2")
+    from ..export.bundle import open_bundle
+
+    opened = open_bundle(bundle)
+    if version == 3:
+        typer.echo(opened.program, nl=False)
+        return
+    from ..export.qasm import to_openqasm2
+
+    typer.echo(to_openqasm2(opened.circuit, _angles(opened, sample, angles)), nl=False)
+
+
+def inspect(bundle: BundlePath, json: Json = False) -> None:
+    """Say what is in a bundle: layers, circuit, files.
+
+    Example: [bold]spiq inspect runs/digits/bundle[/bold]
+    """
+    from ..export.bundle import open_bundle
+    from ..hardware.loihi.program import LoihiProgram
+    from .inspection import inspection
+
+    opened = open_bundle(bundle)
+    found = inspection(opened, LoihiProgram.load(opened.path / "loihi.npz"))
+    if json:
+        print_json(found)
+        return
+    title = f"{opened.manifest.name}: spiking half, T = {opened.coding.steps}, {opened.coding.kind} coding"
+    layers = found["layers"]
+    print_table(title, tuple(layers[0]), [tuple(_text(value) for value in layer.values()) for layer in layers])
+    for key in ("circuit", "files", "versions"):
+        print_table(key, ("", ""), [(name, _text(value)) for name, value in found[key].items()])
+
+
+def verify(bundle: BundlePath, json: Json = False) -> None:
+    """Run the golden samples through every file and compare. Exit status 1 where one differs.
+
+    Example: [bold]spiq verify runs/digits/bundle[/bold]
+    """
+    from ..export.bundle import open_bundle
+    from ..hardware.verification import verify as checks
+
+    opened = open_bundle(bundle)
+    found = list(checks(opened))
+    passed = all(check.passed for check in found)
+    if json:
+        print_json({"passed": passed, "checks": [{**check._asdict(), "passed": check.passed} for check in found]})
+    else:
+        rows = [
+            (check.file, check.what, _text(check.difference), _text(check.allowed), "ok" if check.passed else "DIFFERS")
+            for check in found
+        ]
+        title = f"{opened.manifest.name}: {len(opened.golden.labels)} golden samples"
+        print_table(title, ("file", "compared", "found", "allowed", ""), rows)
+    if not passed:
+        raise typer.Exit(1)
+
+
+def _images(bundle: "Bundle", path: Path | None, limit: int | None) -> "tuple[np.ndarray, np.ndarray | None]":
+    from .data import load_images, load_npz_images
+
+    if path is not None:
+        given = load_npz_images(path, bundle.image_shape, bundle.manifest.classes)
+        return given.images[:limit], None if given.labels is None else given.labels[:limit]
+    data = load_images(bundle.manifest.data).limited(None, limit)
+    if data.test_images.shape[1:] != bundle.image_shape:
+        found, needed = list(data.test_images.shape[1:]), list(bundle.image_shape)
+        raise InputError(f"{bundle.manifest.data}: its images have the shape {found}, but the bundle reads {needed}")
+    return data.test_images, data.test_labels
+
+
+def _angles(bundle: "Bundle", sample: int | None, path: Path | None) -> "np.ndarray":
+    if sample is not None:
+        count = len(bundle.golden.angles)
+        if not 0 <= sample < count:
+            raise InputError(f"--sample {sample}: the bundle's golden samples are 0 to {count - 1}")
+        return bundle.golden.angles[sample]
+    from .angle_file import read_angles
+
+    assert path is not None
+    return read_angles(path, bundle.circuit.n_qubits)
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, float):
+        return f"{value:.6g}"
+    if isinstance(value, list | tuple):
+        return " × ".join(map(_text, value))
+    return str(value)

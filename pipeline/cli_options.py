@@ -1,0 +1,45 @@
+"""Options that mean the same in every command that has them."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from ..export.errors import InputError
+
+BundlePath = Annotated[Path, typer.Argument(help="A folder that `spiq export` or `spiq run` wrote.", metavar="BUNDLE")]
+Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON on stdout.")]
+Limit = Annotated[int | None, typer.Option("--limit", help="Only the first N samples.", metavar="N")]
+Shots = Annotated[
+    int | None, typer.Option("--shots", help="Measurements a sample; exact values without it.", metavar="N")
+]
+
+
+def at_least_one(option: str, value: int | None) -> int | None:
+    """The value, if it is not given or positive. Raises InputError."""
+    if value is not None and value < 1:
+        raise InputError(f"{option} {value}: a whole number of at least 1 is needed")
+    return value
+
+
+def print_json(value: Any) -> None:
+    """Machines read this: stdout holds nothing else."""
+    typer.echo(json.dumps(value, indent=2))
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """A table on stdout; the first column is text, the others are figures."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(title=title, title_justify="left")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="right" if index else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console = Console()
+    # A pipe has no width; a table that is cut would lose figures.
+    Console(width=None if console.is_terminal else 160).print(table)

@@ -1,0 +1,171 @@
+"""spiq run, train, export, report: a run's folder and its stages."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from . import run_folder
+from .cli_options import Force, Json, print_json
+
+if TYPE_CHECKING:
+    from .config import Config
+    from .data import ImageSet
+    from .rung import Report
+
+ConfigPath = Annotated[Path, typer.Argument(help="A TOML file, such as examples/digits.toml.", metavar="CONFIG")]
+RunPath = Annotated[Path, typer.Argument(help="A folder that `spiq train` or `spiq run` wrote.", metavar="RUN")]
+Out = Annotated[Path | None, typer.Option("--out", help="The run's folder; runs/NAME by default.", metavar="RUN")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands."""
+    app.command("run")(run)
+    app.command("train")(train)
+    app.command("export")(export)
+    app.command("report")(report)
+
+
+def run(config: ConfigPath, out: Out = None, force: Force = False, resume: Resume = False, json: Json = False) -> None:
+    """Train, export, climb the ladder, report. Exit status 1 where the gate is not passed.
+
+    Example: [bold]spiq run examples/digits.toml --out runs/digits[/bold]
+    """
+    loaded, data, folder = _trained(config, out, force, resume)
+    _exported(folder, loaded, data, replace=True)
+    _finish(_climbed(folder, loaded, data), folder, json)
+
+
+def train(
+    config: ConfigPath, out: Out = None, force: Force = False, resume: Resume = False, json: Json = False
+) -> None:
+    """Train jointly; the run's folder then holds the best checkpoint.
+
+    Ctrl-C leaves a usable checkpoint, and --resume goes on from the last whole epoch.
+
+    Example: [bold]spiq train examples/mnist.toml --out runs/mnist[/bold]
+    """
+    from .checkpoint import load
+
+    _, _, folder = _trained(config, out, force, resume)
+    _, progress = load(folder / run_folder.CHECKPOINT)
+    best = progress.history[progress.best]
+    if json:
+        print_json({"run": str(folder), "epoch": progress.best + 1, **best._asdict()})
+    else:
+        held = "" if best.validation is None else f", {best.validation:.2%} right on the images held out"
+        typer.echo(f"{folder / run_folder.CHECKPOINT}: epoch {progress.best + 1}, loss {best.loss:.4f}{held}")
+
+
+def export(run: RunPath, force: Force = False, json: Json = False) -> None:
+    """Write the bundle of a trained run: NIR, ONNX, Loihi's fixed point, OpenQASM, golden samples.
+
+    Example: [bold]spiq export runs/digits[/bold]
+    """
+    config = run_folder.open_run(run)
+    bundle = run / run_folder.BUNDLE
+    _free(bundle, force)
+    _exported(run, config, _images(config), replace=force)
+    if json:
+        print_json({"bundle": str(bundle)})
+    else:
+        typer.echo(f"{bundle}: written and checked; `spiq verify {bundle}` checks it anywhere")
+
+
+def report(run: RunPath, force: Force = False, json: Json = False) -> None:
+    """Print a run's report; climb the ladder first where there is none yet, or with --force.
+
+    Example: [bold]spiq report runs/digits[/bold]
+    """
+    from .rung import read_report
+
+    config = run_folder.open_run(run)
+    stored = run / run_folder.REPORT_JSON
+    if stored.exists() and not force:
+        _finish(read_report(stored), run, json)
+    else:
+        _finish(_climbed(run, config, _images(config)), run, json)
+
+
+def _trained(config_path: Path, out: Path | None, force: bool, resume: bool) -> "tuple[Config, ImageSet, Path]":
+    from .config import load_config
+
+    config = load_config(config_path)
+    folder = out or Path("runs") / config.name
+    run_folder.check_run(folder, config, force, resume)
+    from .model import SQDRCNN
+    from .progress import training_bar
+    from .training import train as train_network
+
+    data = _images(config)
+    # What does not fit the images must be known before the folder is made.
+    SQDRCNN(config, data.train_images.shape[1:], data.classes)
+    run_folder.start_run(folder, config, resume)
+    try:
+        with training_bar(config.training.epochs) as watch:
+            train_network(config, data, folder, resume, watch)
+    except KeyboardInterrupt:
+        typer.echo(f"spiq: {folder} holds the best checkpoint so far; --resume goes on", err=True)
+        raise
+    return config, data, folder
+
+
+def _exported(folder: Path, config: "Config", data: "ImageSet", replace: bool) -> None:
+    from .checkpoint import load_model
+    from .exporting import export_bundle
+    from .progress import working
+
+    model, _ = load_model(folder, config)
+    with working("exporting"):
+        export_bundle(config, model, data, folder / run_folder.BUNDLE, replace)
+
+
+def _climbed(folder: Path, config: "Config", data: "ImageSet") -> "Report":
+    from ..export.atomic import new_file
+    from ..export.bundle import open_bundle
+    from .checkpoint import load_model
+    from .ladder import climb
+    from .progress import sample_bars
+    from .report_page import render
+
+    bundle = open_bundle(folder / run_folder.BUNDLE)
+    model, progress = load_model(folder, config)
+    limit = config.ladder.limit
+    with sample_bars() as watch:
+        found = climb(
+            config, model, progress.history, bundle, data.test_images[:limit], data.test_labels[:limit], watch
+        )
+    for name, text in ((run_folder.REPORT_JSON, found.text()), (run_folder.REPORT_HTML, render(found))):
+        with new_file(folder / name) as written:
+            written.write_text(text, encoding="utf-8")
+    return found
+
+
+def _finish(found: "Report", folder: Path, json: bool) -> None:
+    """Print the report, and end with exit status 1 where the gate is not passed."""
+    from .report_table import print_report
+
+    if json:
+        print_json(found.model_dump())
+    else:
+        print_report(found)
+        typer.echo(f"{folder / run_folder.REPORT_HTML}")
+    if not found.gate.passed:
+        raise typer.Exit(1)
+
+
+def _images(config: "Config") -> "ImageSet":
+    from .progress import working
+
+    with working("loading the images"):
+        from .data import load_images
+
+        return load_images(config.data.source).limited(config.data.train_limit, config.data.test_limit)
+
+
+def _free(path: Path, force: bool) -> None:
+    from ..export.errors import InputError
+
+    if path.exists() and not force:
+        raise InputError(f"{path}: exists already; --force replaces it")

@@ -1,0 +1,74 @@
+"""The spiking encoder: a `Sequential` of stock modules, run over time.
+
+One step of a neuron is v ← beta·v + input, spike = v > threshold, v ← 0 where it spiked: snnTorch's `Leaky` with
+reset "zero". Only neurons loop over time; a layer without a state runs once over all steps and samples.
+"""
+
+from collections import OrderedDict
+
+import snntorch
+import torch
+from jaxtyping import Float
+from snntorch import surrogate
+from torch import Tensor, nn
+
+from ..export.errors import InputError
+from ..export.geometry import Shape
+from .config import Encoder
+
+POOL = 2
+"""Pooling window and stride of every stage."""
+
+
+def build_encoder(config: Encoder, image_shape: Shape, features: int) -> nn.Sequential:
+    """The stages {convolution, batch norm, neuron, pooling}, then a linear layer and a neuron for each feature.
+
+    `image_shape` is (channel, height, width). Raises InputError where the image is too small for the stages.
+    """
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    channels, height, width = image_shape
+    for stage, width_out in enumerate(config.channels, start=1):
+        if min(height, width) < POOL:
+            raise InputError(
+                f"encoder.channels has {len(config.channels)} stages, but every stage halves the image, and "
+                f"{image_shape[1]}x{image_shape[2]} pixels are used up after {stage - 1}"
+            )
+        layers[f"conv{stage}"] = nn.Conv2d(channels, width_out, config.kernel_size, padding="same", bias=False)
+        layers[f"norm{stage}"] = nn.BatchNorm2d(width_out)
+        layers[f"neuron{stage}"] = _neuron(config)
+        layers[f"pool{stage}"] = nn.MaxPool2d(POOL) if config.pooling == "max" else nn.AvgPool2d(POOL)
+        channels, height, width = width_out, height // POOL, width // POOL
+    if config.output == "average":
+        layers["average"] = nn.AdaptiveAvgPool2d(1)
+        height = width = 1
+    layers["flatten"] = nn.Flatten()
+    layers["linear"] = nn.Linear(channels * height * width, features)
+    layers["neuron"] = _neuron(config)
+    return nn.Sequential(layers)
+
+
+def run_encoder(
+    encoder: nn.Sequential, spikes: Float[Tensor, "time sample *shape"]
+) -> Float[Tensor, "time sample *out"]:
+    """The last layer's spikes for input spikes of the encoder's own floating type; every sample starts from rest."""
+    x = spikes
+    for layer in encoder:
+        if isinstance(layer, snntorch.Leaky):
+            membrane, steps = torch.zeros_like(x[0]), []
+            for current in x:
+                spike, membrane = layer(current, membrane)
+                # snnTorch's surrogates give float32 whatever they are handed.
+                steps.append(spike.to(x.dtype))
+            x = torch.stack(steps)
+        else:
+            x = layer(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+    return x
+
+
+def _neuron(config: Encoder) -> snntorch.Leaky:
+    return snntorch.Leaky(
+        beta=config.beta,
+        threshold=config.threshold,
+        spike_grad=surrogate.atan(alpha=config.surrogate_alpha),
+        reset_mechanism="zero",
+    )

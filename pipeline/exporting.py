@@ -1,0 +1,93 @@
+"""From a trained network to a bundle: the end of PyTorch's part."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from ..export.bundle import SCHEMA as BUNDLE_SCHEMA
+from ..export.bundle import Bundle, Golden, Manifest, save_golden, write_bundle
+from ..export.graph import place, read_nir, write_nir
+from ..export.nir import to_nir
+from ..export.onnx_encoder import encoder_onnx
+from ..export.onnx_model import onnx_bytes
+from ..export.onnx_readout import readout_onnx
+from ..export.qasm import to_openqasm3
+from ..hardware.cosimulation import read_out, sample_angles
+from ..hardware.loihi.device import LoihiDevice
+from ..hardware.loihi.lower import lower_to_loihi
+from ..hardware.qpu.exact import ExactDevice
+from .config import Config
+from .data import ImageSet
+from .model import SQDRCNN
+
+
+def export_bundle(config: Config, model: SQDRCNN, data: ImageSet, path: Path, replace: bool = False) -> Bundle:
+    """Write the bundle of a trained network in float64 and open it again.
+
+    The scales of the fixed-point program are chosen on training images, the golden samples are test images.
+    Raises InputError where the path is taken, unless it may be replaced, and where a part cannot be exported.
+    """
+    shape = data.train_images.shape[1:]
+    manifest = Manifest(
+        schema_version=BUNDLE_SCHEMA,
+        name=config.name,
+        versions={},
+        image_shape=list(shape),
+        classes=data.classes,
+        qubits=config.circuit.qubits,
+        coding=config.coding_scheme.to_dict(),
+        angle_scale=config.circuit.angle_scale,
+        dt=config.export.dt,
+        data=config.data.source,
+        seed=config.seed,
+        files={},
+    )
+    model = model.double().eval()
+
+    def fill(folder: Path) -> None:
+        write_nir(folder / "encoder.nir", to_nir(model.encoder, shape, config.export.dt))
+        # What follows is made from the file, as anyone else would read it.
+        graph = place(read_nir(folder / "encoder.nir"), "encoder.nir")
+        (folder / "encoder.onnx").write_bytes(onnx_bytes(encoder_onnx(graph, config.export.dt)))
+        program = lower_to_loihi(graph, config.export.dt, _calibration_spikes(config, data))
+        program.save(folder / "loihi.npz")
+        circuit = model.head.circuit()
+        (folder / "head.json").write_text(circuit.to_json())
+        (folder / "head.qasm").write_text(to_openqasm3(circuit))
+        weight, bias = (tensor.detach().float().cpu().numpy() for tensor in (model.readout.weight, model.readout.bias))
+        readout = onnx_bytes(readout_onnx(weight, bias, config.readout.relu))
+        (folder / "readout.onnx").write_bytes(readout)
+        save_golden(folder / "golden.npz", _golden(config, model, data, LoihiDevice(program), readout))
+
+    return write_bundle(path, manifest, fill, replace)
+
+
+def _calibration_spikes(config: Config, data: ImageSet) -> np.ndarray:
+    count = min(config.export.calibration_samples, len(data.train_images))
+    chosen = np.random.default_rng(config.seed).choice(len(data.train_images), count, replace=False)
+    return config.coding_scheme.encode(data.train_images[np.sort(chosen)])
+
+
+def _golden(config: Config, model: SQDRCNN, data: ImageSet, loihi: LoihiDevice, readout: bytes) -> Golden:
+    images = data.test_images[: config.export.golden_samples]
+    spikes = config.coding_scheme.encode(images)
+    device = next(model.parameters()).device
+    with torch.no_grad():
+        trained = model.trace(torch.from_numpy(spikes).to(device).double())
+    encoded = loihi.run(spikes)
+    angles = sample_angles(encoded, config.circuit.angle_scale)
+    expectations = ExactDevice(config.seed).expectations(model.head.circuit(), angles, None)
+    return Golden(
+        images=images,
+        labels=data.test_labels[: config.export.golden_samples],
+        spikes=spikes,
+        encoded=trained.spikes.cpu().numpy().astype(np.uint8),
+        angles=trained.angles.cpu().numpy(),
+        expectations=trained.expectations.cpu().numpy(),
+        logits=trained.logits.cpu().numpy(),
+        loihi_encoded=encoded,
+        loihi_angles=angles,
+        loihi_expectations=expectations,
+        loihi_logits=read_out(readout, expectations),
+    )

@@ -1,0 +1,68 @@
+"""What this machine has, without importing it: the answer must come at once."""
+
+import importlib.metadata
+import os
+import platform
+import re
+import shutil
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Finding(NamedTuple):
+    """One thing that was looked for; `advice` says what to do where it is not fine."""
+
+    name: str
+    found: str
+    fine: bool
+    optional: bool = False
+    advice: str = ""
+
+
+def health() -> list[Finding]:
+    """Every finding: Python, the packages that spiq needs, cores and memory, GPU, data folder."""
+    return [_python(), *_packages(), _machine(), _gpu(), _data(), _lava()]
+
+
+def _python() -> Finding:
+    fine = sys.version_info >= (3, 11)
+    return Finding("Python", platform.python_version(), fine, advice="spiq needs Python 3.11 or newer")
+
+
+def _packages() -> list[Finding]:
+    found = []
+    for requirement in importlib.metadata.requires("spiq") or []:
+        if "extra ==" in requirement:
+            continue
+        name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
+        try:
+            found.append(Finding(name, importlib.metadata.version(name), True))
+        except importlib.metadata.PackageNotFoundError:
+            found.append(Finding(name, "not installed", False, advice=f"pip install '{requirement}'"))
+    return found
+
+
+def _machine() -> Finding:
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return Finding("machine", f"{os.cpu_count()} cores, {memory:.0f} GiB, {platform.machine()}", True)
+
+
+def _gpu() -> Finding:
+    # The driver's tool, since asking PyTorch would import it.
+    there = shutil.which("nvidia-smi") is not None
+    advice = "no NVIDIA driver; training runs on the CPU"
+    return Finding("GPU", "NVIDIA driver" if there else "none", there, optional=True, advice=advice)
+
+
+def _data() -> Finding:
+    folder = os.environ.get("SPIQ_DATA")
+    if not folder:
+        return Finding("SPIQ_DATA", "not set", False, optional=True, advice="data sets are downloaded when first used")
+    fine = Path(folder).is_dir()
+    return Finding("SPIQ_DATA", folder, fine, advice="there is no such folder")
+
+
+def _lava() -> Finding:
+    advice = "not part of this version; the rung lava is skipped"
+    return Finding("Lava", "no environment", False, optional=True, advice=advice)

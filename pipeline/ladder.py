@@ -1,0 +1,136 @@
+"""The validation ladder: one thing changes from rung to rung, and each is compared with the one before.
+
+    trained   PyTorch in float64                    PyTorch in float64
+    nir       the NIR file in floating point        exact
+    loihi     Loihi's fixed point                   exact
+    qasm      Loihi's fixed point                   head.qasm in Qiskit Aer, state vector
+    shots     Loihi's fixed point                   head.qasm in Qiskit Aer, finite shots
+
+All but the first run from the bundle alone.
+"""
+
+import importlib.metadata
+import os
+import platform
+import time
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int64
+
+from ..export.bundle import WRITERS, Bundle
+from ..hardware.catalogue import quantum_device, spiking_device
+from ..hardware.cosimulation import BATCH, CoSimulation, cosimulate, from_encoded, joined
+from .checkpoint import Epoch
+from .config import Config
+from .model import SQDRCNN
+from .rung import Climbed, Gate, Report, Rung, measured
+
+SKIPPED = {
+    "lava": "real Lava is not part of this version",
+    "device": "device noise models are not part of this version",
+}
+"""Rungs that are not climbed, with the reason."""
+
+EVALUATION_BATCH = 250
+"""Samples that PyTorch takes at once in float64."""
+
+Watch = Callable[[str, int, int], None]
+"""Told on the way: the rung's name, samples done, samples in all."""
+
+
+def climb(
+    config: Config,
+    model: SQDRCNN,
+    history: tuple[Epoch, ...],
+    bundle: Bundle,
+    images: Float[np.ndarray, "sample channel height width"],
+    labels: Int64[np.ndarray, " sample"],
+    watch: Watch | None = None,
+) -> Report:
+    """Climb every rung on these images; the report says how the accuracy fared and whether the gate is passed."""
+    exact = quantum_device("exact", bundle, config.seed)
+    aer = quantum_device("aer", bundle, config.seed)
+
+    def on_loihi(name: str, shots: int | None) -> CoSimulation:
+        # The fixed-point spikes are the same on every rung from loihi on, so they are computed once.
+        encoded = climbed["loihi"].encoded
+        starts = range(0, len(labels), BATCH)
+        parts = []
+        for start in starts:
+            parts.append(from_encoded(bundle, aer, encoded[:, start : start + BATCH], shots))
+            _tell(watch, name, min(start + BATCH, len(labels)), len(labels))
+        return joined(parts)
+
+    def on_spiking(name: str) -> CoSimulation:
+        device = spiking_device(name, bundle)
+        return cosimulate(bundle, device, exact, images, None, lambda done: _tell(watch, name, done, len(labels)))
+
+    # Name, what to run, and what is held against the rung before.
+    steps: list[tuple[str, Callable[[], CoSimulation] | None, str | None]] = [
+        ("trained", lambda: _trained(config, model, images, watch), None),
+        ("nir", lambda: on_spiking("nir"), "spikes"),
+        ("loihi", lambda: on_spiking("loihi"), "spikes"),
+        ("lava", None, None),
+        ("qasm", lambda: on_loihi("qasm", None), "expectations"),
+        ("shots", lambda: on_loihi("shots", config.ladder.shots), "expectations"),
+        ("device", None, None),
+    ]
+    rungs: list[Rung] = []
+    climbed: dict[str, Climbed] = {}
+    before: Climbed | None = None
+    for name, run, compare in steps:
+        if run is None:
+            rungs.append(Rung(name=name, skipped=SKIPPED[name]))
+            continue
+        started = time.perf_counter()
+        result = run()
+        here = Climbed(result.encoded, result.expectations, result.predictions)
+        rungs.append(measured(name, here, labels, before, time.perf_counter() - started, compare))
+        climbed[name] = before = here
+    return Report(
+        name=config.name,
+        data=config.data.source,
+        parameters=model.parameter_count,
+        steps=config.coding.steps,
+        qubits=config.circuit.qubits,
+        shots=config.ladder.shots,
+        seed=config.seed,
+        rungs=rungs,
+        gate=gate(rungs, config.gate.max_accuracy_drop),
+        training=[epoch._asdict() for epoch in history],
+        versions={package: importlib.metadata.version(package) for package in (*WRITERS, "qiskit", "qiskit-aer")},
+        machine=f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
+    )
+
+
+def gate(rungs: list[Rung], max_accuracy_drop: float) -> Gate:
+    """The last rung's accuracy against the first's; a skipped rung does not count."""
+    accuracies = [rung.accuracy for rung in rungs if rung.accuracy is not None]
+    drop = accuracies[0] - accuracies[-1]
+    # A share of whole samples is not exact in binary: 0.95 - 0.94 must pass a gate of 0.01.
+    return Gate(max_accuracy_drop=max_accuracy_drop, accuracy_drop=drop, passed=drop <= max_accuracy_drop + 1e-12)
+
+
+@torch.no_grad()
+def _trained(
+    config: Config, model: SQDRCNN, images: Float[np.ndarray, "sample channel height width"], watch: Watch | None
+) -> CoSimulation:
+    model = model.double().eval()
+    device = next(model.parameters()).device
+    parts = []
+    for start in range(0, len(images), EVALUATION_BATCH):
+        spikes = config.coding_scheme.encode(images[start : start + EVALUATION_BATCH], start)
+        trace = model.trace(torch.from_numpy(spikes).to(device).double())
+        values = (trace.angles, trace.expectations, trace.logits)
+        parts.append(
+            CoSimulation(trace.spikes.cpu().numpy().astype(np.uint8), *(value.cpu().numpy() for value in values))
+        )
+        _tell(watch, "trained", min(start + EVALUATION_BATCH, len(images)), len(images))
+    return joined(parts)
+
+
+def _tell(watch: Watch | None, name: str, done: int, total: int) -> None:
+    if watch:
+        watch(name, done, total)

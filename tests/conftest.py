@@ -1,0 +1,59 @@
+"""What the tests of several packages share: a tiny trained run, made once."""
+
+import os
+from pathlib import Path
+
+# Both cores are busy with tests already; a tensor library that starts threads of its own only slows them down.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+import pytest
+
+from spiq.export.bundle import Bundle, open_bundle
+from spiq.pipeline.config import Config
+from spiq.pipeline.data import ImageSet, load_images
+
+TINY = {
+    "name": "tiny",
+    "data": {"source": "digits", "train_limit": 160, "test_limit": 40},
+    "coding": {"kind": "phase", "steps": 4},
+    "encoder": {"channels": [2, 3]},
+    "circuit": {"qubits": 3, "blocks": 2},
+    "training": {"epochs": 1, "batch_size": 40, "learning_rate": 0.02, "device": "cpu"},
+    "export": {"calibration_samples": 16, "golden_samples": 3},
+    "ladder": {"shots": 64},
+    "gate": {"max_accuracy_drop": 1.0},
+}
+"""A run that takes a second: no good network, but every part of one."""
+
+
+@pytest.fixture(scope="session")
+def tiny_config() -> Config:
+    return Config.model_validate(TINY)
+
+
+@pytest.fixture(scope="session")
+def tiny_images(tiny_config: Config) -> ImageSet:
+    return load_images("digits").limited(tiny_config.data.train_limit, tiny_config.data.test_limit)
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tiny_config: Config, tiny_images: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run's folder with config.toml, checkpoint.safetensors and bundle/."""
+    from spiq.pipeline.checkpoint import load_model
+    from spiq.pipeline.exporting import export_bundle
+    from spiq.pipeline.run_folder import BUNDLE, start_run
+    from spiq.pipeline.training import train
+
+    run = tmp_path_factory.mktemp("tiny") / "run"
+    start_run(run, tiny_config)
+    train(tiny_config, tiny_images, run)
+    model, _ = load_model(run, tiny_config)
+    export_bundle(tiny_config, model, tiny_images, run / BUNDLE)
+    return run
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tiny_run: Path) -> Bundle:
+    from spiq.pipeline.run_folder import BUNDLE
+
+    return open_bundle(tiny_run / BUNDLE)

@@ -1,0 +1,159 @@
+"""A bundle is whole and unchanged, or it is refused."""
+
+import dataclasses
+import json
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from spiq.export.bundle import FILES, MANIFEST, Bundle, open_bundle, save_golden, write_bundle
+from spiq.export.errors import InputError
+
+
+def test_what_is_written_is_read_again(tiny_bundle: Bundle) -> None:
+    again = open_bundle(tiny_bundle.path)
+    assert again.manifest == tiny_bundle.manifest
+    assert again.circuit == tiny_bundle.circuit
+    assert set(os.listdir(tiny_bundle.path)) == {*FILES, MANIFEST}
+
+
+@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_any_changed_byte_is_refused(tiny_bundle: Bundle, tmp_path: Path, data: st.DataObject) -> None:
+    name = data.draw(st.sampled_from((MANIFEST, *FILES)))
+    content = bytearray((tiny_bundle.path / name).read_bytes())
+    position = data.draw(st.integers(0, len(content) - 1))
+    content[position] ^= data.draw(st.integers(1, 255))
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_bundle.path, copy, dirs_exist_ok=True)
+    (copy / name).write_bytes(content)
+    with pytest.raises(InputError, match=name.replace(".", r"\.")):
+        open_bundle(copy)
+
+
+@pytest.mark.parametrize("name", [MANIFEST, *FILES])
+@pytest.mark.parametrize("damage", ["missing", "empty", "cut"])
+def test_a_file_that_is_missing_empty_or_cut_is_refused(
+    tiny_bundle: Bundle, tmp_path: Path, name: str, damage: str
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_bundle.path, copy)
+    content = (copy / name).read_bytes()
+    if damage == "missing":
+        (copy / name).unlink()
+    else:
+        (copy / name).write_bytes(b"" if damage == "empty" else content[: len(content) // 2])
+    with pytest.raises(InputError, match=name.replace(".", r"\.")):
+        open_bundle(copy)
+
+
+def rewritten(bundle: Bundle, copy: Path, **changes: object) -> None:
+    """The bundle with a manifest that says something else, and is sealed again."""
+    shutil.copytree(bundle.path, copy)
+    manifest = bundle.manifest.model_copy(update=changes)
+    manifest = manifest.model_copy(update={"digest": manifest.content_digest()})
+    (copy / MANIFEST).write_text(manifest.text())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"schema_version": 99}, "schema_version is 99"),
+        ({"schema_version": "1"}, "schema_version is '1'"),
+        ({"qubits": 5}, "qubits, but the manifest says 5"),
+        ({"classes": 7}, "golden.npz: logits has the shape"),
+        ({"image_shape": [1, 9, 8]}, "encoder.nir: reads"),
+        ({"coding": {"kind": "phase", "steps": 5, "seed": 0}}, "golden.npz: spikes has the shape"),
+        ({"coding": {"kind": "morse", "steps": 8, "seed": 0}}, "kind must be one of"),
+        ({"dt": 0.0}, "dt"),
+        ({"angle_scale": "3"}, "angle_scale"),
+        ({"files": {"encoder.nir": "0"}}, "files must list"),
+        ({"unknown": 1}, "unknown"),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
+def test_a_manifest_that_does_not_fit_is_refused(
+    tiny_bundle: Bundle, tmp_path: Path, changes: dict, message: str
+) -> None:
+    rewritten(tiny_bundle, tmp_path / "copy", **changes)
+    with pytest.raises(InputError, match=message):
+        open_bundle(tmp_path / "copy")
+
+
+def test_a_folder_that_is_no_bundle_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no such bundle"):
+        open_bundle(tmp_path / "none")
+    with pytest.raises(InputError, match="not a bundle"):
+        open_bundle(tmp_path)
+    (tmp_path / MANIFEST).write_text(json.dumps([1, 2]))
+    with pytest.raises(InputError, match="schema_version is None"):
+        open_bundle(tmp_path)
+
+
+def copied(bundle: Bundle, folder: Path) -> None:
+    for name in FILES:
+        (folder / name).write_bytes(bundle.content[name])
+
+
+def test_an_existing_bundle_stays_unless_it_may_be_replaced(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    path = tmp_path / "bundle"
+    write_bundle(path, tiny_bundle.manifest, lambda folder: copied(tiny_bundle, folder))
+    with pytest.raises(InputError, match="exists already; --force"):
+        write_bundle(path, tiny_bundle.manifest, lambda folder: copied(tiny_bundle, folder))
+    renamed = tiny_bundle.manifest.model_copy(update={"name": "other"})
+    assert (
+        write_bundle(path, renamed, lambda folder: copied(tiny_bundle, folder), replace=True).manifest.name == "other"
+    )
+    assert os.listdir(tmp_path) == ["bundle"]
+
+
+def test_a_folder_that_is_no_bundle_is_not_replaced(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    path = tmp_path / "thesis"
+    path.mkdir()
+    (path / "chapter.txt").write_text("years of work")
+    with pytest.raises(InputError, match="is not a bundle, so it is not replaced"):
+        write_bundle(path, tiny_bundle.manifest, lambda folder: copied(tiny_bundle, folder), replace=True)
+    assert (path / "chapter.txt").read_text() == "years of work"
+
+
+@pytest.mark.parametrize("there_before", [False, True])
+def test_a_failure_on_the_way_leaves_the_old_bundle_or_none(
+    tiny_bundle: Bundle, tmp_path: Path, there_before: bool
+) -> None:
+    path = tmp_path / "bundle"
+    if there_before:
+        write_bundle(path, tiny_bundle.manifest, lambda folder: copied(tiny_bundle, folder))
+
+    def fail(folder: Path) -> None:
+        (folder / "encoder.nir").write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(InputError, match="No space left on device"):
+        write_bundle(path, tiny_bundle.manifest, fail, replace=True)
+    assert os.listdir(tmp_path) == (["bundle"] if there_before else [])
+    if there_before:
+        open_bundle(path)
+
+
+def test_the_same_golden_samples_give_the_same_bytes(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    for name in ("a.npz", "b.npz"):
+        save_golden(tmp_path / name, tiny_bundle.golden)
+    assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes() == tiny_bundle.content["golden.npz"]
+
+
+def test_golden_arrays_are_never_pickled(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    objects = dataclasses.replace(tiny_bundle.golden, labels=np.array([{}], dtype=object))
+    arrays = {field.name: getattr(objects, field.name) for field in dataclasses.fields(objects)}
+    copy = tmp_path / "copy"
+
+    def fill(folder: Path) -> None:
+        copied(tiny_bundle, folder)
+        np.savez(folder / "golden.npz", **arrays)
+
+    with pytest.raises(InputError, match="golden.npz: not the arrays"):
+        write_bundle(copy, tiny_bundle.manifest, fill)

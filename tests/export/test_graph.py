@@ -1,0 +1,159 @@
+"""Reading NIR files and ordering graphs: every way in which a graph can be wrong has its sentence."""
+
+from pathlib import Path
+
+import h5py
+import nir
+import numpy as np
+import pytest
+
+from spiq.export.errors import InputError
+from spiq.export.geometry import parameter
+from spiq.export.graph import place, read_nir
+
+
+def border(inside: int = 3, outside: int = 2) -> dict[str, nir.NIRNode]:
+    return {"input": nir.Input(np.array([inside])), "output": nir.Output(np.array([outside]))}
+
+
+def linear(outside: int = 2, inside: int = 3) -> nir.Linear:
+    return nir.Linear(np.ones((outside, inside)))
+
+
+def neuron(size: int = 2) -> nir.IF:
+    return nir.IF(np.ones(size), np.ones(size))
+
+
+def graph(nodes: dict[str, nir.NIRNode], *edges: tuple[str, str]) -> nir.NIRGraph:
+    return nir.NIRGraph(nodes, list(edges), type_check=False)
+
+
+CHAIN = (("input", "w"), ("w", "n"), ("n", "output"))
+
+
+def test_nodes_come_after_their_sources_whatever_the_files_order() -> None:
+    nodes = {"n": neuron(), "w": linear(), **border()}
+    placed = place(graph(nodes, *reversed(CHAIN)))
+    assert [node.name for node in placed.nodes] == ["input", "w", "n", "output"]
+    assert placed.input_shape == (3,)
+    assert placed.output_shape == (2,)
+    assert placed.is_chain
+    assert placed.ends_in_spikes
+
+
+def test_a_graph_within_a_graph_is_unfolded() -> None:
+    inner = graph({"n": neuron(), **border(2, 2)}, ("input", "n"), ("n", "output"))
+    placed = place(graph({"w": linear(), "n": inner, **border()}, *CHAIN))
+    assert [node.name for node in placed.nodes] == ["input", "w", "n.n", "output"]
+
+
+def test_several_edges_into_a_node_are_kept() -> None:
+    nodes = {"a": linear(), "b": linear(), "n": neuron(), **border()}
+    placed = place(graph(nodes, ("input", "a"), ("input", "b"), ("a", "n"), ("b", "n"), ("n", "output")))
+    assert set(placed.nodes[3].sources) == {"a", "b"}
+    assert not placed.is_chain
+
+
+@pytest.mark.parametrize(
+    ("nodes", "edges", "message"),
+    [
+        ({"w": linear(), "n": neuron(2), **border()}, (*CHAIN, ("n", "w")), "a cycle among"),
+        ({"w": linear(), "n": neuron(), **border(), "extra": nir.Output(None)}, (*CHAIN, ("n", "extra")), "2 Output"),
+        ({"w": linear(), "n": neuron(), "input": nir.Input(np.array([3]))}, CHAIN[:2], "0 Output nodes"),
+        ({"w": linear(), "n": neuron(), **border(), "in": nir.Input(np.array([3]))}, (*CHAIN, ("in", "w")), "2 Input"),
+        ({"w": linear(2, 4), "n": neuron(), **border()}, CHAIN, "node 'w' .Linear.: weight reads 4 features"),
+        ({"w": linear(), "n": neuron(5), **border()}, CHAIN, "node 'n' .IF.: r has the shape .5., which does not fit"),
+        ({"w": linear(), "n": neuron(), **border(3, 7)}, CHAIN, "says .7., but what reaches it is .2."),
+        ({"w": linear(), "n": neuron(), **border()}, (*CHAIN, ("n", "x")), "'x', which is not a node"),
+        ({"w": linear(), "n": neuron(), **border()}, (*CHAIN, CHAIN[0]), "more than once"),
+        ({"w": linear(), "n": neuron(), "alone": neuron(), **border()}, CHAIN, "'alone' has no input"),
+        ({"w": linear(), "n": neuron(), "end": neuron(), **border()}, (*CHAIN, ("w", "end")), "'end' .IF. leads"),
+        ({"w": linear(), "n": nir.Delay(np.ones(2)), **border()}, CHAIN, "'n' is a Delay, which is not supported"),
+        ({"w": nir.Linear(np.full((2, 3), np.nan)), "n": neuron(), **border()}, CHAIN, "weight is not finite"),
+        ({"w": linear(), "n": nir.LI(np.zeros(2), np.ones(2), np.zeros(2)), **border()}, CHAIN, "tau is 0 somewhere"),
+        ({"a": linear(2), "b": linear(3), "n": neuron(), **border()},
+         (("input", "a"), ("input", "b"), ("a", "n"), ("b", "n"), ("n", "output")), "adds inputs of different shapes"),
+        ({"w": linear(), "n": neuron(), **border(0)}, CHAIN, "positive whole numbers"),
+    ],
+)  # fmt: skip
+def test_a_graph_that_is_wrong_is_refused_with_the_nodes_name(
+    nodes: dict[str, nir.NIRNode], edges: tuple[tuple[str, str], ...], message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        place(graph(nodes, *edges), "file.nir")
+
+
+@pytest.mark.parametrize(
+    ("weight", "options", "message"),
+    [
+        (np.ones((2, 3, 3, 3)), {}, "reads 3 channels, but its input has 1"),
+        (np.ones((2, 1, 3, 3)), {"stride": 0}, "stride is .0, 0."),
+        (np.ones((2, 1, 3, 3)), {"padding": np.array([1, 1, 1])}, "padding is"),
+        (np.ones((2, 1, 3, 3)), {"groups": 3}, "3 groups"),
+        (np.ones((2, 1, 3, 3)), {"bias": np.zeros(5)}, "bias has the shape"),
+        (np.ones((2, 1, 3, 3)), {"input_shape": (4, 4)}, "input_shape says"),
+        (np.ones((2, 1, 3, 3)), {"padding": "same", "stride": 2}, "'same' needs a stride of 1"),
+        (np.ones((2, 1, 11, 3)), {}, "too small"),
+        (np.ones((2, 1, 3)), {}, "4 dimensions"),
+    ],
+)  # fmt: skip
+def test_a_convolution_that_does_not_fit_is_refused(weight: np.ndarray, options: dict, message: str) -> None:
+    settings = {
+        "input_shape": None,
+        "stride": 1,
+        "padding": 0,
+        "dilation": 1,
+        "groups": 1,
+        "bias": np.zeros(2),
+    } | options
+    nodes = {
+        "input": nir.Input(np.array([1, 8, 8])),
+        "c": nir.Conv2d(weight=weight, **settings),
+        "output": nir.Output(None),
+    }
+    with pytest.raises(InputError, match=message):
+        place(graph(nodes, ("input", "c"), ("c", "output")))
+
+
+@pytest.mark.parametrize(
+    "value", [2.0, np.float32(2), np.array(2.0), np.array([2.0]), np.full((3, 1, 1), 2.0), np.full((1, 3, 4, 4), 2.0)]
+)
+def test_a_parameter_stands_for_one_neuron_a_channel_or_all(value: object) -> None:
+    assert np.array_equal(parameter(value, "r", (3, 4, 4), "node"), np.full((3, 4, 4), 2.0))
+
+
+def test_a_parameter_a_channel_is_the_channels_own() -> None:
+    # numpy alone would line three values up with the last axis.
+    assert np.array_equal(parameter(np.array([1.0, 2, 3]), "r", (3, 1, 3), "n")[:, 0, 0], [1, 2, 3])
+
+
+@pytest.mark.parametrize("content", [b"", b"not HDF5", b"\x89HDF\r\n\x1a\n" + bytes(50)])
+def test_a_file_that_is_not_hdf5_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "a.nir"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.nir"):
+        read_nir(path)
+
+
+def test_a_missing_file_an_empty_one_and_a_cut_one_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        read_nir(tmp_path / "none.nir")
+    with h5py.File(tmp_path / "empty.nir", "w"):
+        pass
+    with pytest.raises(InputError, match=r"empty.nir: not a well-formed NIR graph"):
+        read_nir(tmp_path / "empty.nir")
+    nir.write(tmp_path / "whole.nir", graph({"w": linear(), "n": neuron(), **border()}, *CHAIN))
+    whole = (tmp_path / "whole.nir").read_bytes()
+    (tmp_path / "cut.nir").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=r"cut\.nir"):
+        read_nir(tmp_path / "cut.nir")
+
+
+def test_an_unknown_node_type_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "odd.nir"
+    nir.write(path, graph({"w": linear(), "n": neuron(), **border()}, *CHAIN))
+    with h5py.File(path, "r+") as file:
+        del file["node/nodes/n/type"]
+        file["node/nodes/n"].create_dataset("type", data="Izhikevich", dtype=h5py.string_dtype())
+    with pytest.raises(InputError, match="node 'n' is of the unknown type 'Izhikevich'; known are Input"):
+        read_nir(path)

@@ -1,0 +1,136 @@
+"""The OpenQASM texts, read by Qiskit and the language's reference parser, against the PennyLane QNode."""
+
+import re
+
+import numpy as np
+import openqasm3
+import pennylane as qml
+import pytest
+import qiskit.qasm2
+import qiskit.qasm3
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from openqasm3 import ast
+from qiskit.quantum_info import Pauli, Statevector
+
+from spiq.export.circuit import ENTANGLERS, ReuploadCircuit
+from spiq.export.errors import InputError
+from spiq.export.qasm import angle_names, to_openqasm2, to_openqasm3
+
+shapes = {
+    "seed": st.integers(0, 2**32),
+    "n_qubits": st.integers(1, 9),
+    "n_blocks": st.integers(1, 4),
+    "entangler": st.sampled_from(ENTANGLERS),
+}
+
+
+def random_circuit(seed, n_qubits, n_blocks, entangler):
+    random = np.random.default_rng(seed)
+    # Many sizes, so that numbers with exponents are written too.
+    weights = random.uniform(-7, 7, (n_blocks, n_qubits, 3)) * 10.0 ** random.integers(-6, 2, (n_blocks, n_qubits, 3))
+    return ReuploadCircuit(n_qubits, weights, entangler), random.uniform(-7, 7, (n_qubits, 3))
+
+
+def expectations_in_pennylane(circuit, angles):
+    return np.stack(circuit.qnode(qml.device("default.qubit", wires=circuit.n_qubits))(angles))
+
+
+def expectations_in_qiskit(program):
+    """<Z> in the order of the classical bits, from the state before the measurements."""
+    qubit_of_bit = {
+        program.find_bit(step.clbits[0]).index: program.find_bit(step.qubits[0]).index
+        for step in program.data
+        if step.operation.name == "measure"
+    }
+    assert sorted(qubit_of_bit) == list(range(program.num_qubits)) == list(range(program.num_clbits))
+    state = Statevector(program.remove_final_measurements(inplace=False))
+    return [state.expectation_value(Pauli("Z"), [qubit_of_bit[bit]]).real for bit in range(program.num_qubits)]
+
+
+@settings(deadline=None, max_examples=25)
+@given(**shapes)
+def test_openqasm3_means_the_circuit(seed, n_qubits, n_blocks, entangler):
+    circuit, angles = random_circuit(seed, n_qubits, n_blocks, entangler)
+    program = qiskit.qasm3.loads(to_openqasm3(circuit))
+    values = dict(zip(angle_names(circuit), angles.reshape(-1), strict=True))
+    assert {parameter.name for parameter in program.parameters} == values.keys()
+    bound = program.assign_parameters(values)
+    np.testing.assert_allclose(expectations_in_qiskit(bound), expectations_in_pennylane(circuit, angles), atol=1e-9)
+
+
+@settings(deadline=None, max_examples=40)
+@given(**shapes)
+def test_openqasm2_means_the_circuit(seed, n_qubits, n_blocks, entangler):
+    circuit, angles = random_circuit(seed, n_qubits, n_blocks, entangler)
+    program = qiskit.qasm2.loads(to_openqasm2(circuit, angles), strict=True)
+    np.testing.assert_allclose(expectations_in_qiskit(program), expectations_in_pennylane(circuit, angles), atol=1e-9)
+
+
+def test_openqasm3_for_the_reference_parser():
+    circuit, _ = random_circuit(0, 4, 3, "ring")
+    program = openqasm3.parse(to_openqasm3(circuit))
+    assert program.version == "3.0"
+    kinds = [type(statement) for statement in program.statements]
+    assert kinds == [
+        ast.Include,
+        *[ast.IODeclaration] * 12,
+        ast.QubitDeclaration,
+        ast.ClassicalDeclaration,
+        *[ast.QuantumGate] * (3 * 4 * 6 + 2 * 4),
+        ast.QuantumMeasurementStatement,
+    ]
+    inputs = [statement for statement in program.statements if isinstance(statement, ast.IODeclaration)]
+    assert tuple(declared.identifier.name for declared in inputs) == angle_names(circuit)
+    for declared in inputs:
+        assert declared.io_identifier is ast.IOKeyword.input
+        assert isinstance(declared.type, ast.FloatType)
+        assert isinstance(declared.type.size, ast.IntegerLiteral)
+        assert declared.type.size.value == 64
+    gates = [statement for statement in program.statements if isinstance(statement, ast.QuantumGate)]
+    assert {gate.name.name for gate in gates} == {"rz", "ry", "cz"}
+
+
+def test_angle_names():
+    circuit = ReuploadCircuit(2, np.zeros((1, 2, 3)))
+    assert angle_names(circuit) == (
+        "angle_q0_phi",
+        "angle_q0_theta",
+        "angle_q0_omega",
+        "angle_q1_phi",
+        "angle_q1_theta",
+        "angle_q1_omega",
+    )
+
+
+def test_every_block_reads_the_same_angles():
+    circuit, _ = random_circuit(3, 2, 4, "line")
+    for name in angle_names(circuit):
+        assert to_openqasm3(circuit).count(f"({name})") == 4
+
+
+@settings(deadline=None, max_examples=100)
+@given(value=st.floats(allow_nan=False, allow_infinity=False))
+def test_numbers_keep_every_bit(value):
+    circuit = ReuploadCircuit(1, np.full((1, 1, 3), value))
+    number = re.compile(r"r[zy]\(([^()a-z]*\d(?:e[-+]\d+)?)\)")
+    for text, count in ((to_openqasm3(circuit), 3), (to_openqasm2(circuit, np.full((1, 3), value)), 6)):
+        written = number.findall(text)
+        assert len(written) == count
+        assert {float(literal).hex() for literal in written} == {value.hex()}
+        assert all("." in literal for literal in written)
+
+
+@pytest.mark.parametrize(
+    ("angles", "message"),
+    [
+        (np.zeros((3, 3)), r"angles: found the shape \[3, 3\], allowed is \[2, 3\]"),
+        (np.zeros(6), r"angles: found the shape \[6\], allowed is \[2, 3\]"),
+        (np.zeros((1, 2, 3)), r"angles: found the shape \[1, 2, 3\], allowed is \[2, 3\]"),
+        (np.array([[0, 0, 0], [0, np.inf, 0]]), r"angles\[1\]\[1\]: found inf, allowed are finite numbers"),
+        (np.zeros((2, 3), dtype=complex), "angles: found the type complex128"),
+    ],
+)
+def test_bad_angles_for_version_2(angles, message):
+    with pytest.raises(InputError, match=message):
+        to_openqasm2(ReuploadCircuit(2, np.zeros((1, 2, 3))), angles)

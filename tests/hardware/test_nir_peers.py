@@ -1,0 +1,56 @@
+"""Graphs that snnTorch, sinabs and norse exported, against the spikes that those frameworks gave."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spiq.export.errors import InputError
+from spiq.export.graph import place, read_nir
+from spiq.export.nir import DEFAULT_DT
+from spiq.hardware.nir_runtime import NirRuntime
+
+PEERS = Path(__file__).parents[1] / "data" / "nir_peers"
+
+RECURRENT = ("snntorch_recurrent",)
+
+UNSAID = ("snntorch_subtract", "snntorch_beta_one", "sinabs_ties", "norse_cuba")
+"""The file does not say what the framework did; the folder's README says why."""
+
+EQUAL = sorted(file.stem for file in PEERS.glob("*.npz") if file.stem not in (*RECURRENT, *UNSAID))
+
+
+def run(name: str) -> tuple[np.ndarray, np.ndarray]:
+    with np.load(PEERS / f"{name}.npz", allow_pickle=False) as arrays:
+        x, y = arrays["x"], arrays["y"]
+        dt = float(arrays["dt"]) if "dt" in arrays.files else DEFAULT_DT
+    return NirRuntime(place(read_nir(PEERS / f"{name}.nir"), name), dt).run(x), y
+
+
+def test_all_three_frameworks_are_there() -> None:
+    assert {name.split("_")[0] for name in EQUAL} >= {"snntorch", "sinabs", "norse"}
+
+
+@pytest.mark.parametrize("name", EQUAL)
+def test_the_float_runtime_gives_the_frameworks_spikes(name: str) -> None:
+    ours, theirs = run(name)
+    assert theirs.any()
+    assert np.array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("name", ["snntorch_subtract", "sinabs_ties", "norse_cuba"])
+def test_a_file_that_leaves_out_what_the_framework_did_gives_other_spikes(name: str) -> None:
+    """Were these equal, the float runtime would be guessing what the file does not say."""
+    ours, theirs = run(name)
+    assert not np.array_equal(ours, theirs)
+
+
+def test_beta_one_as_snntorch_writes_it_is_refused() -> None:
+    with pytest.raises(InputError, match="node .1. .LIF.: (r|tau) is not finite"):
+        run("snntorch_beta_one")
+
+
+@pytest.mark.parametrize("name", RECURRENT)
+def test_a_recurrent_graph_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="a cycle"):
+        run(name)

@@ -1,0 +1,142 @@
+"""The neurons of the float runtime against a second transcription of the equations, one neuron at a time."""
+
+import nir
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spiq.export.errors import InputError
+from spiq.export.graph import place
+from spiq.hardware.nir_runtime import NirRuntime
+
+SIZE, STEPS, SAMPLES, INPUTS = 3, 12, 2, 4
+DT = 1e-3
+
+
+def one_neuron(kind: str, p: dict[str, float], inputs: list[float]) -> list[float]:
+    """NIR's equations with one Euler step of DT a time step, in plain Python."""
+    v, i, out = p.get("v_leak", 0.0), 0.0, []
+    for x in inputs:
+        if kind in ("IF", "I"):
+            v = v + p["r"] * x
+        elif kind in ("LIF", "LI"):
+            v = v + DT / p["tau"] * (p["v_leak"] - v + p["r"] * x)
+        else:
+            i = i + DT / p["tau_syn"] * (p["w_in"] * x - i)
+            v = v + DT / p["tau_mem"] * (p["v_leak"] - v + p["r"] * i)
+        if kind in ("I", "LI"):
+            out.append(v)
+            continue
+        out.append(float(v > p["v_threshold"]))
+        if v > p["v_threshold"]:
+            v = p["v_reset"]
+    return out
+
+
+PARAMETERS = {
+    "IF": ("r", "v_threshold", "v_reset"),
+    "LIF": ("tau", "r", "v_leak", "v_threshold", "v_reset"),
+    "CubaLIF": ("tau_mem", "tau_syn", "r", "v_leak", "v_threshold", "v_reset", "w_in"),
+    "LI": ("tau", "r", "v_leak"),
+    "I": ("r",),
+}
+
+
+@settings(deadline=None, max_examples=60)
+@given(kind=st.sampled_from(sorted(PARAMETERS)), seed=st.integers(0, 2**31))
+def test_every_neuron_follows_its_equation(kind: str, seed: int) -> None:
+    random = np.random.default_rng(seed)
+    ranges = {
+        "tau": (DT, 9 * DT),
+        "r": (0.5, 3),
+        "v_leak": (-0.3, 0.3),
+        "v_thr": (0.3, 1),
+        "v_res": (-0.5, 0.2),
+        "w_in": (0.5, 2),
+    }
+    values = {
+        key: random.uniform(*next(r for name, r in ranges.items() if key.startswith(name)), SIZE)
+        for key in PARAMETERS[kind]
+    }
+    weight = random.normal(0.3, 1, (SIZE, INPUTS))
+    nodes = {
+        "input": nir.Input(np.array([INPUTS])),
+        "w": nir.Linear(weight),
+        "n": getattr(nir, kind)(**values),
+        "output": nir.Output(np.array([SIZE])),
+    }
+    graph = nir.NIRGraph(nodes, [("input", "w"), ("w", "n"), ("n", "output")], type_check=False)
+    x = (random.random((STEPS, SAMPLES, INPUTS)) < 0.6).astype(np.uint8)
+    found = NirRuntime(place(graph), DT).values(x)
+    currents = x.astype(float) @ weight.T
+    for sample in range(SAMPLES):
+        for neuron in range(SIZE):
+            own = {key: float(value[neuron]) for key, value in values.items()}
+            expected = one_neuron(kind, own, [float(current) for current in currents[:, sample, neuron]])
+            if kind in ("I", "LI"):
+                assert np.allclose(found[:, sample, neuron], expected, rtol=0, atol=1e-9)
+            else:
+                assert found[:, sample, neuron].tolist() == expected
+
+
+def chain(**nodes: nir.NIRNode) -> nir.NIRGraph:
+    names = ["input", *nodes, "output"]
+    border = {"input": nir.Input(np.array([2])), "output": nir.Output(None)}
+    return nir.NIRGraph({**border, **nodes}, list(zip(names, names[1:], strict=False)), type_check=False)
+
+
+def test_a_threshold_is_strict_and_has_no_memory() -> None:
+    graph = chain(s=nir.Scale(np.array([1.0, 2.0])), t=nir.Threshold(np.array([1.0, 1.0])))
+    x = np.array([[[1, 1]], [[1, 0]]], dtype=np.uint8)
+    assert NirRuntime(place(graph)).run(x).tolist() == [[[0, 1]], [[0, 0]]]
+
+
+def test_edges_into_one_node_add_up() -> None:
+    nodes = {
+        "input": nir.Input(np.array([2])),
+        "a": nir.Affine(np.eye(2), np.array([1.0, 0.0])),
+        "b": nir.Scale(np.array([3.0, 4.0])),
+        "n": nir.I(np.ones(2)),
+        "output": nir.Output(None),
+    }
+    edges = [("input", "a"), ("input", "b"), ("a", "n"), ("b", "n"), ("n", "output")]
+    found = NirRuntime(place(nir.NIRGraph(nodes, edges, type_check=False))).values(np.ones((1, 1, 2), np.uint8))
+    assert found.tolist() == [[[5.0, 5.0]]]
+
+
+def test_a_graph_without_spikes_at_its_end_has_values_only() -> None:
+    runtime = NirRuntime(place(chain(n=nir.LI(np.ones(2), np.ones(2), np.zeros(2)))))
+    with pytest.raises(InputError, match="its output is not spikes"):
+        runtime.run(np.ones((1, 1, 2), np.uint8))
+    assert runtime.values(np.ones((1, 1, 2), np.uint8)).shape == (1, 1, 2)
+
+
+@pytest.mark.parametrize(
+    ("spikes", "message"),
+    [
+        (np.ones((3, 2, 2)), "float64; uint8 is needed"),
+        (np.full((3, 2, 2), 2, np.uint8), "hold the value 2"),
+        (np.ones((3, 2, 5), np.uint8), r"\[time, sample, 2\] is needed"),
+        (np.ones((3, 2), np.uint8), r"\[time, sample, 2\] is needed"),
+        (np.ones((0, 2, 2), np.uint8), r"\[time, sample, 2\] is needed"),
+    ],
+)
+def test_spikes_that_do_not_fit_are_refused(spikes: np.ndarray, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        NirRuntime(place(chain(n=nir.IF(np.ones(2), np.ones(2))))).run(spikes)
+
+
+def test_the_answer_does_not_depend_on_how_samples_are_chunked(monkeypatch: pytest.MonkeyPatch) -> None:
+    graph = place(chain(n=nir.IF(np.array([0.3, 0.4]), np.ones(2))))
+    x = (np.random.default_rng(0).random((9, 11, 2)) < 0.5).astype(np.uint8)
+    whole = NirRuntime(graph).run(x)
+    monkeypatch.setattr("spiq.hardware.nir_runtime.CHUNK_VALUES", 40)
+    assert np.array_equal(NirRuntime(graph).run(x), whole)
+    assert NirRuntime(graph).run(x[:, :0]).shape == (9, 0, 2)
+
+
+@pytest.mark.parametrize("dt", [0.0, -1.0, float("nan")])
+def test_dt_must_be_a_time(dt: float) -> None:
+    with pytest.raises(InputError, match="dt is"):
+        NirRuntime(place(chain(n=nir.IF(np.ones(2), np.ones(2)))), dt)

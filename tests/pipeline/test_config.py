@@ -1,0 +1,375 @@
+"""Configurations: what is read, what is refused and with which words. Python's own tomllib judges what is written."""
+
+import subprocess
+import sys
+import tomllib
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from spiq.export.circuit import Entangler
+from spiq.export.coding import Coding, CodingKind
+from spiq.export.errors import InputError
+from spiq.pipeline import config as configuration
+from spiq.pipeline.config import Config, load_config
+from spiq.pipeline.data.sources import IDX_SETS
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+SMALLEST = 'name = "a"\n[data]\nsource = "digits"\n'
+
+
+def load(folder: Path, text: str) -> Config:
+    path = folder / "run.toml"
+    path.write_text(text, encoding="utf-8")
+    return load_config(path)
+
+
+def refusal(folder: Path, text: str) -> str:
+    with pytest.raises(InputError) as caught:
+        load(folder, text)
+    message = str(caught.value)
+    assert message.startswith(f"{folder / 'run.toml'}: ")
+    assert "\n" not in message
+    return message.removeprefix(f"{folder / 'run.toml'}: ")
+
+
+def test_defaults(tmp_path: Path) -> None:
+    assert load(tmp_path, SMALLEST).model_dump() == {
+        "name": "a",
+        "seed": 0,
+        "data": {"source": "digits", "validation_fraction": 0.1, "train_limit": None, "test_limit": None},
+        "coding": {"kind": "phase", "steps": 8, "seed": 0},
+        "encoder": {
+            "channels": (8, 16),
+            "kernel_size": 3,
+            "pooling": "max",
+            "beta": 1.0,
+            "threshold": 1.0,
+            "surrogate_alpha": 2.0,
+            "output": "flatten",
+        },
+        "circuit": {
+            "qubits": 9,
+            "blocks": 2,
+            "entangler": "ring",
+            "angle_scale": 3.141592653589793,
+            "initialisation": "normal",
+        },
+        "readout": {"relu": False},
+        "training": {
+            "epochs": 10,
+            "batch_size": 128,
+            "learning_rate": 0.01,
+            "weight_decay": 0.0,
+            "device": "auto",
+            "threads": None,
+        },
+        "export": {"dt": 1e-4, "calibration_samples": 256, "golden_samples": 8},
+        "ladder": {"limit": None, "shots": 1024},
+        "gate": {"max_accuracy_drop": 0.03},
+    }
+
+
+def test_the_coding_has_the_runs_seed_unless_it_has_its_own(tmp_path: Path) -> None:
+    seeded = SMALLEST.replace("[data]", "seed = 5\n[data]")
+    assert load(tmp_path, seeded).coding.seed == 5
+    assert load(tmp_path, seeded + "[coding]\nsteps = 3\n").coding.seed == 5
+    assert load(tmp_path, seeded + "[coding]\nseed = 0\n").coding.seed == 0
+    config = load(tmp_path, seeded + '[coding]\nkind = "rate"\nsteps = 3\n')
+    assert config.coding_scheme == Coding("rate", 3, 5)
+
+
+def test_a_whole_number_may_stand_for_a_fraction(tmp_path: Path) -> None:
+    config = load(tmp_path, SMALLEST + "[encoder]\nbeta = 1\nthreshold = 2\n[gate]\nmax_accuracy_drop = -1\n")
+    assert (config.encoder.beta, config.encoder.threshold, config.gate.max_accuracy_drop) == (1.0, 2.0, -1.0)
+    assert isinstance(config.encoder.beta, float)
+
+
+def test_a_configuration_cannot_be_changed(tmp_path: Path) -> None:
+    config = load(tmp_path, SMALLEST)
+    with pytest.raises(ValidationError, match="frozen"):
+        config.training.epochs = 3
+
+
+COUNT = "a whole number from 1 to 1000000000"
+STEPS = "a whole number from 1 to 256"
+KIND = 'one of "phase", "rate", "latency"'
+CHANNELS = f"a list of at least 1, each {COUNT}"
+ODD = "an odd whole number of at least 1"
+BETA = "a number above 0 and at most 1"
+POSITIVE = "a number above 0"
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "allowed", "given"),
+    [
+        ("coding.steps", '"8"', STEPS, '"8"'),
+        ("coding.steps", "8.5", STEPS, "8.5"),
+        ("coding.steps", "8.0", STEPS, "8.0"),
+        ("coding.steps", "true", STEPS, "true"),
+        ("coding.steps", "0", STEPS, "0"),
+        ("coding.steps", "257", STEPS, "257"),
+        ("coding.kind", '"Phase"', KIND, '"Phase"'),
+        ("coding.kind", "1", KIND, "1"),
+        ("encoder.channels", "[]", CHANNELS, "[]"),
+        ("encoder.channels", "8", CHANNELS, "8"),
+        ("encoder.kernel_size", "4", ODD, "4"),
+        ("encoder.kernel_size", "-1", ODD, "-1"),
+        ("encoder.beta", "0", BETA, "0"),
+        ("encoder.beta", "1.001", BETA, "1.001"),
+        ("encoder.beta", "nan", BETA, "NaN"),
+        ("encoder.threshold", "inf", POSITIVE, "Infinity"),
+        ("encoder.threshold", "true", POSITIVE, "true"),
+        ("circuit.angle_scale", '"pi"', POSITIVE, '"pi"'),
+        ("circuit.qubits", "17", "a whole number from 1 to 16", "17"),
+        ("circuit.blocks", "9", "a whole number from 1 to 8", "9"),
+        ("readout.relu", "1", "true or false", "1"),
+        ("ladder.limit", "0", f"{COUNT}, or be left out", "0"),
+        ("ladder.shots", "0x" + "F" * 6000, COUNT, "a number beyond all limits"),
+        ("gate.max_accuracy_drop", "-1.5", "a number from -1 to 1", "-1.5"),
+        ("training.weight_decay", "-0.1", "a number of at least 0", "-0.1"),
+        ("export.dt", "0.0", POSITIVE, "0.0"),
+        ("export.dt", "1979-05-27", POSITIVE, '"1979-05-27"'),
+        ("gate", "[{}]", "a table with the keys max_accuracy_drop", "[{}]"),
+    ],
+)
+def test_a_wrong_value_is_told_with_what_is_allowed(
+    tmp_path: Path, key: str, value: str, allowed: str, given: str
+) -> None:
+    message = refusal(tmp_path, f'name = "a"\ndata.source = "digits"\n{key} = {value}\n')
+    assert message == f"{key} must be {allowed}, but {given} was given."
+
+
+def test_a_wrong_item_is_told_with_its_place(tmp_path: Path) -> None:
+    message = refusal(tmp_path, SMALLEST + '[encoder]\nchannels = [8, "16", 16]\n')
+    assert message == f'encoder.channels[1] must be {COUNT}, but "16" was given.'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "[circuit]\nqbits = 9",
+            "circuit.qbits is not a key (did you mean qubits?); allowed here are qubits, blocks, entangler, "
+            "angle_scale, initialisation.",
+        ),
+        (
+            "[zebra]",
+            "zebra is not a key; allowed here are name, seed, data, coding, encoder, circuit, readout, training, "
+            "export, ladder, gate.",
+        ),
+    ],
+)
+def test_an_unknown_key_is_told_with_the_keys_there_are(tmp_path: Path, text: str, message: str) -> None:
+    assert refusal(tmp_path, SMALLEST + text + "\n") == message
+
+
+SOURCE = '"digits", "mnist", "fashion-mnist", "kmnist" or "npz:PATH"'
+DATA_KEYS = "source, validation_fraction, train_limit, test_limit"
+NAME = 'letters, digits, "_" and, after the first of them, ".", "-" and spaces'
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('name = "a"', f"the key data is missing; it must be a table with the keys {DATA_KEYS}."),
+        ('name = "a"\n[data]', f"the key data.source is missing; it must be {SOURCE}."),
+        ('name = "a"\ndata.source = "mnst"', f'data.source must be {SOURCE}, but "mnst" was given.'),
+        ('name = "a"\ndata.source = "npz:"', f'data.source must be {SOURCE}, but "npz:" was given.'),
+        ('name = "a"\ndata.source = "mnist "', f'data.source must be {SOURCE}, but "mnist " was given.'),
+        ('name = "../a"\ndata.source = "mnist"', f'name must be {NAME}, but "../a" was given.'),
+        ('name = "a\\n"\ndata.source = "mnist"', f'name must be {NAME}, but "a\\n" was given.'),
+        ('name = ""\ndata.source = "mnist"', f'name must be {NAME}, but "" was given.'),
+        (
+            'name = "a"\nseed = -1\ndata.source = "mnist"',
+            "seed must be a whole number from 0 to 4294967295, but -1 was given.",
+        ),
+        (
+            'name = "a"\ndata = {source = "mnist", validation_fraction = 1.0}',
+            "data.validation_fraction must be a number of at least 0 and below 1, but 1.0 was given.",
+        ),
+        (
+            'name = "a"\n[data]\nsorce = "mnist"',
+            f"data.sorce is not a key (did you mean source?); allowed here are {DATA_KEYS} (1 more key is wrong).",
+        ),
+        (
+            'name = "a"\n[data]\nsource = 3\n[encoder]\nchannels = ["x", 0]\nbeta = "x"',
+            f"data.source must be {SOURCE}, but 3 was given (3 more keys are wrong).",
+        ),
+    ],
+)
+def test_missing_keys_and_several_wrong_ones(tmp_path: Path, text: str, message: str) -> None:
+    assert refusal(tmp_path, text + "\n") == message
+
+
+def test_a_long_value_is_shown_in_part(tmp_path: Path) -> None:
+    message = refusal(tmp_path, f'name = "{"/" * 1000}"\n[data]\nsource = "digits"\n')
+    assert len(message) < 250
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (b'name = "a"\nseed == 3\n', r"this is not TOML: .*line 2, column 7"),
+        (b'name = "a"\nx = [1,\n', r"this is not TOML: .*line 3, the end of the file"),
+        (b"name = 'a'\nname = 'b'\n", "this is not TOML: .*line 2"),
+        (b"name = 'a'\n# \xff\n", "line 2 is not UTF-8"),
+        (b"x = " + b"[" * 100_000, "nested too deeply"),
+        (b"x = " + b"1" * 10_000, "this is not TOML"),
+    ],
+)
+def test_what_is_not_toml_is_told_with_its_line(tmp_path: Path, content: bytes, match: str) -> None:
+    path = tmp_path / "run.toml"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=match):
+        load_config(path)
+
+
+def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.toml: the configuration cannot be read \(No such file"):
+        load_config(tmp_path / "none.toml")
+    with pytest.raises(InputError, match="cannot be read"):
+        load_config(tmp_path)
+
+
+def test_an_npz_path_starts_at_the_configurations_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a" / "b").mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    text = 'name = "a"\n[data]\nsource = "npz:../images é.npz"\n'
+    expected = f"npz:{tmp_path / 'a' / 'images é.npz'}"
+    config = load(tmp_path / "a" / "b", text)
+    assert config.data.source == expected
+    assert load(tmp_path / "other", config.to_toml()) == config
+    monkeypatch.chdir(tmp_path / "a")
+    (tmp_path / "a" / "b" / "run.toml").write_text(text, encoding="utf-8")
+    assert load_config("b/run.toml").data.source == expected
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert load(tmp_path / "a", text.replace("../", "~/")).data.source == f"npz:{tmp_path / 'images é.npz'}"
+
+
+counts = st.integers(1, 10**9)
+positives = st.floats(min_value=0, exclude_min=True, allow_infinity=False)
+paths = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=20)
+configurations = st.fixed_dictionaries(
+    {
+        "name": st.from_regex(r"\A[a-zß_0-9][a-z0-9_. -]{0,10}\Z"),
+        "data": st.fixed_dictionaries(
+            {"source": st.sampled_from(["digits", "mnist", "kmnist"]) | paths.map(lambda path: f"npz:/{path}")},
+            optional={
+                "validation_fraction": st.floats(0, 1, exclude_max=True),
+                "train_limit": counts,
+                "test_limit": counts,
+            },
+        ),
+    },
+    optional={
+        "seed": st.integers(0, 2**32 - 1),
+        "coding": st.fixed_dictionaries(
+            {},
+            optional={
+                "kind": st.sampled_from(["phase", "rate", "latency"]),
+                "steps": st.integers(1, 256),
+                "seed": st.integers(0, 2**32 - 1),
+            },
+        ),
+        "encoder": st.fixed_dictionaries(
+            {},
+            optional={
+                "channels": st.lists(counts, min_size=1, max_size=4),
+                "beta": st.floats(0, 1, exclude_min=True),
+                "threshold": positives,
+                "output": st.sampled_from(["flatten", "average"]),
+            },
+        ),
+        "circuit": st.fixed_dictionaries({}, optional={"angle_scale": positives, "qubits": st.integers(1, 16)}),
+        "training": st.fixed_dictionaries({}, optional={"learning_rate": positives, "threads": counts}),
+        "gate": st.fixed_dictionaries({}, optional={"max_accuracy_drop": st.floats(-1, 1)}),
+    },
+)
+
+
+@settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(values=configurations)
+def test_what_is_written_reads_back_exactly(tmp_path: Path, values: dict[str, Any]) -> None:
+    config = Config.model_validate(values)
+    text = config.to_toml()
+    written = tomllib.loads(text)
+    assert Config.model_validate(written) == config
+    assert written == config.model_dump(mode="json", exclude_none=True)
+    loaded = load(tmp_path, text)
+    if config.data.source.startswith("npz:"):
+        assert loaded.model_copy(update={"data": config.data}) == config
+    else:
+        assert loaded == config
+
+
+@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=60) | st.text(st.sampled_from("[]{}=.\"'\n1ea_#x-:T"), max_size=60).map(str.encode))
+@example(content=b"")
+def test_any_bytes_are_a_configuration_or_one_sentence(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "run.toml"
+    path.write_bytes(SMALLEST.encode() + content)
+    message = str(path)
+    try:
+        load_config(path)
+    except InputError as error:
+        message = str(error)
+    assert message.startswith(str(path))
+
+
+SECTIONS = {name: field for name, field in Config.model_fields.items() if name not in ("name", "seed")}
+
+
+@pytest.mark.parametrize("section", SECTIONS)
+@pytest.mark.parametrize("value", ["{}", "[[]]", "1979-05-27", "nan", "-7", '"?"'])
+def test_a_value_that_no_key_takes_is_refused_for_every_key(tmp_path: Path, section: str, value: str) -> None:
+    model = SECTIONS[section].annotation
+    assert model is not None
+    for key in model.model_fields:
+        text = f'name = "a"\ndata.source = "digits"\n{section}.{key} = {value}\n'
+        if (section, key) == ("data", "source"):
+            text = f'name = "a"\ndata.source = {value}\n'
+        message = refusal(tmp_path, text)
+        assert message.startswith((f"{section}.{key} must be ", f"{section}.{key}[0] must be "))
+        assert message.endswith(" was given.")
+
+
+def test_importing_it_is_light() -> None:
+    """Every command imports it, also those that only print a help text."""
+    heavy = {"torch", "numpy", "pennylane", "qiskit", "sklearn", "tomlkit", "rich"}
+    program = f"import sys, spiq.pipeline.config; sys.exit(repr({heavy!r} & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stderr.strip() == "set()"
+
+
+def test_the_choices_are_those_of_the_parts_that_carry_them_out() -> None:
+    assert get_args(configuration.Coding.model_fields["kind"].annotation) == get_args(CodingKind)
+    assert get_args(configuration.Circuit.model_fields["entangler"].annotation) == get_args(Entangler)
+    assert tuple(IDX_SETS) == configuration.IDX_SOURCES
+
+
+@pytest.mark.parametrize("name", ["digits", "paper-mnist", "mnist", "fashion-mnist"])
+def test_the_examples_are_configurations(name: str) -> None:
+    path = EXAMPLES / f"{name}.toml"
+    config = load_config(path)
+    assert config.name == name
+    assert f"spiq run examples/{name}.toml" in path.read_text(encoding="utf-8").splitlines()[0]
+
+
+@pytest.mark.parametrize(("name", "parameters"), [("paper-mnist", 803), ("mnist", 7_677), ("fashion-mnist", 7_677)])
+def test_the_examples_have_the_parameters_they_tell(name: str, parameters: int) -> None:
+    config = load_config(EXAMPLES / f"{name}.toml")
+    widths = (1, *config.encoder.channels)
+    convolutions = sum(9 * before * after for before, after in pairwise(widths))
+    side = 28 >> len(config.encoder.channels)
+    features = widths[-1] * (side * side if config.encoder.output == "flatten" else 1)
+    angles = 3 * config.circuit.qubits
+    total = convolutions + 2 * sum(widths[1:]) + (features + 1) * angles + config.circuit.blocks * angles
+    assert total + (config.circuit.qubits + 1) * 10 == parameters
+    assert f" {parameters:,} parameters" in (EXAMPLES / f"{name}.toml").read_text(encoding="utf-8")

@@ -1,0 +1,112 @@
+"""The network: its size, its forward pass, its gradients, against the paper, snnTorch and PennyLane."""
+
+from pathlib import Path
+
+import numpy as np
+import pennylane as qml
+import pytest
+import snntorch
+import torch
+
+from spiq.export.errors import InputError
+from spiq.pipeline.config import Config, load_config
+from spiq.pipeline.encoder import run_encoder
+from spiq.pipeline.model import SQDRCNN
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def config(**sections: dict) -> Config:
+    return Config.model_validate({"name": "x", "data": {"source": "digits"}, **sections})
+
+
+@pytest.mark.parametrize(
+    ("example", "parameters"), [("paper-mnist", 803), ("mnist", 7677)]
+)  # fmt: skip
+def test_the_examples_have_the_published_numbers_of_parameters(example: str, parameters: int) -> None:
+    assert SQDRCNN(load_config(EXAMPLES / f"{example}.toml"), (1, 28, 28), 10).parameter_count == parameters
+
+
+def test_the_papers_model_is_what_the_paper_says() -> None:
+    model = SQDRCNN(load_config(EXAMPLES / "paper-mnist.toml"), (1, 28, 28), 10)
+    convolutions = [layer for layer in model.encoder if isinstance(layer, torch.nn.Conv2d)]
+    assert [layer.out_channels for layer in convolutions] == [2, 4, 8]
+    assert all(layer.kernel_size == (3, 3) and layer.bias is None for layer in convolutions)
+    assert model.head.weights.shape == (2, 9, 3)
+    neurons = [layer for layer in model.encoder if isinstance(layer, snntorch.Leaky)]
+    assert len(neurons) == 4
+    assert all(float(layer.beta) == 1 and layer.reset_mechanism == "zero" for layer in neurons)
+
+
+def test_the_neurons_follow_the_equation() -> None:
+    encoder = torch.nn.Sequential(snntorch.Leaky(beta=0.75, reset_mechanism="zero"))
+    x = torch.tensor([[[0.5]], [[0.75]], [[0.75]], [[2.0]], [[1.0]]], dtype=torch.float64)
+    # v: 0.5, 1.125 → spike, 0.75, 2.5625 → spike, and 1.0, which is not above 1.
+    assert run_encoder(encoder, x).flatten().tolist() == [0, 1, 0, 1, 0]
+
+
+def test_the_head_is_pennylanes_circuit_on_the_rates() -> None:
+    settings = config(circuit={"qubits": 3, "blocks": 2, "angle_scale": 2.0}, encoder={"channels": [2]})
+    torch.manual_seed(0)
+    model = SQDRCNN(settings, (1, 8, 8), 4).double().eval()
+    spikes = (torch.rand(6, 2, 1, 8, 8) < 0.5).double()
+    trace = model.trace(spikes)
+    weights = model.head.weights.detach().numpy()
+
+    @qml.qnode(qml.device("default.qubit", wires=3))
+    def circuit(angles: np.ndarray) -> list:
+        for block in range(2):
+            for qubit in range(3):
+                qml.Rot(*angles[3 * qubit : 3 * qubit + 3], wires=qubit)
+                qml.Rot(*weights[block, qubit], wires=qubit)
+            for qubit in range(3):
+                qml.CZ([qubit, (qubit + 1) % 3])
+        return [qml.expval(qml.Z(qubit)) for qubit in range(3)]
+
+    for sample in range(2):
+        angles = 2.0 * trace.spikes[:, sample].sum(0).detach().numpy() / 6
+        expected = np.array(circuit(angles))
+        assert np.allclose(trace.expectations[sample].detach().numpy(), expected, rtol=0, atol=1e-12)
+    assert torch.allclose(trace.logits, model.readout(trace.expectations))
+
+
+def test_gradients_reach_every_parameter() -> None:
+    torch.manual_seed(1)
+    model = SQDRCNN(config(circuit={"qubits": 3}, encoder={"channels": [4]}), (1, 8, 8), 4)
+    spikes = (torch.rand(8, 16, 1, 8, 8) < 0.5).float()
+    torch.nn.functional.cross_entropy(model(spikes), torch.arange(16) % 4).backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None, name
+        assert float(parameter.grad.abs().max()) > 0, name
+
+
+def test_the_configuration_decides_what_is_built() -> None:
+    built = SQDRCNN(
+        config(
+            encoder={"channels": [3], "kernel_size": 5, "pooling": "average", "output": "average", "beta": 0.9, "threshold": 0.5},
+            circuit={"qubits": 2, "blocks": 3, "entangler": "line", "initialisation": "uniform"},
+            readout={"relu": True},
+        ),
+        (2, 8, 8),
+        5,
+    )  # fmt: skip
+    kinds = [type(layer).__name__ for layer in built.encoder]
+    assert kinds == ["Conv2d", "BatchNorm2d", "Leaky", "AvgPool2d", "AdaptiveAvgPool2d", "Flatten", "Linear", "Leaky"]
+    assert built.encoder[0].kernel_size == (5, 5)
+    assert float(built.encoder[2].beta) == pytest.approx(0.9)
+    assert float(built.encoder[2].threshold) == 0.5
+    assert built.head.circuit().entangler == "line"
+    assert 0 <= float(built.head.weights.min()) < float(built.head.weights.max()) <= 2 * np.pi
+    assert float(built(torch.ones(4, 3, 2, 8, 8)).detach().min()) >= 0
+
+
+def test_the_initialisations_differ_in_spread() -> None:
+    torch.manual_seed(0)
+    normal = SQDRCNN(config(circuit={"blocks": 8}), (1, 8, 8), 2).head.weights
+    assert float(normal.abs().max()) <= 2
+    assert float(normal.min()) < 0
+
+
+def test_too_many_stages_for_the_image_are_refused() -> None:
+    with pytest.raises(InputError, match=r"encoder.channels has 4 stages, .* 8x8 pixels are used up after 3"):
+        SQDRCNN(config(encoder={"channels": [2, 2, 2, 2]}), (1, 8, 8), 10)
