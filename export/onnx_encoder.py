@@ -13,7 +13,7 @@ convolution or a pooling is a Gather with a constant table, which lays out the p
 MatMul or a ReduceSum. Those nodes see time and sample as two batch axes and run once. A neuron group is one Scan over
 time; its parameters stand in the Scan's body, once.
 
-One time step is one Euler step of dt, from rest (v = 0, i = 0):
+One time step is one Euler step of dt, from rest (v = v_leak, or 0 where there is none, and i = 0):
 
     IF, I      v ← v + r·input
     LIF, LI    v ← v + dt/tau·(v_leak - v + r·input)
@@ -190,14 +190,23 @@ def _windows(
 def _scanned(nodes: OnnxNodes, placed: PlacedNode, x: str, dt: float, where: str) -> str:
     """A neuron group: one Scan over time, from rest."""
     step = _step(nodes.prefix, placed, dt, where)
-    states = len(step.input) - 1
+    currents = len(step.input) - 2
     size = nodes.add("Shape", [x], "state_size", start=1)
     zero = helper.make_tensor(f"{nodes.prefix}rest_value", _DOUBLE, [1], [0.0])
-    rest = nodes.add("ConstantOfShape", [size], "rest", value=zero)
-    ends = [f"{nodes.prefix}end_{number}" for number in range(states)]
+    zeros = nodes.add("ConstantOfShape", [size], "rest", value=zero)
+    rest = zeros
+    if hasattr(placed.node, "v_leak"):
+        v_leak = parameter(placed.node.v_leak, "v_leak", placed.input_shape, where)  # type: ignore[attr-defined]
+        rest = (
+            nodes.add("Add", [zeros, nodes.constant("v_rest", _compact(v_leak))], "v_rest_of_all")
+            if v_leak.any()
+            else zeros
+        )
+    starts = [*[zeros] * currents, rest]
+    ends = [f"{nodes.prefix}end_{number}" for number in range(len(starts))]
     output = f"{nodes.prefix}over_time"
     nodes.operators.append(
-        helper.make_node("Scan", [rest] * states + [x], [*ends, output], name=output, body=step, num_scan_inputs=1)
+        helper.make_node("Scan", [*starts, x], [*ends, output], name=output, body=step, num_scan_inputs=1)
     )
     return _spikes(nodes, output) if isinstance(placed.node, SPIKING) else output
 

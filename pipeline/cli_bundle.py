@@ -147,8 +147,8 @@ def inspect(bundle: BundlePath, json: Json = False) -> None:
     Example: [bold]spiq inspect runs/digits/bundle[/bold]
     """
     from ..export.bundle import open_bundle
+    from ..hardware.inspection import inspection
     from ..hardware.loihi.program import LoihiProgram
-    from .inspection import inspection
 
     opened = open_bundle(bundle)
     found = inspection(opened, LoihiProgram.load(opened.path / "loihi.npz"))

@@ -18,7 +18,7 @@ from .rung import Report, Rung
 HEIGHT = 280
 TOP, BOTTOM = 30.0, HEIGHT - 48.0
 LEFT, RIGHT_MARGIN = 64.0, 16.0
-LADDER_WIDTH, TRAINING_WIDTH = 800, 480
+LADDER_WIDTH, TRAINING_WIDTH = 1000, 480
 
 LARGEST = 1e100
 """A number beyond this, or none at all, leaves a gap: the scale's arithmetic would overflow."""
@@ -94,8 +94,8 @@ def training_accuracy_chart(training: Sequence[Epoch]) -> str | None:
 
 
 def drawable(value: float | None) -> TypeGuard[float]:
-    """Whether a chart can hold the value."""
-    return value is not None and math.isfinite(value) and abs(value) <= LARGEST
+    """Whether a chart can hold the value; it cannot hold NaN, which is not below anything."""
+    return value is not None and abs(value) <= LARGEST
 
 
 def scale(values: Sequence[float], intervals: int = 5) -> list[float]:
@@ -105,8 +105,8 @@ def scale(values: Sequence[float], intervals: int = 5) -> list[float]:
     """
     low, high = min(values), max(values)
     largest = max(abs(low), abs(high))
-    half = 1.0 if largest < 1 / LARGEST else 0.01 * largest
-    if high - low <= NARROWEST * largest or largest < 1 / LARGEST:
+    if high - low <= max(NARROWEST * largest, 1 / LARGEST):
+        half = 0.01 * largest if largest > 1 / LARGEST else 1.0
         # A share stays a share: room is made neither under 0 nor over 1.
         low = max(low - half, 0.0) if low >= 0 else low - half
         high = min(high + half, 1.0) if high <= 1 else high + half

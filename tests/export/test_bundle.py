@@ -155,5 +155,5 @@ def test_golden_arrays_are_never_pickled(tiny_bundle: Bundle, tmp_path: Path) ->
         copied(tiny_bundle, folder)
         np.savez(folder / "golden.npz", **arrays)
 
-    with pytest.raises(InputError, match="golden.npz: not the arrays"):
+    with pytest.raises(InputError, match=r"golden\.npz: not the arrays"):
         write_bundle(copy, tiny_bundle.manifest, fill)

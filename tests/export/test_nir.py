@@ -133,7 +133,7 @@ def test_beta_may_differ_from_neuron_to_neuron() -> None:
 @pytest.mark.parametrize(
     ("stack", "message"),
     [
-        (nn.Sequential(nn.Linear(3, 2), snntorch.Leaky(beta=0.9)), r"layer '1' \(Leaky\): reset_mechanism is 'subtract'"),
+        (nn.Sequential(nn.Linear(3, 2), snntorch.Leaky(beta=0.9)), r"layer '1' \(Leaky\): reset_mechanism is 'sub"),
         (nn.Sequential(nn.Linear(3, 2), leaky(inhibition=True)), "inhibition"),
         (nn.Sequential(nn.Linear(3, 2), leaky(torch.tensor([1.0, 0.5]))), "beta is 1 for some"),
         (nn.Sequential(nn.Linear(3, 2), leaky(torch.rand(5))), "does not fit its input"),

@@ -54,9 +54,11 @@ def drain(*shape: int) -> nir.Output:
     return nir.Output({"output": np.array(shape)})
 
 
-def over_time(step: Callable[[torch.Tensor, dict[str, Any]], torch.Tensor], x: Values) -> Values:
-    """`step` reads one time step's input and keeps its state in the dictionary."""
-    state: dict[str, Any] = {"v": torch.zeros_like(x[0]), "i": torch.zeros_like(x[0])}
+def over_time(
+    step: Callable[[torch.Tensor, dict[str, Any]], torch.Tensor], x: Values, rest: torch.Tensor | float = 0.0
+) -> Values:
+    """`step` reads one time step's input and keeps its state in the dictionary; v starts at `rest`."""
+    state: dict[str, Any] = {"v": torch.zeros_like(x[0]) + rest, "i": torch.zeros_like(x[0])}
     return torch.stack([step(now, state) for now in x])
 
 
@@ -217,7 +219,7 @@ class RandomNetwork:
                 state["v"] = state["v"] + DT / tau_ * (leak - state["v"] + r * x)
                 return state["v"]
 
-            self.append(nir.LI(*given), over_time(leaky, self.x))
+            self.append(nir.LI(*given), over_time(leaky, self.x, leak))
         elif kind == 0:
             (threshold,), (seen,) = self.parameters(level)
             self.append(nir.Threshold(threshold), (self.x > seen).double())
@@ -236,7 +238,7 @@ class RandomNetwork:
                 state["v"] = state["v"] + DT / tau_ * (leak - state["v"] + r * x)
                 return fire(state, threshold, reset)
 
-            self.append(nir.LIF(*given), over_time(leaky_fire, self.x))
+            self.append(nir.LIF(*given), over_time(leaky_fire, self.x, leak))
         else:
             given, (tau_syn, tau_mem, r, leak, threshold, reset, w_in) = self.parameters(
                 tau, tau, strength, any_number, level, any_number, strength
@@ -247,7 +249,7 @@ class RandomNetwork:
                 state["v"] = state["v"] + DT / tau_mem * (leak - state["v"] + r * state["i"])
                 return fire(state, threshold, reset)
 
-            self.append(nir.CubaLIF(*given), over_time(current_fire, self.x))
+            self.append(nir.CubaLIF(*given), over_time(current_fire, self.x, leak))
 
     def grow(self) -> None:
         choices: list[Callable[[], None]] = [

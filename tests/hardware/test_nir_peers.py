@@ -46,7 +46,7 @@ def test_a_file_that_leaves_out_what_the_framework_did_gives_other_spikes(name: 
 
 
 def test_beta_one_as_snntorch_writes_it_is_refused() -> None:
-    with pytest.raises(InputError, match="node .1. .LIF.: (r|tau) is not finite"):
+    with pytest.raises(InputError, match=r"node .1. .LIF.: (r|tau) is not finite"):
         run("snntorch_beta_one")
 
 

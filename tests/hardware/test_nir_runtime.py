@@ -1,5 +1,7 @@
 """The neurons of the float runtime against a second transcription of the equations, one neuron at a time."""
 
+from itertools import pairwise
+
 import nir
 import numpy as np
 import pytest
@@ -47,18 +49,9 @@ PARAMETERS = {
 @given(kind=st.sampled_from(sorted(PARAMETERS)), seed=st.integers(0, 2**31))
 def test_every_neuron_follows_its_equation(kind: str, seed: int) -> None:
     random = np.random.default_rng(seed)
-    ranges = {
-        "tau": (DT, 9 * DT),
-        "r": (0.5, 3),
-        "v_leak": (-0.3, 0.3),
-        "v_thr": (0.3, 1),
-        "v_res": (-0.5, 0.2),
-        "w_in": (0.5, 2),
-    }
-    values = {
-        key: random.uniform(*next(r for name, r in ranges.items() if key.startswith(name)), SIZE)
-        for key in PARAMETERS[kind]
-    }
+    ranges = {"tau": (DT, 9 * DT), "r": (0.5, 3), "v_leak": (-0.3, 0.3), "v_threshold": (0.3, 1)}
+    ranges |= {"v_reset": (-0.5, 0.2), "w_in": (0.5, 2), "tau_mem": (DT, 9 * DT), "tau_syn": (DT, 9 * DT)}
+    values = {key: random.uniform(*ranges[key], SIZE) for key in PARAMETERS[kind]}
     weight = random.normal(0.3, 1, (SIZE, INPUTS))
     nodes = {
         "input": nir.Input(np.array([INPUTS])),
@@ -83,7 +76,7 @@ def test_every_neuron_follows_its_equation(kind: str, seed: int) -> None:
 def chain(**nodes: nir.NIRNode) -> nir.NIRGraph:
     names = ["input", *nodes, "output"]
     border = {"input": nir.Input(np.array([2])), "output": nir.Output(None)}
-    return nir.NIRGraph({**border, **nodes}, list(zip(names, names[1:], strict=False)), type_check=False)
+    return nir.NIRGraph({**border, **nodes}, list(pairwise(names)), type_check=False)
 
 
 def test_a_threshold_is_strict_and_has_no_memory() -> None:

@@ -98,6 +98,19 @@ def test_digits_are_split_the_same_each_time() -> None:
     assert digest == "b195bfe9309c76d96e5165ef44114556"
 
 
+def test_a_limited_set_has_the_first_images() -> None:
+    data = load_images("digits")
+    few = data.limited(7, 3)
+    assert np.array_equal(few.train_images, data.train_images[:7])
+    assert np.array_equal(few.train_labels, data.train_labels[:7])
+    assert np.array_equal(few.test_images, data.test_images[:3])
+    assert np.array_equal(few.test_labels, data.test_labels[:3])
+    assert (few.classes, few.name) == (10, "digits")
+    whole = data.limited(None, 10**6)
+    assert len(whole.train_labels) == 1437
+    assert len(whole.test_labels) == 360
+
+
 @pytest.mark.skipif(not (REAL_DATA / "MNIST" / "raw").is_dir(), reason=f"no MNIST in {REAL_DATA} (SPIQ_DATA)")
 def test_mnist_has_its_published_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPIQ_DATA", str(REAL_DATA))
@@ -522,6 +535,8 @@ def test_a_damaged_archive_of_ones_own_is_refused_or_unharmed(
     assert message.startswith(str(path))
 
 
+@pytest.mark.filterwarnings("ignore:Reading `.npy`")
+@pytest.mark.filterwarnings("ignore:invalid escape sequence")
 @settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
 def test_a_damaged_array_in_a_sound_archive_is_refused_or_an_image(tmp_path: Path, data: st.DataObject) -> None:

@@ -83,7 +83,8 @@ def test_gradients_reach_every_parameter() -> None:
 def test_the_configuration_decides_what_is_built() -> None:
     built = SQDRCNN(
         config(
-            encoder={"channels": [3], "kernel_size": 5, "pooling": "average", "output": "average", "beta": 0.9, "threshold": 0.5},
+            encoder={"channels": [3], "kernel_size": 5, "pooling": "average", "output": "average"}
+            | {"beta": 0.9, "threshold": 0.5},
             circuit={"qubits": 2, "blocks": 3, "entangler": "line", "initialisation": "uniform"},
             readout={"relu": True},
         ),
@@ -96,7 +97,8 @@ def test_the_configuration_decides_what_is_built() -> None:
     assert float(built.encoder[2].beta) == pytest.approx(0.9)
     assert float(built.encoder[2].threshold) == 0.5
     assert built.head.circuit().entangler == "line"
-    assert 0 <= float(built.head.weights.min()) < float(built.head.weights.max()) <= 2 * np.pi
+    weights = built.head.circuit().weights
+    assert 0 <= weights.min() < 2 < weights.max() <= 2 * np.pi
     assert float(built(torch.ones(4, 3, 2, 8, 8)).detach().min()) >= 0
 
 

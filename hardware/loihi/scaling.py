@@ -1,0 +1,141 @@
+"""One layer at one scale: its real numbers as the chip's whole numbers.
+
+At the scale s the weights are s·w rounded to the chip's grid and cut off at its ends, the threshold is s·threshold,
+the bias 64·s·bias with the smallest exponent that can hold it, and the decays are rounded to 1/4096. A leak of more
+than 4095/4096, which forgets v whole, becomes 4095/4096: that much v is left, under a 4096th of the threshold. A leak
+of less than 1/8192 becomes none.
+"""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float, Int16
+
+from ...export.errors import InputError
+from . import chip
+from .chain import FloatLayer
+from .program import Layer, NeuronGroup
+
+WHOLE_TOLERANCE = 1e-6
+"""How far a number may lie from a whole one that it is taken for: what float32 makes of it."""
+
+
+def at_scale(layer: FloatLayer, scale: float) -> Layer:
+    """The layer in whole numbers at this scale.
+
+    Raises InputError, naming the layer, where the registers are too small for the threshold, the bias or the sum of
+    the weights: up to `largest_scale` they are not.
+    """
+    grid = chip.weight_grid(layer.synapse.weight)
+    weight = np.clip(np.rint(layer.synapse.weight * (scale / grid.step)) * grid.step, grid.least, grid.most)
+    # Rounding can leave no weights of one sign, and then the ends are other ones.
+    grid = chip.weight_grid(weight)
+    weight = np.clip(weight, grid.least, grid.most).astype(np.int16)
+    threshold = scale * layer.threshold
+    # Voltages that are whole are above a threshold if they are above its whole part.
+    whole = math.floor(threshold + WHOLE_TOLERANCE) if _is_exact(layer, scale) else round(threshold)
+    try:
+        mantissa, exponent = _bias_registers(layer.bias * (scale * 2**chip.INPUT_SHIFT))
+        current, voltage = (round(decay * chip.DECAY_UNITY) for decay in (layer.current_decay, layer.voltage_decay))
+        neuron = NeuronGroup(
+            layer.shape, whole, max(current, 1), min(voltage, chip.VOLTAGE_DECAYS[1]), mantissa, exponent
+        )
+        return Layer(layer.name, replace(layer.synapse, weight=weight), neuron, scale)
+    except InputError as error:
+        raise InputError(f"node {layer.name!r} at the scale {scale:g}: {error}") from error
+
+
+def largest_scale(layer: FloatLayer) -> float:
+    """The scale at which the threshold, the bias and the sum of a neuron's weights still fit; may be infinite."""
+    weight = layer.synapse.weight
+    sums = np.abs(weight).sum(axis=tuple(range(1, weight.ndim)))
+    limits = (
+        (chip.THRESHOLDS[1], layer.threshold),
+        (chip.BIAS_MANTISSAS[1] * 2 ** (chip.BIAS_EXPONENTS[1] - chip.INPUT_SHIFT), float(np.abs(layer.bias).max())),
+        # Rounding may add as much as 1 to each weight of a sum.
+        (chip.ACTIVATION_LIMIT - 1 - math.prod(weight.shape[1:]), float(sums.max())),
+    )
+    return min((most / value for most, value in limits if value > 0), default=math.inf)
+
+
+def full_scale(layer: FloatLayer) -> float:
+    """The scale at which the largest weight just fits, or `largest_scale` where that is smaller.
+
+    Raises InputError, naming the layer, where the threshold, the bias or the sum of the weights lets the scale be so
+    small only that all weights become 0.
+    """
+    weight = layer.synapse.weight
+    grid = chip.weight_grid(weight)
+    ends = ((grid.most, float(weight.max())), (-grid.least, -float(weight.min())))
+    scale = min((most / value for most, value in ends if value > 0), default=math.inf)
+    scale = min(scale, largest_scale(layer))
+    if scale == math.inf:
+        return 1.0
+    if weight.any() and (scale <= 0 or not at_scale(layer, scale).synapse.weight.any()):
+        raise InputError(
+            f"node {layer.name!r}: the chip cannot hold its weights, up to {np.abs(weight).max():g}, at one scale "
+            f"with its threshold, {layer.threshold:g}, and its bias, up to {np.abs(layer.bias).max():g}"
+        )
+    return scale
+
+
+def exact_scale(layer: FloatLayer) -> float | None:
+    """The smallest scale at which the layer means the same in whole numbers, or None if there is no such scale.
+
+    It is the smallest because that keeps u and v farthest from their limits; one with a whole threshold goes first.
+    A memory in the current or a leak is never exact, because the chip drops what a decay leaves behind the point.
+    """
+    scales = [scale for scale in _grid_scales(layer.synapse.weight) if _is_exact(layer, scale)]
+    with_whole_threshold = [scale for scale in scales if _is_whole(np.array(scale * layer.threshold))]
+    return next(iter([*with_whole_threshold, *scales]), None)
+
+
+def _is_exact(layer: FloatLayer, scale: float) -> bool:
+    if layer.current_decay != 1 or layer.voltage_decay != 0 or scale > largest_scale(layer):
+        return False
+    grid = chip.weight_grid(layer.synapse.weight)
+    steps = layer.synapse.weight * (scale / grid.step)
+    sums = np.abs(steps).sum(axis=tuple(range(1, steps.ndim))) * grid.step
+    if not _is_whole(steps) or steps.max() * grid.step > grid.most + 0.5 or steps.min() * grid.step < grid.least - 0.5:
+        return False
+    if (np.rint(sums) * 2**chip.INPUT_SHIFT >= chip.STATE_LIMIT).any():
+        return False
+    bias = layer.bias * scale * 2**chip.INPUT_SHIFT
+    if not _is_whole(bias / 2 ** _bias_registers(bias)[1]):
+        return False
+    # With a bias between the weights' whole numbers, a threshold between them is rounded, and that may be wrong.
+    return _is_whole(np.array(scale * layer.threshold)) or _is_whole(layer.bias * scale)
+
+
+def _grid_scales(weight: Float[np.ndarray, "..."]) -> list[float]:
+    """The scales, ascending, that make all weights whole numbers of steps within the grid."""
+    grid = chip.weight_grid(weight)
+    magnitudes = np.unique(np.abs(weight))
+    magnitudes = magnitudes[magnitudes > 0]
+    most_steps = max(grid.most, -grid.least) // grid.step
+    if not len(magnitudes):
+        return [1.0]
+    if len(magnitudes) > 2 * most_steps:
+        return []
+    scales = np.arange(1, most_steps + 1) * (grid.step / magnitudes[0])
+    return [float(scale) for scale in scales if _is_whole(magnitudes * (scale / grid.step))]
+
+
+def _bias_registers(bias: Float[np.ndarray, "*shape"]) -> tuple[Int16[np.ndarray, "*bias"], int]:
+    """Mantissas and their exponent; axes along which the bias is the same are cut to one value."""
+    for axis in range(bias.ndim):
+        first = bias.take([0], axis)
+        if (bias == first).all():
+            bias = first
+    least, most = chip.BIAS_MANTISSAS
+    for exponent in range(chip.BIAS_EXPONENTS[0], chip.BIAS_EXPONENTS[1] + 1):
+        mantissa = np.rint(bias / 2**exponent)
+        if mantissa.min() >= least and mantissa.max() <= most:
+            return mantissa.astype(np.int16), exponent
+    largest = np.abs(bias).max()
+    raise InputError(f"bias goes up to {largest:g}; {most << chip.BIAS_EXPONENTS[1]} is allowed")
+
+
+def _is_whole(values: Float[np.ndarray, "..."]) -> bool:
+    return bool((np.abs(values - np.rint(values)) <= WHOLE_TOLERANCE).all())
