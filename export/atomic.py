@@ -7,11 +7,14 @@ on the way leaves the place as it was.
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from .errors import InputError
+
+Made = TypeVar("Made")
 
 
 @contextmanager
@@ -20,7 +23,7 @@ def new_file(path: Path) -> Iterator[Path]:
 
     Raises InputError where the folder cannot be written to.
     """
-    handle, name = _attempt(path, lambda: tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent))
+    handle, name = _beside(path, tempfile.mkstemp)
     os.close(handle)
     written = Path(name)
     try:
@@ -30,7 +33,7 @@ def new_file(path: Path) -> Iterator[Path]:
         written.chmod(0o666 & ~_umask())
         written.replace(path)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise _unwritten(path, error) from error
     finally:
         written.unlink(missing_ok=True)
 
@@ -43,7 +46,7 @@ def new_folder(path: Path, replace: bool = False) -> Iterator[Path]:
     """
     if path.exists() and not replace:
         raise InputError(f"{path}: exists already; --force replaces it")
-    name = _attempt(path, lambda: tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+    name = _beside(path, tempfile.mkdtemp)
     written = Path(name)
     old = written.with_name(f"{written.name}.old")
     try:
@@ -62,19 +65,24 @@ def new_folder(path: Path, replace: bool = False) -> Iterator[Path]:
             raise
         _to_disk(path.parent)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise _unwritten(path, error) from error
     finally:
         shutil.rmtree(written, ignore_errors=True)
         if path.exists():
             shutil.rmtree(old, ignore_errors=True)
 
 
-def _attempt(path, make):  # type: ignore[no-untyped-def]
+def _beside(path: Path, make: Callable[..., Made]) -> Made:
+    """What `make`, one of tempfile's functions, makes under a hidden name in the folder of `path`."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        return make()
+        return make(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
-        raise InputError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise _unwritten(path, error) from error
+
+
+def _unwritten(path: Path, error: OSError) -> InputError:
+    return InputError(f"{path}: cannot be written: {error.strerror or error}")
 
 
 def _to_disk(path: Path) -> None:

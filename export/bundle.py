@@ -170,7 +170,9 @@ def open_bundle(path: Path | str) -> Bundle:
 def save_golden(path: Path, golden: Golden) -> None:
     """Write the golden samples so that the same samples give the same bytes."""
     arrays: dict[str, Any] = {field.name: getattr(golden, field.name) for field in fields(golden)}
-    np.savez_compressed(path, **arrays)
+    content = io.BytesIO()
+    np.savez_compressed(content, **arrays)
+    path.write_bytes(content.getvalue())
 
 
 def _manifest(path: Path) -> Manifest:

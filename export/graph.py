@@ -8,6 +8,7 @@ graphs within graphs. Whatever runs or lowers a graph needs it flat, in order, a
 Several edges into one node add up; within a time step an edge has no delay.
 """
 
+import io
 from collections import Counter
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -116,7 +117,10 @@ def read_nir(path: Path | str) -> nir.NIRGraph:
 
 def write_nir(path: Path | str, graph: nir.NIRGraph) -> None:
     """Write the graph so that the same graph gives the same bytes."""
-    nir.write(Path(path), graph)
+    # HDF5 that meets a full disk can end the process; what is made in memory fails as any other file does.
+    content = io.BytesIO()
+    nir.write(content, graph)  # type: ignore[arg-type]
+    Path(path).write_bytes(content.getvalue())
 
 
 def place(graph: nir.NIRGraph, name: str = "graph") -> PlacedGraph:

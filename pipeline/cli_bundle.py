@@ -91,12 +91,9 @@ def cosim(
             }
     figures["seconds"] = round(seconds, 3)
     if out is not None:
-        import numpy as np
+        from .spike_file import write_arrays
 
-        from ..export.atomic import new_file
-
-        with new_file(out) as written, written.open("wb") as file:
-            np.savez_compressed(file, **result._asdict(), counts=result.counts, predictions=result.predictions)
+        write_arrays(out, result._asdict() | {"counts": result.counts, "predictions": result.predictions})
     if json:
         print_json(figures)
     else:

@@ -39,9 +39,9 @@ def start_run(run: Path, config: Config, resume: bool = False) -> None:
     """Make the folder and write the configuration into it; what an earlier run left there is taken away."""
     if resume:
         return
-    for name in (CHECKPOINT, RESUME, REPORT_JSON, REPORT_HTML):
-        (run / name).unlink(missing_ok=True)
     with new_file(run / CONFIG) as written:
+        for name in (CHECKPOINT, RESUME, REPORT_JSON, REPORT_HTML):
+            (run / name).unlink(missing_ok=True)
         written.write_text(config.to_toml(), encoding="utf-8")
 
 

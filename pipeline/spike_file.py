@@ -1,5 +1,6 @@
 """Spikes in a .npz file: `x` going in, `y` coming out."""
 
+import io
 import zipfile
 from pathlib import Path
 from typing import NamedTuple
@@ -45,5 +46,13 @@ def read_spikes(path: Path, shape: Shape) -> Spikes:
 
 def write_spikes(path: Path, y: np.ndarray) -> None:
     """Write the array `y` [time, sample, feature]."""
-    with new_file(path) as written, written.open("wb") as file:
-        np.savez_compressed(file, y=y)
+    write_arrays(path, {"y": y})
+
+
+def write_arrays(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    """Write a .npz file that is whole, or not there."""
+    # A zip file that meets a full disk complains once more when it is thrown away, so it is made in memory.
+    content = io.BytesIO()
+    np.savez_compressed(content, allow_pickle=False, **arrays)
+    with new_file(path) as written:
+        written.write_bytes(content.getvalue())

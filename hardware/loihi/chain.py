@@ -9,10 +9,14 @@ so what the nodes multiply their input with goes into the weights and the bias:
     IF        current_decay 1              voltage_decay 0              weight·r
     LIF       current_decay 1              voltage_decay dt/tau         weight·r·dt/tau
     CubaLIF   current_decay dt/tau_syn     voltage_decay dt/tau_mem     weight·w_in·dt/tau_syn·r·dt/tau_mem
+
+A group has one threshold. A neuron with v_reset 0 is linear between its spikes, so a smaller threshold than the
+group's largest is the same as that much more input: weight·(largest threshold / threshold).
 """
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import nir
 import numpy as np
@@ -21,11 +25,17 @@ from jaxtyping import Float
 from ...export.errors import InputError
 from ...export.geometry import Shape, parameter
 from ...export.graph import PlacedGraph, PlacedNode
+from . import chip
 from .fold import LINEAR, fold
 from .synapse import Synapse
 
 NEURONS = (nir.IF, nir.LIF, nir.CubaLIF)
 """The nodes that a neuron group of the chip can be."""
+
+NEEDED = ", ".join(kind.__name__ for kind in NEURONS)
+
+WHOLE_STEP_TOLERANCE = 1e-6
+"""How far dt/tau may lie from 1 that it is taken for 1: the files hold time constants in float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +61,7 @@ def float_layers(graph: PlacedGraph, dt: float) -> tuple[FloatLayer, ...]:
     """The graph's layers, for time steps of `dt` seconds.
 
     Raises InputError, naming the node: where the graph is not a chain; where it does not end in spiking neurons; for
-    LI, I and Threshold; for neurons that differ within a node in anything but r and w_in, that have a leak or reset
+    LI, I and Threshold; for neurons that differ within a node in a time constant, that have a leak or reset
     potential other than 0, a threshold under 0, a time constant under dt; and for a bias on a CubaLIF with a memory
     in its current, because the chip adds the bias behind the current.
     """
@@ -69,24 +79,23 @@ def float_layers(graph: PlacedGraph, dt: float) -> tuple[FloatLayer, ...]:
         elif isinstance(placed.node, LINEAR):
             linear.append(placed)
         else:
-            raise InputError(f"{where} cannot run on Loihi; of the nodes with a state or threshold, IF, LIF and CubaLIF can")
+            raise InputError(f"{where} cannot run on Loihi; of the nodes with a state or a threshold, {NEEDED} can")
     for placed in linear:
         if not isinstance(placed.node, nir.Flatten):
-            raise InputError(f"{graph.name}: {placed} leads to no neurons; on Loihi a chain must end in IF, LIF or CubaLIF")
+            raise InputError(f"{graph.name}: {placed} leads to no neurons; on Loihi a chain must end in {NEEDED}")
     if not layers:
-        raise InputError(f"{graph.name}: there are no neurons; on Loihi a chain must end in IF, LIF or CubaLIF")
+        raise InputError(f"{graph.name}: there are no neurons; on Loihi a chain must end in {NEEDED}")
     return tuple(layers)
 
 
 def _check_chain(graph: PlacedGraph) -> None:
-    for before, placed in zip(graph.nodes, graph.nodes[1:], strict=False):
+    for before, placed in pairwise(graph.nodes):
+        sources = ", ".join(map(repr, placed.sources))
+        if len(placed.sources) > 1:
+            raise InputError(f"{graph.name}: {placed} adds up {sources}; on Loihi a graph must be a chain")
         if placed.sources != (before.name,):
-            sources = ", ".join(map(repr, placed.sources))
             raise InputError(
-                f"{graph.name}: {placed} reads {sources}, and another node reads {before.name!r} or it ends there; "
-                "on Loihi a graph must be a chain"
-                if len(placed.sources) == 1
-                else f"{graph.name}: {placed} adds up {sources}; on Loihi a graph must be a chain"
+                f"{graph.name}: {placed} is not alone in reading {sources}; on Loihi a graph must be a chain"
             )
 
 
@@ -107,6 +116,8 @@ def _layer(linear: list[PlacedNode], placed: PlacedNode, read: Shape, dt: float,
 
     def decay(key: str) -> float:
         share = dt / one(key)
+        if abs(share - 1) <= WHOLE_STEP_TOLERANCE:
+            return 1.0
         if share > 1:
             raise InputError(f"{where}: {key} is {one(key):g} s, shorter than dt, which is {dt:g} s")
         return share
@@ -119,14 +130,24 @@ def _layer(linear: list[PlacedNode], placed: PlacedNode, read: Shape, dt: float,
     elif isinstance(node, nir.CubaLIF):
         current_decay, voltage_decay = decay("tau_syn"), decay("tau_mem")
         gain = gain * voltage_decay * value("w_in") * current_decay
+        if round(current_decay * chip.DECAY_UNITY) < chip.CURRENT_DECAYS[0]:
+            raise InputError(
+                f"{where}: tau_syn is {one('tau_syn'):g} s, more than {2 * chip.DECAY_UNITY} times dt; Loihi's current "
+                "cannot decay so slowly"
+            )
     for key in ("v_leak", "v_reset"):
         if hasattr(node, key) and np.any(value(key) != 0):
             raise InputError(f"{where}: {key} is not 0; Loihi's neurons know only 0")
-    threshold = one("v_threshold")
-    if not (math.isfinite(threshold) and threshold >= 0):
-        raise InputError(f"{where}: v_threshold is {threshold:g}; on Loihi it must be a number from 0 on")
-    if not np.isfinite(gain).all():
-        raise InputError(f"{where}: its input is not scaled by a finite number everywhere")
+    thresholds = value("v_threshold")
+    threshold = float(thresholds.max())
+    if thresholds.min() < 0:
+        raise InputError(f"{where}: v_threshold is {thresholds.min():g}; on Loihi it must be at least 0")
+    if thresholds.min() < threshold:
+        if thresholds.min() == 0:
+            raise InputError(
+                f"{where}: v_threshold is 0 for some neurons only; on Loihi no input scales that to one value"
+            )
+        gain = gain * (threshold / thresholds)
     if np.any(gain != 1):
         linear = [*linear, PlacedNode(placed.name, nir.Scale(gain), (), shape, shape)]
     synapse, bias = fold(linear, read, shape, where)

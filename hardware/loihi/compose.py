@@ -88,9 +88,7 @@ def symmetric(conv: Convolution, image: tuple[int, int, int]) -> ConvSynapse:
             margins = [(0, 0)] * 4
             margins[2 + index] = (padding[index] - axis.near, padding[index] - axis.far)
             weight = np.pad(weight, margins)
-    return ConvSynapse(
-        weight, image, conv.stride, (padding[0], padding[1]), (dilation[0], dilation[1]), conv.groups
-    )
+    return ConvSynapse(weight, image, conv.stride, (padding[0], padding[1]), (dilation[0], dilation[1]), conv.groups)
 
 
 def _axis(conv: Convolution, index: int, size: int) -> _Axis:

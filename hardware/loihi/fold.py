@@ -118,9 +118,7 @@ def _dense(nodes: Sequence[PlacedNode], input_shape: Shape, output_shape: Shape,
     return DenseSynapse(weight)
 
 
-def _sent(
-    nodes: Sequence[PlacedNode], values: Float[np.ndarray, "sample *shape"]
-) -> Float[np.ndarray, "sample *out"]:
+def _sent(nodes: Sequence[PlacedNode], values: Float[np.ndarray, "sample *shape"]) -> Float[np.ndarray, "sample *out"]:
     sent = torch.from_numpy(values)
     with torch.no_grad():
         for placed in nodes:

@@ -17,8 +17,13 @@ from . import chip
 from .chain import FloatLayer
 from .program import Layer, NeuronGroup
 
-WHOLE_TOLERANCE = 1e-6
-"""How far a number may lie from a whole one that it is taken for: what float32 makes of it."""
+GRID_TOLERANCE = 1e-4
+"""How far from a whole number of steps a weight or bias may lie that is taken to be on a grid: float32's rounding of
+256 steps, and a margin."""
+
+THRESHOLD_TOLERANCE = 1e-9
+"""How far from a whole number a threshold may lie that is taken for one: float64's rounding. float32's is not undone,
+since it decides whether a voltage on the grid is above the threshold."""
 
 
 def at_scale(layer: FloatLayer, scale: float) -> Layer:
@@ -34,13 +39,11 @@ def at_scale(layer: FloatLayer, scale: float) -> Layer:
     weight = np.clip(weight, grid.least, grid.most).astype(np.int16)
     threshold = scale * layer.threshold
     # Voltages that are whole are above a threshold if they are above its whole part.
-    whole = math.floor(threshold + WHOLE_TOLERANCE) if _is_exact(layer, scale) else round(threshold)
+    whole = math.floor(threshold + THRESHOLD_TOLERANCE) if _is_exact(layer, scale) else round(threshold)
     try:
         mantissa, exponent = _bias_registers(layer.bias * (scale * 2**chip.INPUT_SHIFT))
         current, voltage = (round(decay * chip.DECAY_UNITY) for decay in (layer.current_decay, layer.voltage_decay))
-        neuron = NeuronGroup(
-            layer.shape, whole, max(current, 1), min(voltage, chip.VOLTAGE_DECAYS[1]), mantissa, exponent
-        )
+        neuron = NeuronGroup(layer.shape, whole, current, min(voltage, chip.VOLTAGE_DECAYS[1]), mantissa, exponent)
         return Layer(layer.name, replace(layer.synapse, weight=weight), neuron, scale)
     except InputError as error:
         raise InputError(f"node {layer.name!r} at the scale {scale:g}: {error}") from error
@@ -62,14 +65,14 @@ def largest_scale(layer: FloatLayer) -> float:
 def full_scale(layer: FloatLayer) -> float:
     """The scale at which the largest weight just fits, or `largest_scale` where that is smaller.
 
-    Raises InputError, naming the layer, where the threshold, the bias or the sum of the weights lets the scale be so
-    small only that all weights become 0.
+    Weights on a grid have the largest scale that keeps them on the chip's. Raises InputError, naming the layer, where
+    the threshold, the bias or the sum of the weights lets the scale be so small only that all weights become 0.
     """
     weight = layer.synapse.weight
     grid = chip.weight_grid(weight)
     ends = ((grid.most, float(weight.max())), (-grid.least, -float(weight.min())))
-    scale = min((most / value for most, value in ends if value > 0), default=math.inf)
-    scale = min(scale, largest_scale(layer))
+    fitting = min((most / value for most, value in ends if value > 0), default=math.inf)
+    scale = min(fitting, largest_scale(layer))
     if scale == math.inf:
         return 1.0
     if weight.any() and (scale <= 0 or not at_scale(layer, scale).synapse.weight.any()):
@@ -77,7 +80,9 @@ def full_scale(layer: FloatLayer) -> float:
             f"node {layer.name!r}: the chip cannot hold its weights, up to {np.abs(weight).max():g}, at one scale "
             f"with its threshold, {layer.threshold:g}, and its bias, up to {np.abs(layer.bias).max():g}"
         )
-    return scale
+    # The largest weight's rounding must not cost the scale at which it is at the grid's end.
+    largest = min(fitting * (1 + GRID_TOLERANCE / 256), largest_scale(layer))
+    return max((whole for whole in _grid_scales(weight) if whole <= largest), default=scale)
 
 
 def exact_scale(layer: FloatLayer) -> float | None:
@@ -87,7 +92,7 @@ def exact_scale(layer: FloatLayer) -> float | None:
     A memory in the current or a leak is never exact, because the chip drops what a decay leaves behind the point.
     """
     scales = [scale for scale in _grid_scales(layer.synapse.weight) if _is_exact(layer, scale)]
-    with_whole_threshold = [scale for scale in scales if _is_whole(np.array(scale * layer.threshold))]
+    with_whole_threshold = [scale for scale in scales if _is_whole(scale * layer.threshold, THRESHOLD_TOLERANCE)]
     return next(iter([*with_whole_threshold, *scales]), None)
 
 
@@ -95,31 +100,35 @@ def _is_exact(layer: FloatLayer, scale: float) -> bool:
     if layer.current_decay != 1 or layer.voltage_decay != 0 or scale > largest_scale(layer):
         return False
     grid = chip.weight_grid(layer.synapse.weight)
-    steps = layer.synapse.weight * (scale / grid.step)
-    sums = np.abs(steps).sum(axis=tuple(range(1, steps.ndim))) * grid.step
-    if not _is_whole(steps) or steps.max() * grid.step > grid.most + 0.5 or steps.min() * grid.step < grid.least - 0.5:
+    weight = layer.synapse.weight * scale
+    if not _is_whole(weight / grid.step) or np.rint(weight.max()) > grid.most or np.rint(weight.min()) < grid.least:
         return False
-    if (np.rint(sums) * 2**chip.INPUT_SHIFT >= chip.STATE_LIMIT).any():
+    sums = np.abs(np.rint(weight)).sum(axis=tuple(range(1, weight.ndim)))
+    if (sums * 2**chip.INPUT_SHIFT >= chip.STATE_LIMIT).any():
         return False
     bias = layer.bias * scale * 2**chip.INPUT_SHIFT
     if not _is_whole(bias / 2 ** _bias_registers(bias)[1]):
         return False
     # With a bias between the weights' whole numbers, a threshold between them is rounded, and that may be wrong.
-    return _is_whole(np.array(scale * layer.threshold)) or _is_whole(layer.bias * scale)
+    return _is_whole(scale * layer.threshold, THRESHOLD_TOLERANCE) or _is_whole(layer.bias * scale)
 
 
 def _grid_scales(weight: Float[np.ndarray, "..."]) -> list[float]:
-    """The scales, ascending, that make all weights whole numbers of steps within the grid."""
+    """The scales, ascending, that make all weights whole numbers of the chip's steps, with some that are too large."""
     grid = chip.weight_grid(weight)
     magnitudes = np.unique(np.abs(weight))
     magnitudes = magnitudes[magnitudes > 0]
-    most_steps = max(grid.most, -grid.least) // grid.step
     if not len(magnitudes):
-        return [1.0]
-    if len(magnitudes) > 2 * most_steps:
         return []
+    most_steps = max(grid.most, -grid.least) // grid.step
     scales = np.arange(1, most_steps + 1) * (grid.step / magnitudes[0])
-    return [float(scale) for scale in scales if _is_whole(magnitudes * (scale / grid.step))]
+    # Most weights are on no grid, and a few of them show that.
+    few = magnitudes[:64]
+    return [
+        float(scale)
+        for scale in scales
+        if _is_whole(few * (scale / grid.step)) and _is_whole(magnitudes * (scale / grid.step))
+    ]
 
 
 def _bias_registers(bias: Float[np.ndarray, "*shape"]) -> tuple[Int16[np.ndarray, "*bias"], int]:
@@ -137,5 +146,5 @@ def _bias_registers(bias: Float[np.ndarray, "*shape"]) -> tuple[Int16[np.ndarray
     raise InputError(f"bias goes up to {largest:g}; {most << chip.BIAS_EXPONENTS[1]} is allowed")
 
 
-def _is_whole(values: Float[np.ndarray, "..."]) -> bool:
-    return bool((np.abs(values - np.rint(values)) <= WHOLE_TOLERANCE).all())
+def _is_whole(values: Float[np.ndarray, "..."] | float, tolerance: float = GRID_TOLERANCE) -> bool:
+    return bool((np.abs(values - np.rint(values)) <= tolerance).all())

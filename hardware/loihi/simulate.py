@@ -102,9 +102,7 @@ def fire(
     return spikes
 
 
-def _decayed(
-    state: Int32[np.ndarray, "sample neuron"], decay: int
-) -> Int32[np.ndarray, "sample neuron"]:
+def _decayed(state: Int32[np.ndarray, "sample neuron"], decay: int) -> Int32[np.ndarray, "sample neuron"]:
     """trunc(state·(4096 - decay) / 4096)."""
     # These two come out the same by the full way, which is slow and which most networks do not need.
     if decay == 0:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Int32, Shaped, UInt8
+from jaxtyping import Float, Int32, Shaped, UInt8
 
 from ...export.errors import InputError
 from ...export.geometry import Shape, windows
@@ -99,13 +99,21 @@ def activation(
     # would hold the numbers too, but its convolutions may go through transforms (Winograd) that round.
     received = torch.from_numpy(np.ascontiguousarray(spikes)).to(torch.float64)
     weight = torch.from_numpy(synapse.weight.astype(np.float64))
-    received = received.reshape(time * sample, *synapse.input_shape)
     with torch.no_grad():
         match synapse:
             case ConvSynapse():
-                summed = F.conv2d(
-                    received, weight, None, synapse.stride, synapse.padding, synapse.dilation, synapse.groups
-                )
+                summed = _convolved(synapse, weight, received.reshape(-1, *synapse.input_shape))
             case DenseSynapse():
-                summed = F.linear(received, weight)
+                summed = F.linear(received.reshape(time * sample, -1), weight)
     return summed.to(torch.int32).reshape(time, sample, math.prod(synapse.output_shape)).numpy()
+
+
+def _convolved(
+    synapse: ConvSynapse, weight: Float[torch.Tensor, "..."], received: Float[torch.Tensor, "step channel height width"]
+) -> Float[torch.Tensor, "..."]:
+    groups = synapse.groups
+    kernels = weight.unflatten(0, (groups, -1))
+    if groups > 1 and bool((kernels == kernels[0]).all()):
+        # Alike groups, as in pooling, are one group with more samples, and PyTorch is slow where groups are many.
+        weight, received, groups = kernels[0], received.unflatten(1, (groups, -1)).flatten(0, 1), 1
+    return F.conv2d(received, weight, None, synapse.stride, synapse.padding, synapse.dilation, groups)

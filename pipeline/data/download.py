@@ -17,6 +17,8 @@ def download(name: str, mirrors: Sequence[str], md5: str, folder: Path) -> Path:
     A mirror is an address that ends in "/". Raises InputError, telling what each mirror answered, when none delivers
     the file with that MD5; nothing is left in the folder then.
     """
+    # The bar says it; pooch's own lines would stand before an error, which is to be one sentence.
+    pooch.get_logger().setLevel("WARNING")
     failures = []
     for mirror in mirrors:
         try:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -287,7 +288,7 @@ def test_a_missing_data_set_without_a_network_gives_one_sentence_and_no_folder(
     [
         (("--limit", 0), "--limit 0: a whole number of at least 1 is needed"),
         (("--shots", 0), "--shots 0: a whole number of at least 1 is needed"),
-        (("--shots", "many"), "many"),
+        (("--shots", "many"), "'--shots'"),
         (("--snn", "brain"), "--snn brain: there is no such spiking device; there are nir, loihi"),
         (("--qpu", "abacus"), "--qpu abacus: there is no such quantum device; there are exact, aer"),
         (("--images", "/nowhere.npz"), "/nowhere.npz"),
@@ -355,7 +356,7 @@ def test_a_changed_bundle_is_refused_by_every_command(tiny_bundle: Bundle, tmp_p
         (("--on", "nir,loihi,nir"), "one device, or two"),
         (("--on", "nir,loihi"), "two devices are for --compare"),
         (("--dt", 0), "dt is 0.0"),
-        (("--dt", "soon"), "soon"),
+        (("--dt", "soon"), "'--dt'"),
     ],
 )
 def test_a_wrong_option_of_nir_gives_one_sentence(arguments: tuple[object, ...], sentence: str) -> None:
@@ -400,3 +401,20 @@ def test_a_run_that_is_stopped_with_ctrl_c_goes_on(config_file: Path, tmp_path: 
 def test_an_output_folder_that_cannot_be_written_gives_one_sentence(config_file: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     assert "file" in refused("train", config_file, "--out", tmp_path / "file" / "run")
+
+
+@pytest.mark.parametrize("room", [100, 9_000, 60_000])
+def test_a_disk_without_room_leaves_the_old_bundle(run: tuple[Path, dict], tmp_path: Path, room: int) -> None:
+    """A limit on the size of files stands for the full disk: the write fails in the middle either way."""
+    out = tmp_path / "run"
+    shutil.copytree(run[0], out)
+    before = {name: (out / "bundle" / name).read_bytes() for name in os.listdir(out / "bundle")}
+    done = subprocess.run(
+        [SPIQ, "export", out, "--force"], capture_output=True, text=True, timeout=300,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
+    )  # fmt: skip
+    assert done.returncode == 2, done.stderr
+    assert done.stderr.strip().splitlines()[-1] == f"spiq: {out / 'bundle'}: cannot be written: File too large"
+    assert "Traceback" not in done.stderr
+    assert sorted(os.listdir(out)) == sorted(os.listdir(run[0]))
+    assert {name: (out / "bundle" / name).read_bytes() for name in os.listdir(out / "bundle")} == before

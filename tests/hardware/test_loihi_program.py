@@ -1,0 +1,313 @@
+"""Programs: what the chip cannot hold is refused, and a file gives back the program it was written from."""
+
+import io
+import zipfile
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spiq.export.errors import InputError
+from spiq.hardware.devices import SpikingDevice
+from spiq.hardware.loihi.device import LoihiDevice
+from spiq.hardware.loihi.program import Layer, LoihiProgram, NeuronGroup
+from spiq.hardware.loihi.simulate import simulate, simulate_layers
+from spiq.hardware.loihi.synapse import ConvSynapse, DenseSynapse
+
+
+def random_program(seed: int) -> LoihiProgram:
+    random = np.random.default_rng(seed)
+    groups = int(random.integers(1, 3))
+    size = (groups, int(random.integers(4, 8)), int(random.integers(4, 8)))
+    weight = random.integers(-128, 128, (2 * groups, 1, 3, 2)) * 2
+    conv = ConvSynapse(weight, size, (1, 2), (1, 0), (1, 1), groups)
+    bias = random.integers(-4096, 4096, (2 * groups, 1, 1))
+    first = NeuronGroup(conv.output_shape, int(random.integers(2**17)), 4096, 0, bias, int(random.integers(8)))
+    dense = DenseSynapse(random.integers(0, 256, (5, first.size)))
+    second = NeuronGroup((5,), 3000, int(random.integers(1, 4097)), 17, random.integers(-9, 9, 5), 3)
+    layers = (Layer("größe/1", conv, first, 12.5), Layer("", dense, second, random.random() + 1e-9))
+    return LoihiProgram(size, layers)
+
+
+def entries(path) -> dict[str, np.ndarray]:
+    with np.load(path, allow_pickle=False) as file:
+        return dict(file)
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_file_gives_the_program_back(tmp_path_factory, seed: int):
+    path = tmp_path_factory.mktemp("program") / "loihi.npz"
+    program = random_program(seed)
+    program.save(path)
+    loaded = LoihiProgram.load(path)
+    assert loaded.input_shape == program.input_shape
+    for one, other in zip(program.layers, loaded.layers, strict=True):
+        assert (one.name, one.scale, type(one.synapse)) == (other.name, other.scale, type(other.synapse))
+        for mine, read in ((one.synapse, other.synapse), (one.neuron, other.neuron)):
+            for key, value in vars(mine).items():
+                assert np.array_equal(value, getattr(read, key)), key
+    spikes = np.random.default_rng(seed).integers(0, 2, (4, 3, *program.input_shape)).astype(np.uint8)
+    assert np.array_equal(simulate(program, spikes), simulate(loaded, spikes))
+
+
+def test_same_program_gives_the_same_bytes(tmp_path):
+    for name in ("one.npz", "other.npz"):
+        random_program(3).save(tmp_path / name)
+    assert (tmp_path / "one.npz").read_bytes() == (tmp_path / "other.npz").read_bytes()
+    with zipfile.ZipFile(tmp_path / "one.npz") as archive:
+        assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "loihi.npz"
+    random_program(5).save(path)
+    return path
+
+
+KEYS = sorted(
+    ["format", "version", "input_shape", "layers"]
+    + [f"0.{key}" for key in ("synapse_input", "stride", "padding", "dilation", "groups")]
+    + [
+        f"{layer}.{key}"
+        for layer in (0, 1)
+        for key in (
+            "name",
+            "kind",
+            "weight",
+            "shape",
+            "threshold",
+            "current_decay",
+            "voltage_decay",
+            "bias_mantissa",
+            "bias_exponent",
+            "scale",
+        )
+    ]
+)
+
+
+def test_keys_are_as_documented(file):
+    assert sorted(entries(file)) == KEYS
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_missing_key(file, key: str):
+    content = entries(file)
+    del content[key]
+    np.savez(file, **content)
+    with pytest.raises(InputError, match=rf"loihi\.npz: the key {key} is missing"):
+        LoihiProgram.load(file)
+
+
+DAMAGES = {
+    "cube": np.zeros((2, 2, 2, 2, 2)),
+    "empty": np.zeros(0, np.int64),
+    "negative": np.int64(-9),
+    "text": np.array("x" * 9),
+}
+
+
+# Any text is a name.
+@pytest.mark.parametrize(
+    ("key", "damage"), [(key, d) for key in KEYS for d in DAMAGES if not (key.endswith("name") and d == "text")]
+)
+def test_damaged_key(file, key: str, damage: str):
+    content = entries(file)
+    content[key] = DAMAGES[damage]
+    np.savez(file, **content)
+    with pytest.raises(InputError, match=r"loihi\.npz: .*"):
+        LoihiProgram.load(file)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "match"),
+    [
+        ("version", np.int64(2), "version is 2; only 1 is allowed"),
+        ("format", np.array("npz"), "format is 'npz'"),
+        ("0.kind", np.array("sparse"), "0.kind is 'sparse'"),
+        ("1.scale", np.float64("nan"), "1.scale is nan"),
+        ("1.current_decay", np.int64(0), "1.current_decay holds 0; 1 to 4096"),
+        ("1.voltage_decay", np.int64(4096), "1.voltage_decay holds 4096; 0 to 4095"),
+        ("1.threshold", np.int64(2**17), "1.threshold holds 131072; 0 to 131071"),
+        ("1.bias_exponent", np.int64(8), "1.bias_exponent holds 8; 0 to 7"),
+        ("1.bias_mantissa", np.full(5, 4096, np.int16), "1.bias_mantissa holds 4096; -4096 to 4095"),
+        ("1.bias_mantissa", np.zeros(4, np.int16), r"1.bias_mantissa has the shape \[4\]"),
+        ("0.groups", np.int64(7), "0.groups is 7"),
+        ("0.stride", np.array([1, 0]), r"0.stride is \[1, 0\]"),
+        ("0.shape", np.array([1, 1, 1]), r"0.shape is \[1, 1, 1\], but|0.bias_mantissa"),
+        ("input_shape", np.array([9]), r"layer 'größe/1': its synapse reads .* what comes to it is \[9\]"),
+        ("layers", np.int64(1), "the key 1.name is not known"),
+        ("layers", np.int64(0), "the key 0.name is not known"),
+    ],
+)
+def test_value_that_is_not_allowed(file, key, value, match):
+    np.savez(file, **(entries(file) | {key: value}))
+    with pytest.raises(InputError, match=rf"loihi\.npz: {match}"):
+        LoihiProgram.load(file)
+
+
+def test_unknown_key(file):
+    np.savez(file, **entries(file), extra=1)
+    with pytest.raises(InputError, match="the key extra is not known"):
+        LoihiProgram.load(file)
+
+
+def test_doubled_key(file):
+    content = io.BytesIO()
+    np.save(content, np.int64(2))
+    with zipfile.ZipFile(file, "a") as archive, pytest.warns(UserWarning, match="Duplicate"):
+        archive.writestr("layers.npy", content.getvalue())
+    with pytest.raises(InputError, match="the key layers is there more than once"):
+        LoihiProgram.load(file)
+
+
+def test_pickle_is_not_read(file):
+    content = io.BytesIO()
+    np.save(content, np.array([{"a": 1}], object), allow_pickle=True)
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("format.npy", content.getvalue())
+    with pytest.raises(InputError, match="the key format: not readable"):
+        LoihiProgram.load(file)
+
+
+def test_missing_file(tmp_path):
+    with pytest.raises(InputError, match="there is no such file"):
+        LoihiProgram.load(tmp_path / "none.npz")
+
+
+@settings(deadline=None, max_examples=150)
+@given(seed=st.integers(0, 2**32 - 1), count=st.integers(1, 3), cut=st.booleans())
+def test_damaged_bytes(tmp_path_factory, seed: int, count: int, cut: bool):
+    path = tmp_path_factory.mktemp("damaged") / "loihi.npz"
+    random_program(5).save(path)
+    whole = bytearray(path.read_bytes())
+    random = np.random.default_rng(seed)
+    if cut:
+        del whole[int(random.integers(len(whole))) :]
+    else:
+        for position in random.integers(len(whole), size=count):
+            whole[position] ^= int(random.integers(1, 256))
+    path.write_bytes(bytes(whole))
+    try:
+        loaded = LoihiProgram.load(path)
+    except InputError:
+        return
+    # A zip has bytes without meaning; then nothing else may have changed.
+    loaded.save(path)
+    other = path.with_name("other.npz")
+    random_program(5).save(other)
+    assert path.read_bytes() == other.read_bytes()
+
+
+def layer_of(weight, **changes) -> Layer:
+    weight = np.asarray(weight)
+    fields = {
+        "shape": (len(weight),),
+        "threshold": 5,
+        "current_decay": 4096,
+        "voltage_decay": 0,
+        "bias_mantissa": np.zeros(len(weight), int),
+        "bias_exponent": 0,
+    }
+    return Layer("neurons", DenseSynapse(weight), NeuronGroup(**(fields | changes)), 1.0)
+
+
+@pytest.mark.parametrize("weight", [[[-256, 254]], [[0, 255]], [[-255, 0]], [[0, 0]], [[3, 1]], [[-3, -1]]])
+def test_weights_on_the_grid(weight):
+    assert layer_of(weight).synapse.weight.tolist() == weight
+
+
+@pytest.mark.parametrize(
+    ("weight", "match"),
+    [
+        ([[-256, 256]], "weight holds 256; -256 to 254"),
+        ([[-258, 2]], "weight holds -258"),
+        ([[-3, 2]], "weight holds -3; weights of both signs must be even"),
+        ([[0, 256]], "weight holds 256; 0 to 255"),
+        ([[-256, 0]], "weight holds -256; -255 to 0"),
+        ([[0.5, 1]], "weight is float64; whole numbers"),
+        (np.full((1, 33000), 255), "weight sums up to 8415000"),
+    ],
+)
+def test_weights_off_the_grid(weight, match):
+    with pytest.raises(InputError, match=match):
+        layer_of(weight)
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"threshold": -1}, "threshold holds -1"),
+        ({"threshold": 1.5}, "threshold is float64"),
+        ({"current_decay": 4097}, "current_decay holds 4097"),
+        ({"voltage_decay": -1}, "voltage_decay holds -1"),
+        ({"bias_exponent": -1}, "bias_exponent holds -1"),
+        ({"bias_mantissa": np.array([-4097])}, "bias_mantissa holds -4097"),
+        ({"bias_mantissa": np.zeros((1, 1), int)}, "bias_mantissa has the shape"),
+        ({"shape": ()}, r"shape is \[\]"),
+        ({"shape": (2,)}, r"shape is \[2\], but the synapse feeds \[1\]"),
+    ],
+)
+def test_group_that_the_chip_cannot_hold(changes, match):
+    with pytest.raises(InputError, match=match):
+        layer_of([[1, 2]], **changes)
+
+
+def test_program_is_read_only():
+    layer = layer_of([[1, 2]])
+    for array in (layer.synapse.weight, layer.neuron.bias_mantissa):
+        with pytest.raises(ValueError, match="read-only"):
+            array[:] = 1
+
+
+def test_layers_that_do_not_fit():
+    with pytest.raises(InputError, match=r"layer 'neurons': its synapse reads \[2\], but what comes to it is \[1\]"):
+        LoihiProgram((2,), (layer_of([[1, 2]]), layer_of([[1, 2]])))
+    with pytest.raises(InputError, match="layers are none"):
+        LoihiProgram((2,), ())
+    with pytest.raises(InputError, match="scale is 0"):
+        replace(layer_of([[1, 2]]), scale=0.0)
+
+
+def test_device_and_layers():
+    program = random_program(11)
+    device: SpikingDevice = LoihiDevice(program)
+    spikes = np.random.default_rng(1).integers(0, 2, (5, 4, *program.input_shape)).astype(np.uint8)
+    found = device.run(spikes)
+    layers = simulate_layers(program, spikes)
+    assert found.dtype == np.uint8
+    assert [layer.shape[2:] for layer in layers] == [layer.neuron.shape for layer in program.layers]
+    assert np.array_equal(found, layers[-1])
+    # Each sample is alone with the chip.
+    for sample in range(4):
+        assert np.array_equal(device.run(spikes[:, sample : sample + 1]), found[:, sample : sample + 1])
+    assert device.run(spikes[:, :0]).shape == (5, 0, 5)
+
+
+def test_many_samples_are_split(monkeypatch):
+    program = random_program(11)
+    spikes = np.random.default_rng(1).integers(0, 2, (3, 20, *program.input_shape)).astype(np.uint8)
+    whole = simulate(program, spikes)
+    monkeypatch.setattr("spiq.hardware.loihi.simulate.CHUNK_VALUES", 500)
+    assert np.array_equal(simulate(program, spikes), whole)
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (lambda spikes: spikes.astype(np.float32), "float32; uint8 is needed"),
+        (lambda spikes: spikes[0], "have the shape"),
+        (lambda spikes: spikes[..., :-1], "have the shape"),
+        (lambda spikes: spikes + 1, "hold the value 2"),
+    ],
+)
+def test_spikes_that_do_not_fit(change, match):
+    program = random_program(2)
+    spikes = np.ones((3, 2, *program.input_shape), np.uint8)
+    for run in (LoihiDevice(program).run, lambda x: simulate_layers(program, x)):
+        with pytest.raises(InputError, match=match):
+            run(change(spikes))
