@@ -20,6 +20,9 @@ from .config import Config
 from .model import SQDRCNN
 from .run_folder import CHECKPOINT, CONFIG
 
+METADATA = "spiq"
+"""The one key of the file's metadata."""
+
 SCHEMA = 1
 """Version of what stands in the metadata."""
 
@@ -43,10 +46,9 @@ class Progress(NamedTuple):
 
 def save(path: Path, tensors: dict[str, Tensor], progress: Progress) -> None:
     """Write a file that takes the old one's place when it is whole."""
-    metadata = {
-        "schema": str(SCHEMA),
-        "progress": json.dumps({**progress._asdict(), "history": [epoch._asdict() for epoch in progress.history]}),
-    }
+    history = [epoch._asdict() for epoch in progress.history]
+    # safetensors writes the keys of its metadata in any order: with a single key the same run gives the same bytes.
+    metadata = {METADATA: json.dumps({"schema": SCHEMA, **progress._asdict(), "history": history})}
     owned = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     with new_file(path) as written:
         try:
@@ -65,15 +67,17 @@ def load(path: Path) -> tuple[dict[str, Tensor], Progress]:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (SafetensorError, OSError) as error:
         raise InputError(f"{path}: not a readable safetensors file: {error}") from error
-    if metadata.get("schema") != str(SCHEMA):
-        raise InputError(f"{path}: its schema is {metadata.get('schema')!r}; this version of spiq reads {SCHEMA}")
     try:
-        stored = json.loads(metadata["progress"])
+        stored = json.loads(metadata[METADATA])
+        if stored["schema"] != SCHEMA:
+            raise InputError(f"{path}: its schema is {stored['schema']!r}; this version of spiq reads {SCHEMA}")
         history = tuple(Epoch(**epoch) for epoch in stored["history"])
         shape = tuple(int(size) for size in stored["image_shape"])
         return tensors, Progress(shape, int(stored["classes"]), int(stored["best"]), history)
+    except InputError:
+        raise
     except (KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: its metadata is damaged: {error}") from error
+        raise InputError(f"{path}: its metadata is missing or damaged: {error}") from error
 
 
 def load_model(run: Path, config: Config) -> tuple[SQDRCNN, Progress]:

@@ -27,9 +27,14 @@ def test_a_file_takes_the_old_ones_place(tmp_path: Path) -> None:
 def test_a_failure_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
-    with pytest.raises(ZeroDivisionError), new_file(path) as written:
-        written.write_text("half")
-        raise ZeroDivisionError
+
+    def fail() -> None:
+        with new_file(path) as written:
+            written.write_text("half")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["a.txt"]
 

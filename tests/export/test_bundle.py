@@ -73,7 +73,6 @@ def rewritten(bundle: Bundle, copy: Path, **changes: object) -> None:
         ({"dt": 0.0}, "dt"),
         ({"angle_scale": "3"}, "angle_scale"),
         ({"files": {"encoder.nir": "0"}}, "files must list"),
-        ({"unknown": 1}, "unknown"),
     ],
 )
 @pytest.mark.filterwarnings("ignore:Pydantic serializer warnings")
@@ -82,6 +81,15 @@ def test_a_manifest_that_does_not_fit_is_refused(
 ) -> None:
     rewritten(tiny_bundle, tmp_path / "copy", **changes)
     with pytest.raises(InputError, match=message):
+        open_bundle(tmp_path / "copy")
+
+
+def test_a_key_that_this_version_does_not_know_is_refused(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    rewritten(tiny_bundle, tmp_path / "copy")
+    path = tmp_path / "copy" / MANIFEST
+    content = json.loads(path.read_text())
+    path.write_text(json.dumps(content | {"colour": 1}, indent=2, sort_keys=True) + "\n")
+    with pytest.raises(InputError, match=r"manifest\.json: colour: Extra inputs are not permitted"):
         open_bundle(tmp_path / "copy")
 
 
