@@ -57,7 +57,7 @@ def to_nir(encoder: nn.Sequential, input_shape: Shape, dt: float = DEFAULT_DT) -
     `input_shape` is without time and sample, and the input is binary spikes. `dt` is in seconds. Raises InputError,
     naming the layer, for a module or a setting that NIR cannot say exactly.
     """
-    nodes: Nodes = [("input", nir.Input(np.array(input_shape)))]
+    nodes: Nodes = []
     shape, binary = tuple(input_shape), True
     layers = list(encoder.named_children())
     while layers:
@@ -69,12 +69,13 @@ def to_nir(encoder: nn.Sequential, input_shape: Shape, dt: float = DEFAULT_DT) -
             last = added[-1][1]
             binary = isinstance(last, nir.IF | nir.LIF) or (binary and isinstance(last, nir.Flatten))
         nodes += added
-    return _chain(tuple(input_shape), nodes[1:], shape)
+    return _chain(tuple(input_shape), nodes, shape)
 
 
 def _chain(input_shape: Shape, nodes: Nodes, output_shape: Shape | None = None) -> nir.NIRGraph:
-    output = nir.Output(None if output_shape is None else np.array(output_shape))
-    named = {"input": nir.Input(np.array(input_shape)), **dict(nodes), "output": output}
+    # The shape of an output that is still open is what reaches it.
+    output = nir.Output({"output": np.array(output_shape)}) if output_shape else nir.Output(None)  # type: ignore[arg-type]
+    named = {"input": nir.Input({"input": np.array(input_shape)}), **dict(nodes), "output": output}
     return nir.NIRGraph(named, list(pairwise(named)), type_check=False)
 
 
@@ -91,7 +92,8 @@ def _nodes(name: str, module: nn.Module, following: Layers, shape: Shape, binary
         case nn.BatchNorm2d():
             scale, shift = _normalisation(module, where)
             weight = scale[:, None, None, None]
-            return [(name, nir.Conv2d(shape[1:], weight, (1, 1), (0, 0), (1, 1), len(weight), shift))]
+            height, width = shape[1:]
+            return [(name, nir.Conv2d((height, width), weight, (1, 1), (0, 0), (1, 1), len(weight), shift))]
         case snntorch.Leaky():
             return [(name, _neuron(module, shape, dt, where))]
         case nn.MaxPool2d():
