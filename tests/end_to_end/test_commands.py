@@ -172,9 +172,8 @@ def test_nir_runs_the_graphs_of_other_frameworks(name: str, tmp_path: Path) -> N
     with np.load(out, allow_pickle=False) as arrays:
         assert arrays["y"].dtype == np.uint8
         assert np.array_equal(arrays["y"], y)
-    both = json.loads(
-        spiq("nir", graph, "--spikes", spikes, "--dt", dt, "--on", "nir,loihi", "--compare", "--json").stdout
-    )
+    options = ("--spikes", spikes, "--dt", dt, "--json")
+    both = json.loads(spiq("nir", graph, *options, "--on", "nir,loihi", "--compare").stdout)
     assert both["spike_mismatches"] < 0.1 * y.size
     alone = json.loads(spiq("nir", graph, *options, "--on", "loihi").stdout)
     assert alone["spikes"] > 0
