@@ -7,7 +7,7 @@ import numpy as np
 
 from ..export.bundle import Bundle
 from .catalogue import quantum_device, spiking_device
-from .cosimulation import read_out
+from .cosimulation import cosimulate, read_out
 from .onnx_session import run_onnx
 
 EXPECTATION_TOLERANCE = 1e-6
@@ -52,6 +52,14 @@ def verify(bundle: Bundle) -> Iterator[Check]:
         yield Check(file, "largest difference of <Z>", error, EXPECTATION_TOLERANCE)
     error = float(np.abs(read_out(bundle.content["readout.onnx"], golden.expectations) - golden.logits).max())
     yield Check("readout.onnx", "largest difference of a logit", error, LOGIT_TOLERANCE)
+    whole = cosimulate(bundle, spiking_device("loihi", bundle), quantum_device("aer", bundle, 0), golden.images)
+    error = float(np.abs(whole.logits - golden.loihi_logits).max())
+    yield Check(
+        "all of them",
+        "from images through loihi.npz and head.qasm: largest difference of a logit",
+        error,
+        LOGIT_TOLERANCE,
+    )
 
 
 def _unequal(found: np.ndarray, stored: np.ndarray) -> int:

@@ -15,15 +15,15 @@ from spiq.pipeline.data import ImageSet, load_images
 TINY = {
     "name": "tiny",
     "data": {"source": "digits", "train_limit": 160, "test_limit": 40},
-    "coding": {"kind": "phase", "steps": 4},
-    "encoder": {"channels": [2, 3]},
+    "coding": {"kind": "phase", "steps": 8},
+    "encoder": {"channels": [6, 8]},
     "circuit": {"qubits": 3, "blocks": 2},
-    "training": {"epochs": 1, "batch_size": 40, "learning_rate": 0.02, "device": "cpu"},
+    "training": {"epochs": 3, "batch_size": 40, "learning_rate": 0.02, "device": "cpu"},
     "export": {"calibration_samples": 16, "golden_samples": 3},
     "ladder": {"shots": 64},
     "gate": {"max_accuracy_drop": 1.0},
 }
-"""A run that takes a second: no good network, but every part of one."""
+"""A run that takes a second: no good network, but every part of one, and its neurons do fire."""
 
 
 @pytest.fixture(scope="session")

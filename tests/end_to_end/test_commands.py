@@ -68,7 +68,7 @@ def test_run_leaves_what_the_readme_says(run: tuple[Path, dict]) -> None:
     assert nir["spike_mismatches"] == 0
     assert nir["agreement"] == 1.0
     assert nir["accuracy"] == trained["accuracy"]
-    assert isinstance(loihi["spike_mismatches"], int)
+    assert 0 < loihi["spike_mismatches"] < 0.2 * 8 * 40 * 9
     assert qasm["max_error"] <= 1e-6
     assert 0 < shots["max_error"] < 1
     assert lava["skipped"]
@@ -85,7 +85,7 @@ def test_an_impossible_gate_ends_with_status_1(config_file: Path, tmp_path: Path
 
 def test_the_stages_by_themselves(config_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
-    assert "epoch 1" in spiq("train", config_file, "--out", out).stdout
+    assert ": epoch " in spiq("train", config_file, "--out", out).stdout
     assert sorted(os.listdir(out)) == ["checkpoint.safetensors", "config.toml"]
     spiq("export", out)
     assert "exists already; --force" in refused("export", out)
@@ -107,7 +107,7 @@ def test_cosim_on_every_device(run: tuple[Path, dict], snn: str, qpu: str, tmp_p
     assert 0 <= found["accuracy"] <= 1
     assert ("spike_mismatches" in found) == (snn != "nir")
     with np.load(out, allow_pickle=False) as values:
-        assert values["encoded"].shape == (4, 12, 9)
+        assert values["encoded"].shape == (8, 12, 9)
         assert values["logits"].shape == (12, 10)
 
 
@@ -254,12 +254,12 @@ def changed(config_file: Path, tmp_path: Path, old: str, new: str) -> Path:
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [
-        ("epochs = 1", "epoch = 1", "training.epoch is not a key (did you mean epochs?)"),
-        ("epochs = 1", 'epochs = "1"', "training.epochs must be a whole number"),
-        ("epochs = 1", "epochs = 0", "training.epochs must be a whole number"),
+        ("epochs = 3", "epoch = 3", "training.epoch is not a key (did you mean epochs?)"),
+        ("epochs = 3", 'epochs = "1"', "training.epochs must be a whole number"),
+        ("epochs = 3", "epochs = 0", "training.epochs must be a whole number"),
         ("qubits = 3", "qubits = 99", "circuit.qubits must be a whole number from 1 to 16"),
         ('source = "digits"', 'source = "imagenet"', "data.source must be"),
-        ("channels = [2, 3]", "channels = [2, 3, 4, 5]", "encoder.channels has 4 stages"),
+        ("channels = [6, 8]", "channels = [6, 8, 4, 5]", "encoder.channels has 4 stages"),
         ('kind = "phase"', 'kind = "phase', "not TOML"),
     ],
 )
@@ -379,7 +379,7 @@ def test_wrong_spikes_and_graphs_give_one_sentence(tmp_path: Path) -> None:
 
 
 def test_a_run_that_is_stopped_with_ctrl_c_goes_on(config_file: Path, tmp_path: Path) -> None:
-    long = changed(config_file, tmp_path, "epochs = 1", "epochs = 40")
+    long = changed(config_file, tmp_path, "epochs = 3", "epochs = 40")
     out = tmp_path / "run"
     process = subprocess.Popen([SPIQ, "train", long, "--out", out], stderr=subprocess.PIPE, text=True)
     deadline = time.monotonic() + 120

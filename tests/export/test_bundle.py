@@ -15,6 +15,12 @@ from spiq.export.bundle import FILES, MANIFEST, Bundle, open_bundle, save_golden
 from spiq.export.errors import InputError
 
 
+def test_the_tiny_network_fires_so_that_comparisons_with_it_mean_something(tiny_bundle: Bundle) -> None:
+    for encoded in (tiny_bundle.golden.encoded, tiny_bundle.golden.loihi_encoded):
+        assert 0.05 < encoded.mean() < 0.95
+        assert len(np.unique(encoded.sum(0), axis=0)) == len(tiny_bundle.golden.labels)
+
+
 def test_what_is_written_is_read_again(tiny_bundle: Bundle) -> None:
     again = open_bundle(tiny_bundle.path)
     assert again.manifest == tiny_bundle.manifest

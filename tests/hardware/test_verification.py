@@ -1,0 +1,67 @@
+"""Verification finds a file whose content is whole but gives something else than the golden samples say."""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spiq.export.bundle import FILES, Bundle, open_bundle, save_golden, write_bundle
+from spiq.export.circuit import ReuploadCircuit
+from spiq.export.qasm import to_openqasm3
+from spiq.hardware.verification import verify
+
+
+def failed(bundle: Bundle) -> set[str]:
+    return {check.file for check in verify(bundle) if not check.passed}
+
+
+def changed(bundle: Bundle, path: Path, **content: bytes) -> Bundle:
+    """The bundle with other content in some files, sealed again."""
+
+    def fill(folder: Path) -> None:
+        for name in FILES:
+            (folder / name).write_bytes(content.get(name.replace(".", "_"), bundle.content[name]))
+
+    return write_bundle(path, bundle.manifest, fill)
+
+
+def other_circuit(bundle: Bundle) -> ReuploadCircuit:
+    return replace(bundle.circuit, weights=bundle.circuit.weights + 0.01)
+
+
+def test_a_bundle_as_it_was_written_passes(tiny_bundle: Bundle) -> None:
+    assert failed(tiny_bundle) == set()
+
+
+def test_a_bundle_passes_wherever_it_lies(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    shutil.copytree(tiny_bundle.path, tmp_path / "elsewhere")
+    assert failed(open_bundle(tmp_path / "elsewhere")) == set()
+
+
+def test_another_circuit_is_found(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    other = other_circuit(tiny_bundle)
+    bundle = changed(tiny_bundle, tmp_path / "json", head_json=other.to_json().encode())
+    assert "head.json" in failed(bundle)
+    bundle = changed(tiny_bundle, tmp_path / "qasm", head_qasm=to_openqasm3(other).encode())
+    assert failed(bundle) == {"head.qasm", "all of them"}
+
+
+@pytest.mark.parametrize(
+    ("field", "files"),
+    [
+        ("spikes", {"manifest.json", "encoder.nir", "encoder.onnx", "loihi.npz"}),
+        ("encoded", {"encoder.nir", "encoder.onnx"}),
+        ("loihi_encoded", {"loihi.npz"}),
+        ("expectations", {"head.json", "head.qasm", "readout.onnx"}),
+        ("logits", {"readout.onnx"}),
+        ("loihi_logits", {"all of them"}),
+    ],
+)
+def test_other_golden_values_are_found(tiny_bundle: Bundle, tmp_path: Path, field: str, files: set[str]) -> None:
+    values = getattr(tiny_bundle.golden, field)
+    other = 1 - values if values.dtype == np.uint8 else values + 0.01
+    save_golden(tmp_path / "golden.npz", replace(tiny_bundle.golden, **{field: other}))
+    bundle = changed(tiny_bundle, tmp_path / "bundle", golden_npz=(tmp_path / "golden.npz").read_bytes())
+    assert failed(bundle) == files
