@@ -1,7 +1,8 @@
 """Writing files and folders so that a reader finds the old one, the whole new one, or none; never a part.
 
-What is new is written beside its place under a hidden name, brought to the disk, and renamed. A full disk or a kill
-on the way leaves the place as it was.
+What is new is written beside its place under a hidden name, brought to the disk, and renamed. A full disk leaves the
+place as it was. So does a kill, but for the moment between the two renames by which a folder is replaced: then the
+place is empty, and the old folder lies beside it under a hidden name.
 """
 
 import os
@@ -59,7 +60,7 @@ def new_folder(path: Path, replace: bool = False) -> Iterator[Path]:
             path.rename(old)
         try:
             written.rename(path)
-        except OSError:
+        except BaseException:
             if old.exists():
                 old.rename(path)
             raise

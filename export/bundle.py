@@ -15,10 +15,9 @@ change unnoticed. Nothing in it is pickled.
 
 import hashlib
 import importlib.metadata
-import io
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +26,7 @@ from jaxtyping import Float, Int64, UInt8
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from .angles import ANGLES
+from .arrays import read_npz, write_npz
 from .atomic import new_folder
 from .circuit import ReuploadCircuit
 from .coding import Coding
@@ -101,7 +101,7 @@ class Golden:
 
 @dataclass(frozen=True)
 class Bundle:
-    """An opened bundle: every hash, the schema and the shapes have been checked, and its content is held in memory."""
+    """An opened bundle: every hash, the schema and the shapes were right when it was opened; `content` is from then."""
 
     path: Path
     manifest: Manifest
@@ -122,15 +122,15 @@ class Bundle:
         return self.content["head.qasm"].decode()
 
 
-def write_bundle(path: Path, manifest: Manifest, fill: Callable[[Path], None], replace: bool = False) -> Bundle:
+def write_bundle(path: Path, manifest: Manifest, fill: Callable[[Path], None], may_replace: bool = False) -> Bundle:
     """Let `fill` write every file into a new folder, seal it with the manifest, and put it in its place when whole.
 
     `versions`, `files` and `digest` of the manifest are filled in here. Raises InputError where the path is taken,
     unless it may be replaced, and where it cannot be written; the old bundle is then as it was.
     """
-    if path.exists() and replace and not (path / MANIFEST).is_file():
+    if path.exists() and may_replace and not (path / MANIFEST).is_file():
         raise InputError(f"{path}: exists and is not a bundle, so it is not replaced")
-    with new_folder(path, replace) as folder:
+    with new_folder(path, may_replace) as folder:
         fill(folder)
         sealed = manifest.model_copy(
             update={
@@ -140,7 +140,11 @@ def write_bundle(path: Path, manifest: Manifest, fill: Callable[[Path], None], r
         )
         sealed = sealed.model_copy(update={"digest": sealed.content_digest()})
         (folder / MANIFEST).write_text(sealed.text())
-    return open_bundle(path)
+        try:
+            bundle = open_bundle(folder)
+        except InputError as error:
+            raise InputError(str(error).replace(str(folder), str(path))) from error
+    return replace(bundle, path=path)
 
 
 def open_bundle(path: Path | str) -> Bundle:
@@ -160,7 +164,7 @@ def open_bundle(path: Path | str) -> Bundle:
     except InputError as error:
         raise InputError(f"{path / MANIFEST}: {error}") from error
     graph = place(read_nir(path / "encoder.nir"), str(path / "encoder.nir"))
-    circuit = ReuploadCircuit.from_json(content["head.json"].decode(), str(path / "head.json"))
+    circuit = ReuploadCircuit.from_json(content["head.json"].decode(errors="replace"), str(path / "head.json"))
     golden = _golden(content["golden.npz"], path / "golden.npz")
     bundle = Bundle(path, manifest, content, coding, graph, circuit, golden)
     _check_shapes(bundle)
@@ -169,10 +173,7 @@ def open_bundle(path: Path | str) -> Bundle:
 
 def save_golden(path: Path, golden: Golden) -> None:
     """Write the golden samples so that the same samples give the same bytes."""
-    arrays: dict[str, Any] = {field.name: getattr(golden, field.name) for field in fields(golden)}
-    content = io.BytesIO()
-    np.savez_compressed(content, **arrays)
-    path.write_bytes(content.getvalue())
+    write_npz(path, {field.name: getattr(golden, field.name) for field in fields(golden)})
 
 
 def _manifest(path: Path) -> Manifest:
@@ -187,7 +188,7 @@ def _manifest(path: Path) -> Manifest:
         raise InputError(f"{file}: cannot be read: {error}") from error
     try:
         stored = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{file}: not JSON: {error}") from error
     found = stored.get("schema_version") if isinstance(stored, dict) else None
     if found != SCHEMA:
@@ -207,11 +208,7 @@ def _manifest(path: Path) -> Manifest:
 
 
 def _golden(content: bytes, path: Path) -> Golden:
-    try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-            return Golden(**{field.name: arrays[field.name] for field in fields(Golden)})
-    except (OSError, ValueError, KeyError) as error:
-        raise InputError(f"{path}: not the arrays of golden samples: {error}") from error
+    return Golden(**read_npz(content, [field.name for field in fields(Golden)], name=str(path)))
 
 
 def _check_shapes(bundle: Bundle) -> None:
@@ -234,6 +231,8 @@ def _check_shapes(bundle: Bundle) -> None:
             f"{ANGLES * circuit.n_qubits}"
         )
     samples, steps = len(bundle.golden.images), bundle.coding.steps
+    if samples < 1:
+        raise InputError(f"{path / 'golden.npz'}: holds no samples; at least one is needed")
     wanted = {
         "images": (samples, *bundle.image_shape),
         "labels": (samples,),

@@ -133,6 +133,13 @@ def input_rank(node: nir.NIRNode) -> int | None:
             return None
 
 
+def whole_numbers(values: np.ndarray, least: int) -> bool:
+    """Whether all values are whole numbers of at least that much."""
+    if values.dtype.kind not in "iuf":
+        return False
+    return bool((np.isfinite(values) & (values >= least) & (values == np.floor(values))).all())
+
+
 def flatten_range(node: nir.Flatten, input_shape: Shape, where: str) -> tuple[int, int]:
     """First and last axis to join, both inclusive, as indices into a shape without time and sample."""
     rank = len(input_shape)
@@ -208,8 +215,7 @@ def _whole(value: Any, count: int, least: int, key: str, where: str) -> tuple[in
     values = np.atleast_1d(np.asarray(value)).reshape(-1)
     if values.size == 1:
         values = np.repeat(values, count)
-    numeric = np.issubdtype(values.dtype, np.number)
-    if values.size != count or not numeric or any(v != int(v) or v < least for v in values):
+    if values.size != count or not whole_numbers(values, least):
         raise InputError(f"{where}: {key} is {_listed(value)}; {count} whole numbers of at least {least} are needed")
     return tuple(int(v) for v in values)
 

@@ -19,7 +19,7 @@ import numpy as np
 from nir.serialization import hdf2dict
 
 from .errors import InputError
-from .geometry import Shape, input_rank, output_shape
+from .geometry import Shape, input_rank, output_shape, whole_numbers
 
 NODES = (
     nir.Input,
@@ -208,6 +208,8 @@ def _flattened(
     for node_name, node in graph.nodes.items():
         full = f"{prefix}{node_name}"
         if not isinstance(node, nir.NIRGraph):
+            if full in nodes:
+                raise InputError(f"{name}: two nodes are called {full!r} once the graphs within it are unfolded")
             nodes[full] = node
             entries[full] = exits[full] = [full]
             continue
@@ -219,10 +221,18 @@ def _flattened(
                 f"{name}: the graph within it {full!r} has {len(inputs)} inputs and {len(outputs)} outputs; "
                 "there must be one of each"
             )
+        if any(edge == (inputs[0], outputs[0]) for edge in inner_edges):
+            raise InputError(f"{name}: in the graph within it {full!r} the input leads straight to the output")
         # The inner border nodes only carry shapes: their neighbours inside meet the neighbours outside.
         entries[full] = [target for source, target in inner_edges if source == inputs[0]]
         exits[full] = [source for source, target in inner_edges if target == outputs[0]]
-        nodes |= {key: inner for key, inner in inner_nodes.items() if key not in (inputs[0], outputs[0])}
+        inner_nodes = {key: inner for key, inner in inner_nodes.items() if key not in (inputs[0], outputs[0])}
+        taken = nodes.keys() & inner_nodes.keys()
+        if taken:
+            raise InputError(
+                f"{name}: two nodes are called {min(taken)!r} once the graph {full!r} within it is unfolded"
+            )
+        nodes |= inner_nodes
         edges += [edge for edge in inner_edges if edge[0] != inputs[0] and edge[1] != outputs[0]]
     for source, target in graph.edges:
         for end in (source, target):
@@ -264,7 +274,7 @@ def _input_shape(node_name: str, node: nir.Input, readers: list[nir.NIRNode], na
     if given is None:
         raise InputError(f"{name}: the input {node_name!r} has no shape")
     values = np.atleast_1d(np.asarray(given))
-    if values.ndim != 1 or not np.issubdtype(values.dtype, np.number) or any(v < 1 or v != int(v) for v in values):
+    if values.ndim != 1 or not values.size or not whole_numbers(values, 1):
         raise InputError(f"{name}: the input {node_name!r} has the shape {given!r}; positive whole numbers are needed")
     ranks = [rank for rank in map(input_rank, readers) if rank is not None]
     return tuple(int(value) for value in (values[-ranks[0] :] if ranks else values))

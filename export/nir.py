@@ -26,9 +26,7 @@ from torch import nn
 from .errors import InputError
 from .geometry import Shape
 from .graph import place
-
-DEFAULT_DT = 1e-4
-"""Seconds a time step stands for: snnTorch's exporter's and the NIR paper's convention."""
+from .time_step import DEFAULT_DT
 
 OR_THRESHOLD = 0.5
 """Between no spike and one: what turns a sum of spikes into their OR."""
@@ -83,6 +81,8 @@ def _nodes(name: str, module: nn.Module, following: Layers, shape: Shape, binary
     """The nodes for a module; what they take in besides it is removed from `following`."""
     where = f"layer {name!r} ({type(module).__name__})"
     match module:
+        case nn.Conv2d() | nn.BatchNorm2d() | nn.AdaptiveAvgPool2d() if len(shape) != 3:
+            raise InputError(f"{where}: its input has the shape {list(shape)}; [channel, height, width] is needed")
         case nn.Conv2d():
             norm = following[0][1] if following else None
             if isinstance(norm, nn.BatchNorm2d):
@@ -91,6 +91,8 @@ def _nodes(name: str, module: nn.Module, following: Layers, shape: Shape, binary
             return [(name, _convolution(module, None, shape, where))]
         case nn.BatchNorm2d():
             scale, shift = _normalisation(module, where)
+            if len(scale) != shape[0]:
+                raise InputError(f"{where}: reads {len(scale)} channels, but its input has {shape[0]}")
             weight = scale[:, None, None, None]
             height, width = shape[1:]
             return [(name, nir.Conv2d((height, width), weight, (1, 1), (0, 0), (1, 1), len(weight), shift))]
@@ -135,6 +137,8 @@ def _convolution(module: nn.Conv2d, norm: nn.BatchNorm2d | None, shape: Shape, w
     bias = np.zeros(len(weight)) if module.bias is None else _float64(module.bias)
     if norm is not None:
         scale, shift = _normalisation(norm, where)
+        if len(scale) != len(weight):
+            raise InputError(f"{where}: gives {len(weight)} channels, but the batch norm after it reads {len(scale)}")
         weight, bias = weight * scale[:, None, None, None], bias * scale + shift
     padding = module.padding if isinstance(module.padding, str) else _pair(module.padding)
     height, width = shape[1:]

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..export.angles import ANGLES
 from ..export.bundle import MANIFEST, Bundle
 from .loihi.program import Layer, LoihiProgram
 from .loihi.synapse import ConvSynapse
@@ -29,9 +30,9 @@ def inspection(bundle: Bundle, program: LoihiProgram) -> dict[str, Any]:
             "qubits": circuit.n_qubits,
             "blocks": circuit.n_blocks,
             "entangler": circuit.entangler,
-            "inputs": 3 * circuit.n_qubits,
+            "inputs": ANGLES * circuit.n_qubits,
             "weights": circuit.weights.size,
-            "rotations": 6 * circuit.n_qubits * circuit.n_blocks,
+            "rotations": 2 * ANGLES * circuit.n_qubits * circuit.n_blocks,
             "controlled-Z": len(circuit.entangled_pairs) * (circuit.n_blocks - 1),
         },
         "files": files | {MANIFEST: len(manifest.text().encode())},

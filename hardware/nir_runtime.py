@@ -27,7 +27,7 @@ from torch import Tensor
 from ..export import geometry
 from ..export.errors import InputError
 from ..export.graph import PlacedGraph, PlacedNode
-from ..export.nir import DEFAULT_DT
+from ..export.time_step import DEFAULT_DT, checked_dt
 from .devices import checked_spikes
 
 CHUNK_VALUES = 2**24
@@ -41,9 +41,7 @@ class NirRuntime:
     """Runs a NIR graph step by step of `dt` seconds, in float64 unless another type is asked for."""
 
     def __init__(self, graph: PlacedGraph, dt: float = DEFAULT_DT, dtype: torch.dtype = torch.float64) -> None:
-        if not dt > 0:
-            raise InputError(f"dt is {dt} s; it must be above 0")
-        self.graph, self.dt, self.dtype = graph, dt, dtype
+        self.graph, self.dt, self.dtype = graph, checked_dt(dt), dtype
 
     def run(self, spikes: UInt8[np.ndarray, "time sample *shape"]) -> UInt8[np.ndarray, "time sample feature"]:
         """The graph's output spikes, flattened in channel-height-width order.

@@ -7,11 +7,14 @@ import numpy as np
 
 from ..export.bundle import Bundle
 from .catalogue import quantum_device, spiking_device
-from .cosimulation import cosimulate, read_out
+from .cosimulation import cosimulate, read_out, sample_angles
 from .onnx_session import run_onnx
 
 EXPECTATION_TOLERANCE = 1e-6
 """Largest difference of an <Z>: the bound that the ladder's qasm rung is held to."""
+
+ANGLE_TOLERANCE = 1e-9
+"""Largest difference of an angle in radians: one rounding in float64, and room for another order of the factors."""
 
 LOGIT_TOLERANCE = 1e-5
 """Largest difference of a logit: the readout is in float32."""
@@ -38,6 +41,9 @@ def verify(bundle: Bundle) -> Iterator[Check]:
     golden = bundle.golden
     coded = bundle.coding.encode(golden.images)
     yield Check("manifest.json", "coded spikes that differ", _unequal(coded, golden.spikes), 0)
+    angles = sample_angles(golden.encoded, bundle.manifest.angle_scale)
+    error = float(np.abs(angles - golden.angles).max())
+    yield Check("manifest.json", "largest difference of an angle", error, ANGLE_TOLERANCE)
     encoded = spiking_device("nir", bundle).run(golden.spikes)
     yield Check("encoder.nir", "encoder spikes that differ", _unequal(encoded, golden.encoded), 0)
     counts = run_onnx(bundle.content["encoder.onnx"], {"spikes": golden.spikes})["counts"]

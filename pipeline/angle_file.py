@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ..export.angles import ANGLES
+from ..export.arrays import HEADER_DAMAGE, ZIP_DAMAGE
 from ..export.errors import InputError
 
 
@@ -20,10 +21,11 @@ def read_angles(path: Path, qubits: int) -> Float[np.ndarray, "qubit 3"]:
             stored = np.load(path, allow_pickle=False)
         else:
             stored = np.array(json.loads(path.read_text(encoding="utf-8")))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except ValueError as error:
-        raise InputError(f"{path}: not a JSON list or .npy array of angles: {error}") from error
+    except (*ZIP_DAMAGE, *HEADER_DAMAGE, RecursionError) as error:
+        reason = " ".join(str(error).split())
+        raise InputError(f"{path}: not a readable JSON list or .npy array of angles: {reason}") from error
+    if not isinstance(stored, np.ndarray):
+        raise InputError(f"{path}: an .npz archive; a single .npy array of angles is needed")
     if stored.dtype.kind not in "fiu" or not np.isfinite(stored).all():
         raise InputError(f"{path}: angles must be finite numbers, in radians")
     if stored.shape not in ((qubits, ANGLES), (qubits * ANGLES,)):

@@ -18,10 +18,13 @@ from ..export.errors import InputError
 from ..export.geometry import Shape
 from .config import Config
 from .model import SQDRCNN
-from .run_folder import CHECKPOINT, CONFIG
+from .run_folder import CHECKPOINT
 
 METADATA = "spiq"
 """The one key of the file's metadata."""
+
+OPTIMIZER = "optimizer."
+"""What the names of the optimizer's tensors begin with."""
 
 SCHEMA = 1
 """Version of what stands in the metadata."""
@@ -85,18 +88,26 @@ def load_model(run: Path, config: Config) -> tuple[SQDRCNN, Progress]:
     path = run / CHECKPOINT
     tensors, progress = load(path)
     model = SQDRCNN(config, progress.image_shape, progress.classes)
+    fill_model(model, tensors, path)
+    return model.eval(), progress
+
+
+def fill_model(model: SQDRCNN, tensors: dict[str, Tensor], path: Path) -> None:
+    """Put the weights into the network; an optimizer's state beside them is left out.
+
+    Raises InputError, naming the file, where they are those of another network.
+    """
     try:
-        model.load_state_dict(tensors)
+        model.load_state_dict({name: tensor for name, tensor in tensors.items() if not name.startswith(OPTIMIZER)})
     except RuntimeError as error:
         first = str(error).strip().splitlines()[-1].strip()
-        raise InputError(f"{path}: does not fit {run / CONFIG}: {first}") from error
-    return model.eval(), progress
+        raise InputError(f"{path}: does not fit its run's configuration or images: {first}") from error
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """The optimizer's state as named tensors: `optimizer.PARAMETER.KEY`."""
     return {
-        f"optimizer.{index}.{key}": torch.as_tensor(value)
+        f"{OPTIMIZER}{index}.{key}": torch.as_tensor(value)
         for index, state in optimizer.state_dict()["state"].items()
         for key, value in state.items()
     }
@@ -106,7 +117,7 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: dict[str, Tenso
     """Put back what `optimizer_tensors` took."""
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
-        if name.startswith("optimizer."):
+        if name.startswith(OPTIMIZER):
             _, index, key = name.split(".", 2)
             state.setdefault(int(index), {})[key] = tensor
     optimizer.load_state_dict({**optimizer.state_dict(), "state": state})

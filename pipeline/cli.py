@@ -49,10 +49,6 @@ def main() -> None:
     except (InputError, typer.TyperException) as error:
         message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         _fail(message, 2)
-    except BrokenPipeError:
-        # The reader of a pipe has gone; Python would complain once more when it flushes stdout.
-        sys.stderr.close()
-        sys.exit(0)
     except (KeyboardInterrupt, typer.Abort):
         _fail("stopped", 130)
     else:

@@ -91,9 +91,9 @@ def cosim(
             }
     figures["seconds"] = round(seconds, 3)
     if out is not None:
-        from .spike_file import write_arrays
+        from ..export.arrays import write_npz
 
-        write_arrays(out, result._asdict() | {"counts": result.counts, "predictions": result.predictions})
+        write_npz(out, result._asdict() | {"counts": result.counts, "predictions": result.predictions})
     if json:
         print_json(figures)
     else:

@@ -37,7 +37,12 @@ def nir(
     ] = "nir",
     dt: Annotated[float | None, typer.Option("--dt", help="Seconds a time step stands for.  [default: 1e-4]")] = None,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Write array y, uint8 \\[time, sample, feature].", metavar="FILE.npz")
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Write array y \\[time, sample, feature]: spikes, or values if the graph ends in them.",
+            metavar="FILE.npz",
+        ),
     ] = None,
     compare: Annotated[
         bool,
@@ -54,16 +59,20 @@ def nir(
     devices = _devices(on)
     if compare and spikes is None:
         raise InputError("--compare needs --spikes")
+    if out is not None and spikes is None:
+        raise InputError("--out needs --spikes")
     if spikes is not None and len(devices) > 1 and not compare:
         raise InputError(f"--on {on}: two devices are for --compare")
     from ..export.graph import place, read_nir
-    from ..export.nir import DEFAULT_DT
+    from ..export.time_step import DEFAULT_DT
 
     placed = place(read_nir(graph), str(graph))
     if spikes is None:
         _describe(placed, json)
         return
-    from .spike_file import read_spikes, write_spikes
+    if compare and not placed.ends_in_spikes:
+        raise InputError(f"{graph}: its output is values, not spikes; --compare holds spikes against each other")
+    from .spike_file import read_spikes
 
     given = read_spikes(spikes, placed.input_shape)
     answers = [_run(device, placed, given.x, DEFAULT_DT if dt is None else dt) for device in devices]
@@ -76,13 +85,14 @@ def nir(
         "spikes": int(answers[0].sum()) if answers[0].dtype == "uint8" else None,
     }
     if compare:
-        if len(devices) == 1 and given.y is None:
+        other = answers[1] if len(devices) == 2 else given.y
+        if other is None:
             raise InputError(f"{spikes}: --compare needs its array y, or two devices for --on")
-        other = given.y if len(devices) == 1 else answers[1]
-        assert other is not None
         found |= _comparison(answers[0], other, spikes)
     if out is not None:
-        write_spikes(out, answers[0])
+        from ..export.arrays import write_npz
+
+        write_npz(out, {"y": answers[0]})
     if json:
         print_json(found)
     else:

@@ -33,7 +33,7 @@ def run(config: ConfigPath, out: Out = None, force: Force = False, resume: Resum
     Example: [bold]spiq run examples/digits.toml --out runs/digits[/bold]
     """
     loaded, data, folder = _trained(config, out, force, resume)
-    _exported(folder, loaded, data, replace=True)
+    _exported(folder, loaded, data, may_replace=True)
     _finish(_climbed(folder, loaded, data), folder, json)
 
 
@@ -66,11 +66,11 @@ def export(run: RunPath, force: Force = False, json: Json = False) -> None:
     config = run_folder.open_run(run)
     bundle = run / run_folder.BUNDLE
     _free(bundle, force)
-    _exported(run, config, _images(config), replace=force)
+    _exported(run, config, _images(config), may_replace=force)
     if json:
         print_json({"bundle": str(bundle)})
     else:
-        typer.echo(f"{bundle}: written and checked; `spiq verify {bundle}` checks it anywhere")
+        typer.echo(f"{bundle}: written; `spiq verify {bundle}` runs its golden samples anywhere")
 
 
 def report(run: RunPath, force: Force = False, json: Json = False) -> None:
@@ -97,10 +97,12 @@ def _trained(config_path: Path, out: Path | None, force: bool, resume: bool) -> 
     from .model import SQDRCNN
     from .progress import training_bar
     from .training import train as train_network
+    from .training import training_device
 
     data = _images(config)
-    # What does not fit the images must be known before the folder is made.
+    # What does not fit the images or the machine must be known before the folder is touched.
     SQDRCNN(config, data.train_images.shape[1:], data.classes)
+    training_device(config.training)
     run_folder.start_run(folder, config, resume)
     try:
         with training_bar(config.training.epochs) as watch:
@@ -111,14 +113,14 @@ def _trained(config_path: Path, out: Path | None, force: bool, resume: bool) -> 
     return config, data, folder
 
 
-def _exported(folder: Path, config: "Config", data: "ImageSet", replace: bool) -> None:
+def _exported(folder: Path, config: "Config", data: "ImageSet", may_replace: bool) -> None:
     from .checkpoint import load_model
     from .exporting import export_bundle
     from .progress import working
 
     model, _ = load_model(folder, config)
     with working("exporting"):
-        export_bundle(config, model, data, folder / run_folder.BUNDLE, replace)
+        export_bundle(config, model, data, folder / run_folder.BUNDLE, may_replace)
 
 
 def _climbed(folder: Path, config: "Config", data: "ImageSet") -> "Report":

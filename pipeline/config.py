@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pydantic_core import ErrorDetails
 
 from ..export.errors import InputError
+from ..export.time_step import DEFAULT_DT
 
 if TYPE_CHECKING:
     # NumPy would double the time that reading a configuration takes.
@@ -30,6 +31,7 @@ ALLOWED_SOURCES = ", ".join(f'"{source}"' for source in (DIGITS, *IDX_SOURCES)) 
 
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
+Width = Annotated[int, Field(ge=1, le=4096)]
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -82,9 +84,11 @@ class Encoder(Section):
     last stage, or each channel's average.
     """
 
-    channels: Annotated[tuple[Count, ...], Field(strict=False, min_length=1)] = (8, 16)
+    channels: Annotated[tuple[Width, ...], Field(strict=False, min_length=1)] = (8, 16)
     kernel_size: Annotated[
-        Count, AfterValidator(_check_odd), Field(json_schema_extra={"allowed": "an odd whole number of at least 1"})
+        int,
+        Field(ge=1, le=99, json_schema_extra={"allowed": "an odd whole number from 1 to 99"}),
+        AfterValidator(_check_odd),
     ] = 3
     pooling: Literal["max", "average"] = "max"
     beta: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -130,7 +134,7 @@ class Export(Section):
     `golden_samples` test images go into the bundle with every intermediate value.
     """
 
-    dt: Positive = 1e-4
+    dt: Positive = DEFAULT_DT
     calibration_samples: Count = 256
     golden_samples: Count = 8
 

@@ -22,7 +22,7 @@ from .data import ImageSet
 from .model import SQDRCNN
 
 
-def export_bundle(config: Config, model: SQDRCNN, data: ImageSet, path: Path, replace: bool = False) -> Bundle:
+def export_bundle(config: Config, model: SQDRCNN, data: ImageSet, path: Path, may_replace: bool = False) -> Bundle:
     """Write the bundle of a trained network in float64 and open it again.
 
     The scales of the fixed-point program are chosen on training images, the golden samples are test images.
@@ -60,7 +60,7 @@ def export_bundle(config: Config, model: SQDRCNN, data: ImageSet, path: Path, re
         (folder / "readout.onnx").write_bytes(readout)
         save_golden(folder / "golden.npz", _golden(config, model, data, LoihiDevice(program), readout))
 
-    return write_bundle(path, manifest, fill, replace)
+    return write_bundle(path, manifest, fill, may_replace)
 
 
 def _calibration_spikes(config: Config, data: ImageSet) -> np.ndarray:

@@ -5,6 +5,7 @@
 and resume.safetensors while training is under way.
 """
 
+import shutil
 from pathlib import Path
 
 from ..export.atomic import new_file
@@ -23,6 +24,8 @@ def check_run(run: Path, config: Config, force: bool = False, resume: bool = Fal
     """Raise InputError where the folder is there already, unless `force` lets its files be replaced or `resume` goes on
     with a run of the same configuration.
     """
+    if resume and force:
+        raise InputError("--force starts anew and --resume goes on; give one of them")
     if resume:
         if open_run(run) != config:
             raise InputError(
@@ -33,6 +36,12 @@ def check_run(run: Path, config: Config, force: bool = False, resume: bool = Fal
         raise InputError(f"{run}: exists already; --force replaces what is in it, --resume goes on with it")
     if run.exists() and not run.is_dir():
         raise InputError(f"{run}: is a file; a folder is needed")
+    # The bundle's module takes longer to import than a command's help may take.
+    from ..export.bundle import MANIFEST
+
+    bundle = run / BUNDLE
+    if bundle.exists() and not (bundle / MANIFEST).is_file():
+        raise InputError(f"{bundle}: exists and is not a bundle, so it is not replaced")
 
 
 def start_run(run: Path, config: Config, resume: bool = False) -> None:
@@ -42,6 +51,7 @@ def start_run(run: Path, config: Config, resume: bool = False) -> None:
     with new_file(run / CONFIG) as written:
         for name in (CHECKPOINT, RESUME, REPORT_JSON, REPORT_HTML):
             (run / name).unlink(missing_ok=True)
+        shutil.rmtree(run / BUNDLE, ignore_errors=True)
         written.write_text(config.to_toml(), encoding="utf-8")
 
 

@@ -61,10 +61,12 @@ def train(config: Config, data: ImageSet, run: Path, resume: bool = False, watch
     progress = Progress(shape, data.classes, -1, ())
     if resume and (run / RESUME).exists():
         tensors, progress = checkpoint.load(run / RESUME)
-        model.load_state_dict({name: tensor for name, tensor in tensors.items() if not name.startswith("optimizer.")})
+        checkpoint.fill_model(model, tensors, run / RESUME)
         checkpoint.restore_optimizer(optimizer, tensors)
     elif resume and (run / CHECKPOINT).exists():
-        _, progress = checkpoint.load(run / CHECKPOINT)
+        # Without a file to resume from the run is finished, or it was stopped before its first epoch was whole.
+        _, kept = checkpoint.load(run / CHECKPOINT)
+        progress = kept if len(kept.history) >= config.training.epochs else progress
     training, validation = split(
         Part(data.train_images, data.train_labels), config.data.validation_fraction, config.seed
     )
@@ -97,12 +99,12 @@ def training_device(config: Training) -> torch.device:
 
 
 def split(part: Part, fraction: float, seed: int) -> tuple[Part, Part]:
-    """Training and validation: of each class, in random order, that fraction is held out."""
+    """Training and validation: of each class, in random order, that fraction is held out, but never all of it."""
     random = np.random.default_rng(seed)
     held = np.zeros(len(part.labels), dtype=bool)
     for label in np.unique(part.labels):
         members = random.permutation(np.flatnonzero(part.labels == label))
-        held[members[: round(fraction * len(members))]] = True
+        held[members[: min(round(fraction * len(members)), len(members) - 1)]] = True
     return part.take(np.flatnonzero(~held)), part.take(np.flatnonzero(held))
 
 

@@ -14,7 +14,6 @@ A group has one threshold. A neuron with v_reset 0 is linear between its spikes,
 group's largest is the same as that much more input: weight·(largest threshold / threshold).
 """
 
-import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -25,6 +24,7 @@ from jaxtyping import Float
 from ...export.errors import InputError
 from ...export.geometry import Shape, parameter
 from ...export.graph import PlacedGraph, PlacedNode
+from ...export.time_step import checked_dt
 from . import chip
 from .fold import LINEAR, fold
 from .synapse import Synapse
@@ -65,8 +65,7 @@ def float_layers(graph: PlacedGraph, dt: float) -> tuple[FloatLayer, ...]:
     potential other than 0, a threshold under 0, a time constant under dt; and for a bias on a CubaLIF with a memory
     in its current, because the chip adds the bias behind the current.
     """
-    if not (math.isfinite(dt) and dt > 0):
-        raise InputError(f"dt is {dt} s; a finite number above 0 is needed")
+    checked_dt(dt)
     _check_chain(graph)
     layers: list[FloatLayer] = []
     linear: list[PlacedNode] = []

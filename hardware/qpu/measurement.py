@@ -22,10 +22,18 @@ def sample_runs(n_samples: int, n_qubits: int) -> Iterator[slice]:
     return (slice(start, min(start + step, n_samples)) for start in range(0, n_samples, step))
 
 
+MOST_SHOTS = 10**9
+"""More would not fit the counters of every simulator."""
+
+
 def check_shots(shots: int | None) -> None:
-    """Raises `InputError` unless `shots` is None (the exact value) or a whole number from 1 on."""
-    if shots is not None and (isinstance(shots, bool) or not isinstance(shots, int | np.integer) or shots < 1):
-        raise InputError(f"shots: found {shots!r}, allowed is a whole number from 1 on, or none for the exact value")
+    """Raises `InputError` unless `shots` is None (the exact value) or a whole number from 1 to MOST_SHOTS."""
+    if shots is not None and (
+        isinstance(shots, bool) or not isinstance(shots, int | np.integer) or not 1 <= shots <= MOST_SHOTS
+    ):
+        raise InputError(
+            f"shots: found {shots!r}, allowed is a whole number from 1 to {MOST_SHOTS}, or none for the exact value"
+        )
 
 
 def seed_sequence(seed: int) -> np.random.SeedSequence:

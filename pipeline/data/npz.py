@@ -4,25 +4,18 @@ Images are [sample, height, width] or [sample, channel, height, width], either u
 numbers from 0 to 1; labels are whole numbers from 0 on. Arrays under other names than those told are not read.
 """
 
-import tokenize
-import zipfile
-import zlib
-from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32, Int64
 
+from ...export.arrays import read_npz
 from ...export.errors import InputError
 from .image_set import ImageSet, scaled
 
 MAX_CLASSES = 10_000
 """The readout has a row for each class up to the highest label: a label beyond this is a mistake, not a class."""
-
-# What the zip reader, and NumPy with its Python-like header, were seen to raise on damaged archives.
-_ZIP_DAMAGE = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
-_HEADER_DAMAGE = (ValueError, SyntaxError, MemoryError, tokenize.TokenError)
 
 
 class EvaluationImages(NamedTuple):
@@ -39,7 +32,7 @@ def load_npz_set(path: Path) -> ImageSet:
     labels differ in number, when training and test images differ in shape, and for a test label that no training
     image has.
     """
-    arrays = _read(path, required=("x_train", "y_train", "x_test", "y_test"))
+    arrays = read_npz(path, required=("x_train", "y_train", "x_test", "y_test"))
     train_images = _images(arrays["x_train"], f"{path}: x_train")
     test_images = _images(arrays["x_test"], f"{path}: x_test")
     if test_images.shape[1:] != train_images.shape[1:]:
@@ -61,7 +54,7 @@ def load_npz_images(path: Path, shape: tuple[int, int, int], classes: int) -> Ev
     `shape` is [channel, height, width]. Raises InputError, naming the file and the array, when they are not as the
     module says or do not fit the network.
     """
-    arrays = _read(path, required=("x",), optional=("y",))
+    arrays = read_npz(path, required=("x",), optional=("y",))
     images = _images(arrays["x"], f"{path}: x")
     if images.shape[1:] != tuple(shape):
         raise InputError(
@@ -73,39 +66,6 @@ def load_npz_images(path: Path, shape: tuple[int, int, int], classes: int) -> Ev
     if labels.max() >= classes:
         raise InputError(f"{path}: y has the unknown label {labels.max()}; the network's are 0 to {classes - 1}.")
     return EvaluationImages(images, labels)
-
-
-def _read(path: Path, required: Iterable[str], optional: Iterable[str] = ()) -> dict[str, np.ndarray]:
-    try:
-        archive = np.load(path, allow_pickle=False)
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file.") from None
-    except (*_ZIP_DAMAGE, *_HEADER_DAMAGE):
-        raise InputError(f"{path}: this is no readable .npz archive.") from None
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise InputError(f"{path}: an .npz archive is needed, but this is a single array.")
-    arrays = {}
-    with archive:
-        for name in (*required, *optional):
-            if name not in archive.files:
-                if name in optional:
-                    continue
-                there = ", ".join(archive.files) or "no arrays"
-                raise InputError(f"{path}: the array {name} is missing; the file has {there}.")
-            arrays[name] = _array(archive, name, path)
-    return arrays
-
-
-def _array(archive: np.lib.npyio.NpzFile, name: str, path: Path) -> np.ndarray:
-    fault = f"{path}: {name} cannot be read: it is damaged or no plain array."
-    try:
-        array = archive[name]
-    except (*_ZIP_DAMAGE, *_HEADER_DAMAGE):
-        raise InputError(fault) from None
-    # NumPy hands out the bare bytes of a member that does not start like an array.
-    if not isinstance(array, np.ndarray):
-        raise InputError(fault)
-    return array
 
 
 def _images(array: np.ndarray, where: str) -> Float32[np.ndarray, "sample channel height width"]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import shutil
 import signal
@@ -303,11 +304,11 @@ def test_a_wrong_option_of_cosim_gives_one_sentence(
 @pytest.mark.parametrize(
     ("arrays", "sentence"),
     [
-        ({"x": np.full((2, 8, 8), np.nan)}, "x"),
-        ({"x": np.zeros((2, 9, 8))}, "x"),
-        ({"x": np.zeros((2, 8, 8)), "y": np.array([1, 10])}, "y"),
-        ({"x": np.zeros((2, 8, 8)), "y": np.array([1])}, "y"),
-        ({"z": np.zeros((2, 8, 8))}, "x"),
+        ({"x": np.full((2, 8, 8), np.nan)}, "images.npz: x "),
+        ({"x": np.zeros((2, 9, 8))}, "images.npz: x has images of the shape [1, 9, 8]"),
+        ({"x": np.zeros((2, 8, 8)), "y": np.array([1, 10])}, "images.npz: y has the unknown label 10"),
+        ({"x": np.zeros((2, 8, 8)), "y": np.array([1])}, "images.npz: y "),
+        ({"z": np.zeros((2, 8, 8))}, "the array x is missing"),
     ],
 )
 def test_wrong_images_give_one_sentence(
@@ -336,7 +337,10 @@ def test_a_wrong_option_of_qasm_gives_one_sentence(
 def test_wrong_angles_give_one_sentence(run: tuple[Path, dict], tmp_path: Path, content: str) -> None:
     angles = tmp_path / "angles.json"
     angles.write_text(content)
-    assert "angles" in refused("qasm", run[0] / "bundle", "--version", 2, "--angles", angles)
+    assert re.search(
+        r"angles (must be|have the shape)|list or",
+        refused("qasm", run[0] / "bundle", "--version", 2, "--angles", angles),
+    )
 
 
 @pytest.mark.parametrize("command", ["cosim", "qasm", "inspect", "verify"])
@@ -378,6 +382,31 @@ def test_wrong_spikes_and_graphs_give_one_sentence(tmp_path: Path) -> None:
     assert "--compare needs --spikes" in refused("nir", graph, "--compare")
 
 
+def test_force_takes_away_what_an_earlier_run_left(run: tuple[Path, dict], config_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(run[0], out)
+    other = changed(config_file, tmp_path, "seed = 0", "seed = 7")
+    spiq("train", other, "--out", out, "--force")
+    assert sorted(os.listdir(out)) == ["checkpoint.safetensors", "config.toml"]
+    assert "there is no such bundle" in refused("report", out)
+    assert "give one of them" in refused("train", other, "--out", out, "--force", "--resume")
+
+
+def test_what_the_machine_lacks_leaves_the_old_run(run: tuple[Path, dict], config_file: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    shutil.copytree(run[0], out)
+    gpu = changed(config_file, tmp_path, 'device = "cpu"', 'device = "cuda"')
+    sentence = refused("run", gpu, "--out", out, "--force", CUDA_VISIBLE_DEVICES="")
+    assert "PyTorch finds no CUDA device" in sentence
+    assert sorted(os.listdir(out)) == sorted(os.listdir(run[0]))
+
+
+def test_names_of_files_and_nodes_are_not_read_as_markup(tmp_path: Path) -> None:
+    odd = tmp_path / "d[/x].nir"
+    shutil.copy(PEERS / "snntorch_dense.nir", odd)
+    assert "d[/x].nir" in spiq("nir", odd).stdout
+
+
 def test_a_run_that_is_stopped_with_ctrl_c_goes_on(config_file: Path, tmp_path: Path) -> None:
     long = changed(config_file, tmp_path, "epochs = 3", "epochs = 40")
     out = tmp_path / "run"
@@ -399,7 +428,7 @@ def test_a_run_that_is_stopped_with_ctrl_c_goes_on(config_file: Path, tmp_path: 
 
 def test_an_output_folder_that_cannot_be_written_gives_one_sentence(config_file: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert "file" in refused("train", config_file, "--out", tmp_path / "file" / "run")
+    assert "cannot be written: Not a directory" in refused("train", config_file, "--out", tmp_path / "file" / "run")
 
 
 @pytest.mark.parametrize("room", [100, 9_000, 60_000])

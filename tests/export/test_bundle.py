@@ -120,9 +120,8 @@ def test_an_existing_bundle_stays_unless_it_may_be_replaced(tiny_bundle: Bundle,
     with pytest.raises(InputError, match="exists already; --force"):
         write_bundle(path, tiny_bundle.manifest, lambda folder: copied(tiny_bundle, folder))
     renamed = tiny_bundle.manifest.model_copy(update={"name": "other"})
-    assert (
-        write_bundle(path, renamed, lambda folder: copied(tiny_bundle, folder), replace=True).manifest.name == "other"
-    )
+    written = write_bundle(path, renamed, lambda folder: copied(tiny_bundle, folder), may_replace=True)
+    assert (written.manifest.name, written.path) == ("other", path)
     assert os.listdir(tmp_path) == ["bundle"]
 
 
@@ -131,7 +130,7 @@ def test_a_folder_that_is_no_bundle_is_not_replaced(tiny_bundle: Bundle, tmp_pat
     path.mkdir()
     (path / "chapter.txt").write_text("years of work")
     with pytest.raises(InputError, match="is not a bundle, so it is not replaced"):
-        write_bundle(path, tiny_bundle.manifest, lambda folder: copied(tiny_bundle, folder), replace=True)
+        write_bundle(path, tiny_bundle.manifest, lambda folder: copied(tiny_bundle, folder), may_replace=True)
     assert (path / "chapter.txt").read_text() == "years of work"
 
 
@@ -148,10 +147,20 @@ def test_a_failure_on_the_way_leaves_the_old_bundle_or_none(
         raise OSError(28, "No space left on device")
 
     with pytest.raises(InputError, match="No space left on device"):
-        write_bundle(path, tiny_bundle.manifest, fail, replace=True)
+        write_bundle(path, tiny_bundle.manifest, fail, may_replace=True)
     assert os.listdir(tmp_path) == (["bundle"] if there_before else [])
     if there_before:
         open_bundle(path)
+
+
+def test_a_bundle_that_its_own_check_refuses_replaces_nothing(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    path = tmp_path / "bundle"
+    write_bundle(path, tiny_bundle.manifest, lambda folder: copied(tiny_bundle, folder))
+    wrong = tiny_bundle.manifest.model_copy(update={"classes": 7})
+    with pytest.raises(InputError, match=r"bundle/golden\.npz: logits has the shape"):
+        write_bundle(path, wrong, lambda folder: copied(tiny_bundle, folder), may_replace=True)
+    assert open_bundle(path).manifest == tiny_bundle.manifest
+    assert os.listdir(tmp_path) == ["bundle"]
 
 
 def test_the_same_golden_samples_give_the_same_bytes(tiny_bundle: Bundle, tmp_path: Path) -> None:
@@ -169,5 +178,5 @@ def test_golden_arrays_are_never_pickled(tiny_bundle: Bundle, tmp_path: Path) ->
         copied(tiny_bundle, folder)
         np.savez(folder / "golden.npz", **arrays)
 
-    with pytest.raises(InputError, match=r"golden\.npz: not the arrays"):
+    with pytest.raises(InputError, match=r"golden\.npz: labels cannot be read"):
         write_bundle(copy, tiny_bundle.manifest, fill)

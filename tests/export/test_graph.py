@@ -47,6 +47,24 @@ def test_a_graph_within_a_graph_is_unfolded() -> None:
     assert [node.name for node in placed.nodes] == ["input", "w", "n.n", "output"]
 
 
+def test_a_graph_within_a_graph_that_cannot_be_unfolded_is_refused() -> None:
+    straight = graph({"n": neuron(), **border(2, 2)}, ("input", "n"), ("n", "output"), ("input", "output"))
+    with pytest.raises(InputError, match="'n' the input leads straight to the output"):
+        place(graph({"w": linear(), "n": straight, **border()}, *CHAIN))
+    inner = graph({"b": neuron(), **border(2, 2)}, ("input", "b"), ("b", "output"))
+    nodes = {"w": linear(), "n": inner, "n.b": neuron(), **border()}
+    with pytest.raises(InputError, match=r"two nodes are called 'n\.b'"):
+        place(graph(nodes, ("input", "w"), ("w", "n"), ("n", "n.b"), ("n.b", "output")))
+
+
+@pytest.mark.parametrize(
+    "shape", [np.array([np.nan]), np.array([np.inf]), np.array([]), np.array([2.5]), np.array(["a"])]
+)
+def test_an_input_shape_that_is_none_is_refused(shape: np.ndarray) -> None:
+    with pytest.raises(InputError, match="positive whole numbers"):
+        place(graph({**border(), "input": nir.Input(shape), "w": linear(), "n": neuron()}, *CHAIN))
+
+
 def test_several_edges_into_a_node_are_kept() -> None:
     nodes = {"a": linear(), "b": linear(), "n": neuron(), **border()}
     placed = place(graph(nodes, ("input", "a"), ("input", "b"), ("a", "n"), ("b", "n"), ("n", "output")))

@@ -139,6 +139,8 @@ def test_beta_may_differ_from_neuron_to_neuron() -> None:
         (nn.Sequential(nn.Linear(3, 2), leaky(torch.rand(5))), "does not fit its input"),
         (nn.Sequential(nn.Linear(3, 2), nn.Sigmoid()), r"layer '1' \(Sigmoid\): has no exact NIR form"),
         (nn.Sequential(nn.Linear(4, 2), leaky()), "weight reads 4 features, but its input is"),
+        (nn.Sequential(nn.Conv2d(3, 2, 1), leaky()), r"its input has the shape \[3\]; \[channel, height, width\]"),
+        (nn.Sequential(nn.AdaptiveAvgPool2d(1)), r"its input has the shape \[3\]"),
     ],
 )  # fmt: skip
 def test_what_nir_cannot_say_is_refused(stack: nn.Sequential, message: str) -> None:
@@ -159,6 +161,8 @@ def test_what_nir_cannot_say_is_refused(stack: nn.Sequential, message: str) -> N
         (nn.Sequential(nn.Conv2d(1, 2, 3, padding=1, padding_mode="circular"), leaky()), "padding_mode"),
         (nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, track_running_stats=False), leaky()), "running stat"),
         (nn.Sequential(nn.Flatten(0), leaky()), "start_dim is 0"),
+        (nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(3)), "gives 2 channels, but the batch norm after it reads 3"),
+        (nn.Sequential(nn.BatchNorm2d(3)), "reads 3 channels, but its input has 1"),
         (nn.Sequential(nn.Conv2d(3, 2, 3), leaky()), "reads 3 channels, but its input has 1"),
         (nn.Sequential(nn.Conv2d(1, 2, 9), leaky()), "too small"),
     ],

@@ -7,7 +7,7 @@ import pytest
 
 from spiq.export.errors import InputError
 from spiq.export.graph import place, read_nir
-from spiq.export.nir import DEFAULT_DT
+from spiq.export.time_step import DEFAULT_DT
 from spiq.hardware.nir_runtime import NirRuntime
 
 PEERS = Path(__file__).parents[1] / "data" / "nir_peers"

@@ -201,7 +201,7 @@ def test_program_of_another_circuit(shots):
 def test_bad_requests(make):
     circuit, angles = random_circuit(0, 2, 1, "ring", 2)
     for shots in (0, -3, 1.5, True, "10"):
-        with pytest.raises(InputError, match=f"shots: found {shots!r}, allowed is a whole number from 1 on"):
+        with pytest.raises(InputError, match=f"shots: found {shots!r}, allowed is a whole number from 1 to"):
             make(0).expectations(circuit, angles, shots)
     with pytest.raises(InputError, match=r"angles: found the shape \[2, 3\], allowed is \[sample, 2, 3\]"):
         make(0).expectations(circuit, angles[0], None)

@@ -40,6 +40,12 @@ def test_a_bundle_passes_wherever_it_lies(tiny_bundle: Bundle, tmp_path: Path) -
     assert failed(open_bundle(tmp_path / "elsewhere")) == set()
 
 
+def test_another_angle_scale_is_found(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    manifest = tiny_bundle.manifest.model_copy(update={"angle_scale": 0.5})
+    other = changed(replace(tiny_bundle, manifest=manifest), tmp_path / "bundle")
+    assert failed(other) == {"manifest.json", "all of them"}
+
+
 def test_another_circuit_is_found(tiny_bundle: Bundle, tmp_path: Path) -> None:
     other = other_circuit(tiny_bundle)
     bundle = changed(tiny_bundle, tmp_path / "json", head_json=other.to_json().encode())
@@ -52,7 +58,7 @@ def test_another_circuit_is_found(tiny_bundle: Bundle, tmp_path: Path) -> None:
     ("field", "files"),
     [
         ("spikes", {"manifest.json", "encoder.nir", "encoder.onnx", "loihi.npz"}),
-        ("encoded", {"encoder.nir", "encoder.onnx"}),
+        ("encoded", {"manifest.json", "encoder.nir", "encoder.onnx"}),
         ("loihi_encoded", {"loihi.npz"}),
         ("expectations", {"head.json", "head.qasm", "readout.onnx"}),
         ("logits", {"readout.onnx"}),

@@ -101,7 +101,7 @@ COUNT = "a whole number from 1 to 1000000000"
 STEPS = "a whole number from 1 to 256"
 KIND = 'one of "phase", "rate", "latency"'
 CHANNELS = f"a list of at least 1, each {COUNT}"
-ODD = "an odd whole number of at least 1"
+ODD = "an odd whole number from 1 to 99"
 BETA = "a number above 0 and at most 1"
 POSITIVE = "a number above 0"
 

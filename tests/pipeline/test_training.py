@@ -71,6 +71,29 @@ def test_a_killed_run_goes_on_to_the_weights_of_an_unbroken_one(
     assert (whole / CHECKPOINT).read_bytes() == (broken / CHECKPOINT).read_bytes()
 
 
+def test_a_run_that_stopped_before_anything_to_resume_from_starts_anew(
+    tiny_config: Config, tiny_images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    whole.mkdir()
+    broken.mkdir()
+    train(tiny_config, tiny_images, whole)
+    save = checkpoint.save
+
+    def save_the_best_only(path: Path, *content: object) -> None:
+        if path.name == RESUME:
+            raise KillError
+        save(path, *content)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr("spiq.pipeline.checkpoint.save", save_the_best_only)
+        with pytest.raises(KillError):
+            train(tiny_config, tiny_images, broken)
+    assert (broken / CHECKPOINT).exists()
+    train(tiny_config, tiny_images, broken, resume=True)
+    assert (whole / CHECKPOINT).read_bytes() == (broken / CHECKPOINT).read_bytes()
+
+
 def test_a_finished_run_is_left_as_it_is_by_resume(
     tiny_config: Config, tiny_images: ImageSet, tiny_run: Path, tmp_path: Path
 ) -> None:
@@ -131,6 +154,7 @@ def test_the_split_holds_out_a_share_of_every_class() -> None:
     assert np.array_equal(validation.images, again.images)
     assert not np.array_equal(validation.images, split(part, 0.1, seed=4)[1].images)
     assert len(split(part, 0.0, seed=3)[1].labels) == 0
+    assert np.bincount(split(part, 0.99, seed=3)[0].labels).tolist() == [1] * 5
 
 
 @pytest.mark.parametrize("damage", ["missing", "empty", "cut", "other"])
