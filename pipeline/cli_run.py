@@ -9,6 +9,7 @@ from . import run_folder
 from .cli_options import Force, Json, print_json
 
 if TYPE_CHECKING:
+    from .checkpoint import Progress
     from .config import Config
     from .data import ImageSet
     from .rung import Report
@@ -118,7 +119,8 @@ def _exported(folder: Path, config: "Config", data: "ImageSet", may_replace: boo
     from .exporting import export_bundle
     from .progress import working
 
-    model, _ = load_model(folder, config)
+    model, progress = load_model(folder, config)
+    _check_fit(progress, data, folder)
     with working("exporting"):
         export_bundle(config, model, data, folder / run_folder.BUNDLE, may_replace)
 
@@ -133,6 +135,7 @@ def _climbed(folder: Path, config: "Config", data: "ImageSet") -> "Report":
 
     bundle = open_bundle(folder / run_folder.BUNDLE)
     model, progress = load_model(folder, config)
+    _check_fit(progress, data, folder)
     limit = config.ladder.limit
     with sample_bars() as watch:
         found = climb(
@@ -155,6 +158,18 @@ def _finish(found: "Report", folder: Path, json: bool) -> None:
         typer.echo(f"{folder / run_folder.REPORT_HTML}")
     if not found.gate.passed:
         raise typer.Exit(1)
+
+
+def _check_fit(progress: "Progress", data: "ImageSet", folder: Path) -> None:
+    """Raise InputError where the images have changed since the network was trained."""
+    from ..export.errors import InputError
+
+    trained, found = (progress.image_shape, progress.classes), (data.train_images.shape[1:], data.classes)
+    if trained != found:
+        raise InputError(
+            f"{folder}: was trained on images {list(trained[0])} of {trained[1]} classes, but {data.name} now has "
+            f"{list(found[0])} and {found[1]}"
+        )
 
 
 def _images(config: "Config") -> "ImageSet":

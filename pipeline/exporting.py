@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import numpy as np
-import torch
+from jaxtyping import UInt8
 
 from ..export.bundle import SCHEMA as BUNDLE_SCHEMA
 from ..export.bundle import Bundle, Golden, Manifest, save_golden, write_bundle
@@ -20,6 +20,7 @@ from ..hardware.qpu.exact import ExactDevice
 from .config import Config
 from .data import ImageSet
 from .model import SQDRCNN
+from .tracing import traced
 
 
 def export_bundle(config: Config, model: SQDRCNN, data: ImageSet, path: Path, may_replace: bool = False) -> Bundle:
@@ -63,7 +64,7 @@ def export_bundle(config: Config, model: SQDRCNN, data: ImageSet, path: Path, ma
     return write_bundle(path, manifest, fill, may_replace)
 
 
-def _calibration_spikes(config: Config, data: ImageSet) -> np.ndarray:
+def _calibration_spikes(config: Config, data: ImageSet) -> UInt8[np.ndarray, "time sample channel height width"]:
     count = min(config.export.calibration_samples, len(data.train_images))
     chosen = np.random.default_rng(config.seed).choice(len(data.train_images), count, replace=False)
     return config.coding_scheme.encode(data.train_images[np.sort(chosen)])
@@ -72,9 +73,7 @@ def _calibration_spikes(config: Config, data: ImageSet) -> np.ndarray:
 def _golden(config: Config, model: SQDRCNN, data: ImageSet, loihi: LoihiDevice, readout: bytes) -> Golden:
     images = data.test_images[: config.export.golden_samples]
     spikes = config.coding_scheme.encode(images)
-    device = next(model.parameters()).device
-    with torch.no_grad():
-        trained = model.trace(torch.from_numpy(spikes).to(device).double())
+    trained = traced(model, spikes)
     encoded = loihi.run(spikes)
     angles = sample_angles(encoded, config.circuit.angle_scale)
     expectations = ExactDevice(config.seed).expectations(model.head.circuit(), angles, None)
@@ -82,10 +81,10 @@ def _golden(config: Config, model: SQDRCNN, data: ImageSet, loihi: LoihiDevice, 
         images=images,
         labels=data.test_labels[: config.export.golden_samples],
         spikes=spikes,
-        encoded=trained.spikes.cpu().numpy().astype(np.uint8),
-        angles=trained.angles.cpu().numpy(),
-        expectations=trained.expectations.cpu().numpy(),
-        logits=trained.logits.cpu().numpy(),
+        encoded=trained.encoded,
+        angles=trained.angles,
+        expectations=trained.expectations,
+        logits=trained.logits,
         loihi_encoded=encoded,
         loihi_angles=angles,
         loihi_expectations=expectations,

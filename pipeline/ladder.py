@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable
 
 import numpy as np
-import torch
 from jaxtyping import Float, Int64
 
 from ..export.bundle import WRITERS, Bundle
@@ -26,6 +25,7 @@ from .checkpoint import Epoch
 from .config import Config
 from .model import SQDRCNN
 from .rung import Climbed, Gate, Report, Rung, measured
+from .tracing import traced
 
 SKIPPED = {
     "lava": "real Lava is not part of this version",
@@ -33,7 +33,7 @@ SKIPPED = {
 }
 """Rungs that are not climbed, with the reason."""
 
-EVALUATION_BATCH = 250
+PYTORCH_BATCH = 250
 """Samples that PyTorch takes at once in float64."""
 
 Watch = Callable[[str, int, int], None]
@@ -113,21 +113,14 @@ def gate(rungs: list[Rung], max_accuracy_drop: float) -> Gate:
     return Gate(max_accuracy_drop=max_accuracy_drop, accuracy_drop=drop, passed=drop <= max_accuracy_drop + 1e-12)
 
 
-@torch.no_grad()
 def _trained(
     config: Config, model: SQDRCNN, images: Float[np.ndarray, "sample channel height width"], watch: Watch | None
 ) -> CoSimulation:
-    model = model.double().eval()
-    device = next(model.parameters()).device
     parts = []
-    for start in range(0, len(images), EVALUATION_BATCH):
-        spikes = config.coding_scheme.encode(images[start : start + EVALUATION_BATCH], start)
-        trace = model.trace(torch.from_numpy(spikes).to(device).double())
-        values = (trace.angles, trace.expectations, trace.logits)
-        parts.append(
-            CoSimulation(trace.spikes.cpu().numpy().astype(np.uint8), *(value.cpu().numpy() for value in values))
-        )
-        _tell(watch, "trained", min(start + EVALUATION_BATCH, len(images)), len(images))
+    for start in range(0, len(images), PYTORCH_BATCH):
+        spikes = config.coding_scheme.encode(images[start : start + PYTORCH_BATCH], start)
+        parts.append(traced(model, spikes))
+        _tell(watch, "trained", min(start + PYTORCH_BATCH, len(images)), len(images))
     return joined(parts)
 
 

@@ -100,7 +100,8 @@ def test_a_configuration_cannot_be_changed(tmp_path: Path) -> None:
 COUNT = "a whole number from 1 to 1000000000"
 STEPS = "a whole number from 1 to 256"
 KIND = 'one of "phase", "rate", "latency"'
-CHANNELS = f"a list of at least 1, each {COUNT}"
+WIDTH = "a whole number from 1 to 4096"
+CHANNELS = f"a list of at least 1, each {WIDTH}"
 ODD = "an odd whole number from 1 to 99"
 BETA = "a number above 0 and at most 1"
 POSITIVE = "a number above 0"
@@ -148,7 +149,7 @@ def test_a_wrong_value_is_told_with_what_is_allowed(
 
 def test_a_wrong_item_is_told_with_its_place(tmp_path: Path) -> None:
     message = refusal(tmp_path, SMALLEST + '[encoder]\nchannels = [8, "16", 16]\n')
-    assert message == f'encoder.channels[1] must be {COUNT}, but "16" was given.'
+    assert message == f'encoder.channels[1] must be {WIDTH}, but "16" was given.'
 
 
 @pytest.mark.parametrize(
@@ -281,7 +282,7 @@ configurations = st.fixed_dictionaries(
         "encoder": st.fixed_dictionaries(
             {},
             optional={
-                "channels": st.lists(counts, min_size=1, max_size=4),
+                "channels": st.lists(st.integers(1, 4096), min_size=1, max_size=4),
                 "beta": st.floats(0, 1, exclude_min=True),
                 "threshold": positives,
                 "output": st.sampled_from(["flatten", "average"]),
