@@ -21,9 +21,7 @@ from nir.serialization import hdf2dict
 from .errors import InputError
 from .geometry import Shape, input_rank, output_shape, whole_numbers
 
-NODES = (
-    nir.Input,
-    nir.Output,
+LINEAR = (
     nir.Conv1d,
     nir.Conv2d,
     nir.Linear,
@@ -32,17 +30,14 @@ NODES = (
     nir.Flatten,
     nir.SumPool2d,
     nir.AvgPool2d,
-    nir.IF,
-    nir.LIF,
-    nir.CubaLIF,
-    nir.LI,
-    nir.I,
-    nir.Threshold,
 )
-"""The nodes whose meaning spiq knows."""
+"""The nodes that are linear but for a bias, and have no state."""
 
 SPIKING = (nir.IF, nir.LIF, nir.CubaLIF, nir.Threshold)
 """The nodes whose output is 0 or 1."""
+
+NODES = (nir.Input, nir.Output, *LINEAR, *SPIKING, nir.LI, nir.I)
+"""The nodes whose meaning spiq knows."""
 
 
 class PlacedNode(NamedTuple):
@@ -78,13 +73,18 @@ class PlacedGraph(NamedTuple):
         return all(node.sources == (before.name,) for before, node in zip(self.nodes, self.nodes[1:], strict=False))
 
     @property
-    def ends_in_spikes(self) -> bool:
-        """Whether what reaches the output is the spikes of one neuron group."""
+    def last(self) -> PlacedNode:
+        """The node whose values reach the output: nodes that only pass on are looked through."""
         by_name = {placed.name: placed for placed in self.nodes}
         placed = self.nodes[-1]
         while isinstance(placed.node, nir.Output | nir.Flatten) and len(placed.sources) == 1:
             placed = by_name[placed.sources[0]]
-        return isinstance(placed.node, (*SPIKING, nir.Input))
+        return placed
+
+    @property
+    def ends_in_spikes(self) -> bool:
+        """Whether what reaches the output is the spikes of one neuron group."""
+        return isinstance(self.last.node, (*SPIKING, nir.Input))
 
 
 def read_nir(path: Path | str) -> nir.NIRGraph:

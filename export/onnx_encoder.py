@@ -62,7 +62,7 @@ def encoder_onnx(graph: PlacedGraph, dt: float) -> onnx.ModelProto:
     if not graph.ends_in_spikes:
         allowed = ", ".join(kind.__name__ for kind in SPIKING)
         raise InputError(
-            f"{graph.name}: what reaches the output comes from {_last(graph)}; the spikes of one neuron group "
+            f"{graph.name}: what reaches the output comes from {graph.last}; the spikes of one neuron group "
             f"({allowed}) are needed"
         )
     nodes = OnnxNodes("", [], [])
@@ -80,15 +80,6 @@ def encoder_onnx(graph: PlacedGraph, dt: float) -> onnx.ModelProto:
         "The spiking half of a network: how often each neuron of its last layer fires, for binary input spikes.",
         {"dt": repr(float(dt))},
     )
-
-
-def _last(graph: PlacedGraph) -> PlacedNode:
-    """The node whose values reach the output: nodes that only pass on are looked through."""
-    by_name = {placed.name: placed for placed in graph.nodes}
-    placed = graph.nodes[-1]
-    while isinstance(placed.node, nir.Output | nir.Flatten) and len(placed.sources) == 1:
-        placed = by_name[placed.sources[0]]
-    return placed
 
 
 def _lowered(nodes: OnnxNodes, placed: PlacedNode, x: str, dt: float, where: str) -> str:

@@ -197,15 +197,14 @@ def _images(bundle: "Bundle", path: Path | None, limit: int | None) -> "tuple[np
 
 
 def _angles(bundle: "Bundle", sample: int | None, path: Path | None) -> "np.ndarray":
-    if sample is not None:
-        count = len(bundle.golden.angles)
-        if not 0 <= sample < count:
-            raise InputError(f"--sample {sample}: the bundle's golden samples are 0 to {count - 1}")
-        return bundle.golden.angles[sample]
-    from .angle_file import read_angles
+    if path is not None:
+        from .angle_file import read_angles
 
-    assert path is not None
-    return read_angles(path, bundle.circuit.n_qubits)
+        return read_angles(path, bundle.circuit.n_qubits)
+    count = len(bundle.golden.angles)
+    if sample is None or not 0 <= sample < count:
+        raise InputError(f"--sample {sample}: the bundle's golden samples are 0 to {count - 1}")
+    return bundle.golden.angles[sample]
 
 
 def _text(value: Any) -> str:

@@ -23,10 +23,10 @@ from jaxtyping import Float
 
 from ...export.errors import InputError
 from ...export.geometry import Shape, parameter
-from ...export.graph import PlacedGraph, PlacedNode
+from ...export.graph import LINEAR, PlacedGraph, PlacedNode
 from ...export.time_step import checked_dt
 from . import chip
-from .fold import LINEAR, fold
+from .fold import fold
 from .synapse import Synapse
 
 NEURONS = (nir.IF, nir.LIF, nir.CubaLIF)

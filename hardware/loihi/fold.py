@@ -22,18 +22,6 @@ from ..nir_runtime import stateless
 from .compose import composed, depthwise, symmetric
 from .synapse import ConvSynapse, DenseSynapse, Synapse
 
-LINEAR = (
-    nir.Conv1d,
-    nir.Conv2d,
-    nir.Linear,
-    nir.Affine,
-    nir.Scale,
-    nir.Flatten,
-    nir.SumPool2d,
-    nir.AvgPool2d,
-)
-"""The nodes that fold."""
-
 MATRIX_LIMIT = 2**27
 """The most values that a dense matrix may have: 1 GiB in float64."""
 
