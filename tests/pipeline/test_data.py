@@ -58,7 +58,7 @@ def local_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         if "images" in name:
             (folder / name).write_bytes(content)
         else:
-            (folder / f"{name}.gz").write_bytes(gzip.compress(content))
+            (folder / f"{name}.gz").write_bytes(gzip.compress(content, mtime=0))
     monkeypatch.setenv("SPIQ_DATA", str(tmp_path / "data"))
     return folder
 
@@ -194,7 +194,7 @@ GOOD_IMAGES = idx_bytes(np.zeros((12, 4, 6)))
     ("file", "content", "match"),
     [
         ("train_images", b"", "starts with two zero bytes, but this one with b''"),
-        ("train_images", gzip.compress(GOOD_IMAGES), "starts with two zero bytes"),
+        ("train_images", gzip.compress(GOOD_IMAGES, mtime=0), "starts with two zero bytes"),
         ("train_images", b"\0\0\x0d\x03" + GOOD_IMAGES[4:], "unsigned bytes .* but their type is 13"),
         ("train_images", idx_bytes(np.zeros(12)), "3 dimensions are needed, but the file has 1"),
         ("train_images", GOOD_IMAGES[:9], "ends within its header"),
