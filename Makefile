@@ -20,10 +20,13 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[dev]'
 	@touch $@
 
+# The dash: where Lava cannot be set up, the reason is printed, its rung and its tests are skipped, and the rest runs.
 demo: $(READY) ## train on the digits, export, climb the ladder, report
+	-$(BIN)/spiq lava setup
 	$(BIN)/spiq run examples/digits.toml --out $(DEMO) --force
 
 test: $(READY) ## run the whole test suite
+	-$(BIN)/spiq lava setup --netx
 	$(BIN)/python -m pytest -n 2
 
 check: $(READY) ## ruff, pyright, and the wheel installed elsewhere

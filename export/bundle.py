@@ -4,6 +4,7 @@
     encoder.nir     the spiking half as a NIR graph
     encoder.onnx    the same from spikes to counts, for onnxruntime
     loihi.npz       the same in Loihi's fixed point
+    encoder.net     the same program in lava-dl's exchange format, where that can hold it
     head.json       the circuit
     head.qasm       the circuit in OpenQASM 3, its angles as inputs
     readout.onnx    expectations to logits
@@ -33,7 +34,7 @@ from .coding import Coding
 from .errors import InputError
 from .graph import PlacedGraph, place, read_nir
 
-SCHEMA = 1
+SCHEMA = 2
 """Version of the folder's layout; a newer one is refused."""
 
 MANIFEST = "manifest.json"
@@ -41,12 +42,16 @@ FILES = (
     "encoder.nir",
     "encoder.onnx",
     "loihi.npz",
+    "encoder.net",
     "head.json",
     "head.qasm",
     "readout.onnx",
     "golden.npz",
 )
 """Every file beside the manifest."""
+
+OPTIONAL_FILES = ("encoder.net",)
+"""Those that some networks have no form for; the manifest then says why."""
 
 WRITERS = ("spiq", "torch", "snntorch", "nir", "pennylane", "onnx", "numpy")
 """Packages whose versions the manifest records."""
@@ -55,7 +60,10 @@ Positive = Annotated[int, Field(ge=1)]
 
 
 class Manifest(BaseModel):
-    """What the files of a bundle do not say themselves. `digest` is the sha256 of all the rest."""
+    """What the files of a bundle do not say themselves.
+
+    `left_out` names each optional file that is not there, with the reason. `digest` is the sha256 of all the rest.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
@@ -71,6 +79,7 @@ class Manifest(BaseModel):
     data: str
     seed: int
     files: dict[str, str]
+    left_out: dict[str, str] = {}
     digest: str = ""
 
     def text(self) -> str:
@@ -122,20 +131,25 @@ class Bundle:
         return self.content["head.qasm"].decode()
 
 
-def write_bundle(path: Path, manifest: Manifest, fill: Callable[[Path], None], may_replace: bool = False) -> Bundle:
-    """Let `fill` write every file into a new folder, seal it with the manifest, and put it in its place when whole.
+LeftOut = dict[str, str]
+"""Optional files that were not written, and why."""
 
-    `versions`, `files` and `digest` of the manifest are filled in here. Raises InputError where the path is taken,
-    unless it may be replaced, and where it cannot be written; the old bundle is then as it was.
+
+def write_bundle(path: Path, manifest: Manifest, fill: Callable[[Path], LeftOut], may_replace: bool = False) -> Bundle:
+    """Let `fill` write the files into a new folder, seal it with the manifest, and put it in its place when whole.
+
+    `versions`, `files`, `left_out` and `digest` of the manifest are filled in here. Raises InputError where the path
+    is taken, unless it may be replaced, and where it cannot be written; the old bundle is then as it was.
     """
     if path.exists() and may_replace and not (path / MANIFEST).is_file():
         raise InputError(f"{path}: exists and is not a bundle, so it is not replaced")
     with new_folder(path, may_replace) as folder:
-        fill(folder)
+        left_out = fill(folder)
         sealed = manifest.model_copy(
             update={
                 "versions": {package: importlib.metadata.version(package) for package in WRITERS},
-                "files": {name: _hash((folder / name).read_bytes()) for name in FILES},
+                "files": {name: _hash((folder / name).read_bytes()) for name in FILES if name not in left_out},
+                "left_out": left_out,
             }
         )
         sealed = sealed.model_copy(update={"digest": sealed.content_digest()})
@@ -152,7 +166,7 @@ def open_bundle(path: Path | str) -> Bundle:
     path = Path(path)
     manifest = _manifest(path)
     content: dict[str, bytes] = {}
-    for name in FILES:
+    for name in manifest.files:
         try:
             content[name] = (path / name).read_bytes()
         except OSError as error:
@@ -201,8 +215,12 @@ def _manifest(path: Path) -> Manifest:
         raise InputError(f"{file}: {key}: {first['msg']}, found {str(first['input'])[:80]!r}") from error
     if manifest.text() != text or manifest.digest != manifest.content_digest():
         raise InputError(f"{file}: its digest is not that of its content; the file was changed or damaged")
-    if set(manifest.files) != set(FILES):
-        odd = sorted(set(manifest.files) ^ set(FILES))
+    if not set(manifest.left_out) <= set(OPTIONAL_FILES):
+        odd = sorted(set(manifest.left_out) - set(OPTIONAL_FILES))
+        raise InputError(f"{file}: left_out holds {', '.join(odd)}; {', '.join(OPTIONAL_FILES)} is allowed")
+    wanted = set(FILES) - set(manifest.left_out)
+    if set(manifest.files) != wanted:
+        odd = sorted(set(manifest.files) ^ wanted)
         raise InputError(f"{file}: files must list {', '.join(FILES)}; missing or unknown: {', '.join(odd)}")
     return manifest
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -45,12 +46,14 @@ def entangled_pairs(n_qubits: int, entangler: Entangler) -> tuple[tuple[int, int
     return (*line, (n_qubits - 1, 0)) if entangler == "ring" and n_qubits > 2 else line
 
 
-def reupload_layers(angles: Any, weights: Any, entangler: Entangler) -> None:
+def reupload_layers(
+    angles: Any, weights: Any, entangler: Entangler, after_block: Callable[[int], None] | None = None
+) -> None:
     """Queue the circuit's PennyLane operations on wires 0 .. qubit - 1, inside a quantum function.
 
     `angles` [qubit, 3] or [sample, qubit, 3] and `weights` [block, qubit, 3] are in radians, and may be arrays or
     tensors of any interface that PennyLane knows. With a sample axis PennyLane runs all samples at once (parameter
-    broadcasting). Gradients reach both.
+    broadcasting). Gradients reach both. `after_block` queues what happens to a qubit after each block, noise say.
     """
     import pennylane as qml
 
@@ -63,6 +66,9 @@ def reupload_layers(angles: Any, weights: Any, entangler: Entangler) -> None:
         if block < n_blocks - 1:
             for pair in pairs:
                 qml.CZ(wires=pair)
+        if after_block:
+            for qubit in range(n_qubits):
+                after_block(qubit)
 
 
 @dataclass(frozen=True, eq=False)

@@ -5,11 +5,13 @@ graphs within graphs. Whatever runs or lowers a graph needs it flat, in order, a
 
     read_nir(path)  →  place(graph)  →  PlacedGraph
 
-Several edges into one node add up; within a time step an edge has no delay.
+Several edges into one node add up. Within a time step an edge has no delay; only the edges from a group of spiking
+neurons into its own cycle have one, of one step (`ordering`).
 """
 
 import io
-from collections import Counter
+from collections.abc import Mapping, Sequence
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,6 +22,8 @@ from nir.serialization import hdf2dict
 
 from .errors import InputError
 from .geometry import Shape, input_rank, output_shape, whole_numbers
+from .ordering import NEURONS, ordered, reached
+from .unfolding import Edge, unfolded
 
 LINEAR = (
     nir.Conv1d,
@@ -33,7 +37,7 @@ LINEAR = (
 )
 """The nodes that are linear but for a bias, and have no state."""
 
-SPIKING = (nir.IF, nir.LIF, nir.CubaLIF, nir.Threshold)
+SPIKING = (*NEURONS, nir.Threshold)
 """The nodes whose output is 0 or 1."""
 
 NODES = (nir.Input, nir.Output, *LINEAR, *SPIKING, nir.LI, nir.I)
@@ -41,20 +45,28 @@ NODES = (nir.Input, nir.Output, *LINEAR, *SPIKING, nir.LI, nir.I)
 
 
 class PlacedNode(NamedTuple):
-    """A node, where its input comes from, and its shapes without time and sample."""
+    """A node, where its input comes from, and its shapes without time and sample.
+
+    Its input is the sum of what its `sources` give at the same step and what its `delayed` sources gave at the step
+    before (0 at the first step of a sample).
+    """
 
     name: str
     node: nir.NIRNode
     sources: tuple[str, ...]
     input_shape: Shape
     output_shape: Shape
+    delayed: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"node {self.name!r} ({type(self.node).__name__})"
 
 
 class PlacedGraph(NamedTuple):
-    """Nodes in the order of computation: the input first, the output last, each after all its sources."""
+    """Nodes in the order of computation: the input first, the output last, each after all its `sources`.
+
+    A delayed source is the group of neurons of the node's own cycle: it comes later, or is the node itself.
+    """
 
     name: str
     nodes: tuple[PlacedNode, ...]
@@ -69,15 +81,25 @@ class PlacedGraph(NamedTuple):
 
     @property
     def is_chain(self) -> bool:
-        """Whether every node feeds just the next one."""
-        return all(node.sources == (before.name,) for before, node in zip(self.nodes, self.nodes[1:], strict=False))
+        """Whether every node feeds just the next one, and none itself or an earlier one."""
+        return all(node.sources == (before.name,) and not node.delayed for before, node in pairwise(self.nodes))
+
+    @property
+    def recurrent_groups(self) -> tuple[tuple[PlacedNode, ...], ...]:
+        """The nodes of each cycle, in the order of computation: they follow one another, and the neurons come last."""
+        index = {placed.name: number for number, placed in enumerate(self.nodes)}
+        first: dict[int, int] = {}
+        for number, placed in enumerate(self.nodes):
+            for source in placed.delayed:
+                first.setdefault(index[source], number)
+        return tuple(self.nodes[start : neurons + 1] for neurons, start in sorted(first.items()))
 
     @property
     def last(self) -> PlacedNode:
         """The node whose values reach the output: nodes that only pass on are looked through."""
         by_name = {placed.name: placed for placed in self.nodes}
         placed = self.nodes[-1]
-        while isinstance(placed.node, nir.Output | nir.Flatten) and len(placed.sources) == 1:
+        while isinstance(placed.node, nir.Output | nir.Flatten) and len(placed.sources) == 1 and not placed.delayed:
             placed = by_name[placed.sources[0]]
         return placed
 
@@ -127,10 +149,11 @@ def place(graph: nir.NIRGraph, name: str = "graph") -> PlacedGraph:
     """Order the graph's nodes and find every shape.
 
     `name` stands in the errors (a file's path, say). Raises InputError, naming the node, for an edge to nowhere, a
-    cycle, a node of no known meaning, more or fewer than one input and one output, a node that the input does not
-    reach, and a shape or a parameter that does not fit.
+    cycle that is not allowed (`ordering`), a node of no known meaning, more or fewer than one input and one output, a
+    node that the input does not reach or that does not lead to the output, and a shape or a parameter that does not
+    fit.
     """
-    nodes, edges = _flattened(graph, name)
+    nodes, edges = unfolded(graph, name)
     for node_name, node in nodes.items():
         if not isinstance(node, NODES):
             known = ", ".join(kind.__name__ for kind in NODES)
@@ -142,33 +165,73 @@ def place(graph: nir.NIRGraph, name: str = "graph") -> PlacedGraph:
         if len(found) != 1:
             listed = f" ({', '.join(map(repr, found))})" if found else ""
             raise InputError(f"{name}: {len(found)} {kind.__name__} nodes{listed}; there must be exactly one")
-    placed: dict[str, PlacedNode] = {}
-    for node_name in _ordered(nodes, edges, name):
-        sources = tuple(source for source, target in edges if target == node_name)
+    order, delayed = ordered(nodes, edges, name)
+    reads = {node: tuple(source for source, target in edges if target == node) for node in order}
+    entry = _input_shape(nodes, edges, name)
+    shapes = _shapes(nodes, order, reads, entry, name)
+    placed = [
+        PlacedNode(
+            node,
+            nodes[node],
+            tuple(source for source in reads[node] if (source, node) not in delayed),
+            shapes[node].input,
+            shapes[node].output,
+            tuple(source for source in reads[node] if (source, node) in delayed),
+        )
+        for node in order
+    ]
+    output = next(node for node in placed if isinstance(node.node, nir.Output))
+    needed = reached(output.name, reads)
+    for node in reversed(placed):
+        if node is not output and node.name not in needed:
+            raise InputError(f"{name}: {node} leads nowhere; every node must lead to the graph's output")
+    return PlacedGraph(name, (*(node for node in placed if node is not output), output))
+
+
+class _Shapes(NamedTuple):
+    input: Shape
+    output: Shape
+
+
+def _shapes(
+    nodes: Mapping[str, nir.NIRNode], order: Sequence[str], reads: Mapping[str, Sequence[str]], entry: Shape, name: str
+) -> dict[str, _Shapes]:
+    """Every node's shapes, from the shape of the graph's input."""
+    shapes: dict[str, _Shapes] = {}
+    waiting = list(order)
+    while waiting:
+        # Within a cycle some source is always unknown still: what is known decides, and the rest is compared below.
+        whole = (node for node in waiting if all(source in shapes for source in reads[node]))
+        partly = (node for node in waiting if any(source in shapes for source in reads[node]))
+        node_name = next(chain(whole, partly), None)
+        if node_name is None:
+            listed = ", ".join(map(repr, waiting))
+            raise InputError(f"{name}: the graph's input does not reach {listed}; every node must be reached from it")
+        waiting.remove(node_name)
         node = nodes[node_name]
         if isinstance(node, nir.Input):
-            readers = [nodes[target] for source, target in edges if source == node_name]
-            shape = _input_shape(node_name, node, readers, name)
-            placed[node_name] = PlacedNode(node_name, node, (), shape, shape)
+            shapes[node_name] = _Shapes(entry, entry)
             continue
-        if not sources:
+        if not reads[node_name]:
             raise InputError(
                 f"{name}: node {node_name!r} has no input; every node must be reached from the graph's input"
             )
-        shapes = {placed[source].output_shape for source in sources}
-        if len(shapes) > 1:
-            listed = ", ".join(f"{source!r} {list(placed[source].output_shape)}" for source in sources)
-            raise InputError(f"{name}: node {node_name!r} adds inputs of different shapes: {listed}")
-        input_shape = shapes.pop()
+        shape = _sum_shape(node_name, reads[node_name], shapes, name)
         where = f"{name}: node {node_name!r} ({type(node).__name__})"
-        placed[node_name] = PlacedNode(node_name, node, sources, input_shape, output_shape(node, input_shape, where))
-    ordered = list(placed.values())
-    output = next(node for node in ordered if isinstance(node.node, nir.Output))
-    fed = {source for node in ordered for source in node.sources}
-    for node in ordered:
-        if node is not output and node.name not in fed:
-            raise InputError(f"{name}: {node} leads nowhere; every node must lead to the graph's output")
-    return PlacedGraph(name, (*(node for node in ordered if node is not output), output))
+        shapes[node_name] = _Shapes(shape, output_shape(node, shape, where))
+    for node_name, sources in reads.items():
+        if sources:
+            _sum_shape(node_name, sources, shapes, name)
+    return shapes
+
+
+def _sum_shape(node_name: str, sources: Sequence[str], shapes: Mapping[str, _Shapes], name: str) -> Shape:
+    """The one shape of all sources whose shape is known."""
+    known = {source: shapes[source].output for source in sources if source in shapes}
+    if len(set(known.values())) > 1:
+        listed = ", ".join(f"{source!r} {list(shape)}" for source, shape in known.items())
+        raise InputError(f"{name}: node {node_name!r} adds inputs of different shapes: {listed}")
+    return next(iter(known.values()))
 
 
 def _completed(stored: dict[str, Any]) -> dict[str, Any]:
@@ -197,84 +260,18 @@ def _unknown_types(path: Path) -> list[tuple[str, str]]:
     return found
 
 
-def _flattened(
-    graph: nir.NIRGraph, name: str, prefix: str = ""
-) -> tuple[dict[str, nir.NIRNode], list[tuple[str, str]]]:
-    """The graph with every graph within it replaced by its nodes, named `outer.inner`."""
-    nodes: dict[str, nir.NIRNode] = {}
-    edges: list[tuple[str, str]] = []
-    entries: dict[str, list[str]] = {}
-    exits: dict[str, list[str]] = {}
-    for node_name, node in graph.nodes.items():
-        full = f"{prefix}{node_name}"
-        if not isinstance(node, nir.NIRGraph):
-            if full in nodes:
-                raise InputError(f"{name}: two nodes are called {full!r} once the graphs within it are unfolded")
-            nodes[full] = node
-            entries[full] = exits[full] = [full]
-            continue
-        inner_nodes, inner_edges = _flattened(node, name, f"{full}.")
-        inputs = [key for key, inner in inner_nodes.items() if isinstance(inner, nir.Input)]
-        outputs = [key for key, inner in inner_nodes.items() if isinstance(inner, nir.Output)]
-        if len(inputs) != 1 or len(outputs) != 1:
-            raise InputError(
-                f"{name}: the graph within it {full!r} has {len(inputs)} inputs and {len(outputs)} outputs; "
-                "there must be one of each"
-            )
-        if any(edge == (inputs[0], outputs[0]) for edge in inner_edges):
-            raise InputError(f"{name}: in the graph within it {full!r} the input leads straight to the output")
-        # The inner border nodes only carry shapes: their neighbours inside meet the neighbours outside.
-        entries[full] = [target for source, target in inner_edges if source == inputs[0]]
-        exits[full] = [source for source, target in inner_edges if target == outputs[0]]
-        inner_nodes = {key: inner for key, inner in inner_nodes.items() if key not in (inputs[0], outputs[0])}
-        taken = nodes.keys() & inner_nodes.keys()
-        if taken:
-            raise InputError(
-                f"{name}: two nodes are called {min(taken)!r} once the graph {full!r} within it is unfolded"
-            )
-        nodes |= inner_nodes
-        edges += [edge for edge in inner_edges if edge[0] != inputs[0] and edge[1] != outputs[0]]
-    for source, target in graph.edges:
-        for end in (source, target):
-            if end not in graph.nodes:
-                raise InputError(f"{name}: the edge {source!r} → {target!r} names {prefix}{end!r}, which is not a node")
-        edges += [(start, end) for start in exits[f"{prefix}{source}"] for end in entries[f"{prefix}{target}"]]
-    doubled = [edge for edge, count in Counter(edges).items() if count > 1]
-    if doubled:
-        source, target = doubled[0]
-        raise InputError(f"{name}: the edge {source!r} → {target!r} is there more than once")
-    return nodes, edges
-
-
-def _ordered(nodes: dict[str, nir.NIRNode], edges: list[tuple[str, str]], name: str) -> list[str]:
-    """The nodes' names, each after all its sources; as in the file where the edges leave a choice."""
-    waiting = {node: sum(target == node for _, target in edges) for node in nodes}
-    ready = [node for node, count in waiting.items() if count == 0]
-    ordered: list[str] = []
-    while ready:
-        node = ready.pop(0)
-        ordered.append(node)
-        for source, target in edges:
-            if source == node:
-                waiting[target] -= 1
-                if waiting[target] == 0:
-                    ready.append(target)
-    if len(ordered) < len(nodes):
-        cycle = ", ".join(repr(node) for node in nodes if node not in ordered)
-        raise InputError(f"{name}: a cycle among or before the nodes {cycle}; recurrent connections are not supported")
-    return ordered
-
-
-def _input_shape(node_name: str, node: nir.Input, readers: list[nir.NIRNode], name: str) -> Shape:
+def _input_shape(nodes: Mapping[str, nir.NIRNode], edges: Sequence[Edge], name: str) -> Shape:
     """The input's shape without the batch or the time that some exporters leave in front.
 
     What reads the input says how many dimensions there are; without its word the shape is taken as it stands.
     """
+    node_name, node = next((key, node) for key, node in nodes.items() if isinstance(node, nir.Input))
     given = node.input_type.get("input") if node.input_type else None
     if given is None:
         raise InputError(f"{name}: the input {node_name!r} has no shape")
     values = np.atleast_1d(np.asarray(given))
     if values.ndim != 1 or not values.size or not whole_numbers(values, 1):
         raise InputError(f"{name}: the input {node_name!r} has the shape {given!r}; positive whole numbers are needed")
-    ranks = [rank for rank in map(input_rank, readers) if rank is not None]
-    return tuple(int(value) for value in (values[-ranks[0] :] if ranks else values))
+    ranks = [input_rank(nodes[target]) for source, target in edges if source == node_name]
+    rank = next((rank for rank in ranks if rank is not None), 0)
+    return tuple(int(value) for value in values[-rank:])

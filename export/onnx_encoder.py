@@ -55,7 +55,7 @@ def encoder_onnx(graph: PlacedGraph, dt: float) -> onnx.ModelProto:
     last layer added up over time, its axes flattened in C order. The numbers of time steps and samples are open, from
     one on (onnxruntime's Scan and MatMul refuse none).
 
-    Raises InputError where dt is not a positive time or the graph does not end in spikes.
+    Raises InputError where dt is not a positive time, the graph does not end in spikes, or it is recurrent.
     """
     if not (math.isfinite(dt) and dt > 0):
         raise InputError(f"dt: found {dt!r}; a time step above 0 seconds is needed")
@@ -65,6 +65,12 @@ def encoder_onnx(graph: PlacedGraph, dt: float) -> onnx.ModelProto:
             f"{graph.name}: what reaches the output comes from {graph.last}; the spikes of one neuron group "
             f"({allowed}) are needed"
         )
+    for placed in graph.nodes:
+        if placed.delayed:
+            sources = ", ".join(map(repr, placed.delayed))
+            raise InputError(
+                f"{graph.name}: {placed} reads {sources} a step later; recurrent connections are not supported in ONNX"
+            )
     nodes = OnnxNodes("", [], [])
     values: dict[str, str] = {}
     for placed in graph.nodes:

@@ -23,10 +23,38 @@ def _loihi(bundle: Bundle) -> SpikingDevice:
     return LoihiDevice(LoihiProgram.load(bundle.path / "loihi.npz"))
 
 
+def _lava(bundle: Bundle) -> SpikingDevice:
+    from .lava.device import LavaDevice
+    from .loihi.program import LoihiProgram
+
+    return LavaDevice(LoihiProgram.load(bundle.path / "loihi.npz"))
+
+
+def _lava_hardware(bundle: Bundle) -> SpikingDevice:
+    from .lava.device import LavaDevice
+    from .loihi.program import LoihiProgram
+
+    return LavaDevice(LoihiProgram.load(bundle.path / "loihi.npz"), hardware=True)
+
+
+def _netx(bundle: Bundle) -> SpikingDevice:
+    from .lava.netx_device import NetxDevice
+
+    if "encoder.net" in bundle.manifest.left_out:
+        raise InputError(f"{bundle.path}: has no encoder.net: {bundle.manifest.left_out['encoder.net']}")
+    return NetxDevice(bundle.path / "encoder.net", bundle.graph.input_shape)
+
+
 def _exact(bundle: Bundle, seed: int) -> QuantumDevice:
     from .qpu.exact import ExactDevice
 
     return ExactDevice(seed)
+
+
+def _pennylane(bundle: Bundle, seed: int) -> QuantumDevice:
+    from .qpu.pennylane_device import PennyLaneDevice
+
+    return PennyLaneDevice(seed)
 
 
 def _aer(bundle: Bundle, seed: int) -> QuantumDevice:
@@ -36,17 +64,29 @@ def _aer(bundle: Bundle, seed: int) -> QuantumDevice:
     return AerDevice(seed, bundle.program)
 
 
-SPIKING: dict[str, Callable[[Bundle], SpikingDevice]] = {"nir": _nir, "loihi": _loihi}
-"""`nir`: the NIR file in floating point. `loihi`: Loihi's fixed point."""
+SPIKING: dict[str, Callable[[Bundle], SpikingDevice]] = {"nir": _nir, "loihi": _loihi, "lava": _lava, "netx": _netx}
+"""`nir`: the NIR file in floating point. `loihi`: Loihi's fixed point, simulated. `lava`: the same program on Intel's
+Lava. `netx`: encoder.net on lava-dl's netx."""
 
-QUANTUM: dict[str, Callable[[Bundle, int], QuantumDevice]] = {"exact": _exact, "aer": _aer}
-"""`exact`: PennyLane's state vector. `aer`: the OpenQASM file in Qiskit Aer, state vector or shots."""
+REFERENCES = {"loihi": "nir", "lava": "loihi", "netx": "loihi"}
+"""What a spiking device's spikes are held against."""
+
+QUANTUM: dict[str, Callable[[Bundle, int], QuantumDevice]] = {"exact": _exact, "pennylane": _pennylane, "aer": _aer}
+"""`exact`: the circuit's light cone. `pennylane`: PennyLane's state vector. `aer`: the OpenQASM file in Qiskit Aer,
+state vector or shots."""
 
 
-def spiking_device(name: str, bundle: Bundle) -> SpikingDevice:
-    """The device of that name for the bundle's spiking half. Raises InputError, listing those there are."""
+def spiking_device(name: str, bundle: Bundle, hardware: bool = False) -> SpikingDevice:
+    """The device of that name for the bundle's spiking half; Lava's on a real Loihi 2 where `hardware` asks for it.
+
+    Raises InputError, listing those there are, and where the device needs what this machine lacks.
+    """
     if name not in SPIKING:
         raise InputError(f"--snn {name}: there is no such spiking device; there are {', '.join(SPIKING)}")
+    if hardware:
+        if name != "lava":
+            raise InputError(f"--hardware goes with --snn lava, not with --snn {name}")
+        return _lava_hardware(bundle)
     return SPIKING[name](bundle)
 
 

@@ -2,9 +2,13 @@
 
 The host codes the images to spikes, a spiking device turns them into the encoder's spikes, the host turns their
 counts into angles, a quantum device gives <Z> of each qubit, and the host reads the logits out of them.
+
+The two devices work at the same time: while the quantum device has one batch, the spiking device has the next. No more
+than two batches are held at once, so memory does not grow with the number of samples, the answers aside.
 """
 
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -58,14 +62,18 @@ def cosimulate(
         raise InputError(f"images have the shape {list(images.shape)}; the bundle reads [sample, {needed}]")
     if not len(images):
         raise InputError("there are no images; at least one is needed")
-    parts = []
-    for start in range(0, len(images), BATCH):
-        spikes = bundle.coding.encode(images[start : start + BATCH], start)
-        encoded = snn.run(spikes)
-        parts.append(from_encoded(bundle, qpu, encoded, shots))
-        if watch:
-            watch(min(start + BATCH, len(images)))
-    return joined(parts)
+    answers: list[Future[CoSimulation]] = []
+    # The spiking device has the main thread, where Ctrl-C arrives: it may have processes to end.
+    with ThreadPoolExecutor(1) as quantum:
+        for start in range(0, len(images), BATCH):
+            spikes = bundle.coding.encode(images[start : start + BATCH], start)
+            encoded = snn.run(spikes)
+            if answers:
+                answers[-1].result()
+            answers.append(quantum.submit(from_encoded, bundle, qpu, encoded, shots))
+            if watch:
+                watch(min(start + BATCH, len(images)))
+        return joined([answer.result() for answer in answers])
 
 
 def from_encoded(

@@ -1,20 +1,43 @@
-"""What is in a bundle, in numbers: the layers on the chip, the circuit, the files."""
+"""What is in a bundle, in numbers: the layers on the chip, what they do on data, the circuit, the files."""
 
-import math
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float, UInt8
 
 from ..export.angles import ANGLES
 from ..export.bundle import MANIFEST, Bundle
-from .loihi.program import Layer, LoihiProgram
+from .cosimulation import BATCH
+from .loihi import published
+from .loihi.activity import Activity, measured
+from .loihi.energy import LEFT_OUT, Estimate, estimate
+from .loihi.program import INPUT, Connection, Layer, LoihiProgram
+from .loihi.resources import ConnectionResources, LayerResources, Resources, resources
 from .loihi.synapse import ConvSynapse
 
+Watch = Callable[[int], None]
+"""Told how many samples were done after each batch."""
 
-def inspection(bundle: Bundle, program: LoihiProgram) -> dict[str, Any]:
-    """Plain data: what the bundle is, its `layers`, its `circuit`, the sizes of its `files`, the `versions`."""
+
+def inspection(
+    bundle: Bundle,
+    program: LoihiProgram,
+    images: Float[np.ndarray, "sample channel height width"],
+    measured_on: str,
+    watch: Watch | None = None,
+) -> dict[str, Any]:
+    """Plain data: what the bundle is, its `layers`, `circuit`, `files` and `versions`, and what a sample costs.
+
+    `chip` has what the layers take of Loihi 2, `activity` the mean spikes and synaptic operations of the images'
+    samples, `measured_on` naming them, and `estimate` the energy (pJ) and time (µs) of a sample. Sizes are in bytes.
+    Raises InputError where there are no images, where they do not fit the bundle, or where a layer does not fit the
+    chip.
+    """
     manifest, circuit = bundle.manifest, bundle.circuit
     files = {name: len(content) for name, content in bundle.content.items()}
+    taken = resources(program)
+    activity = measured(program, _coded(bundle, images, watch))
     return {
         "name": manifest.name,
         "data": manifest.data,
@@ -25,7 +48,13 @@ def inspection(bundle: Bundle, program: LoihiProgram) -> dict[str, Any]:
         "dt": manifest.dt,
         "seed": manifest.seed,
         "golden_samples": len(bundle.golden.labels),
-        "layers": [_layer(layer) for layer in program.layers],
+        "layers": [
+            _layer(program, layer, depth, found)
+            for layer, depth, found in zip(program.layers, program.depths, taken.layers, strict=True)
+        ],
+        "chip": _chip(taken),
+        "activity": {"measured_on": measured_on, **_activity(program, activity)},
+        "estimate": _estimate(estimate(program, taken, activity)),
         "circuit": {
             "qubits": circuit.n_qubits,
             "blocks": circuit.n_blocks,
@@ -40,16 +69,95 @@ def inspection(bundle: Bundle, program: LoihiProgram) -> dict[str, Any]:
     }
 
 
-def _layer(layer: Layer) -> dict[str, Any]:
-    synapse, neuron = layer.synapse, layer.neuron
-    weight = synapse.weight
+def _coded(
+    bundle: Bundle, images: Float[np.ndarray, "sample channel height width"], watch: Watch | None
+) -> Iterator[UInt8[np.ndarray, "time sample channel height width"]]:
+    for start in range(0, len(images), BATCH):
+        yield bundle.coding.encode(images[start : start + BATCH], start)
+        if watch:
+            watch(min(start + BATCH, len(images)))
+
+
+def _source(program: LoihiProgram, source: int) -> str:
+    return "input" if source == INPUT else program.layers[source].name
+
+
+def _layer(program: LoihiProgram, layer: Layer, depth: int, found: LayerResources) -> dict[str, Any]:
     return {
         "layer": layer.name,
-        "synapse": "conv" if isinstance(synapse, ConvSynapse) else "dense",
-        "weights": list(weight.shape),
-        "neurons": list(neuron.shape),
-        "fan-in": math.prod(weight.shape[1:]),
-        "largest weight": int(np.abs(weight).max()),
-        "threshold": neuron.threshold,
+        "reads": [_source(program, connection.source) for connection in layer.connections],
+        "depth": depth,
+        "shape": list(layer.neuron.shape),
+        "neurons": found.neurons,
+        "synapses": found.synapses,
+        "nonzero": found.nonzero,
+        "weight_bits": found.weight_bits,
+        "fan_in": found.fan_in,
+        "fan_out": found.fan_out,
+        "synaptic_bytes": found.synaptic_bytes,
+        "cores": found.cores,
+        "threshold": layer.neuron.threshold,
         "scale": layer.scale,
+        "connections": [
+            _connection(program, connection, part)
+            for connection, part in zip(layer.connections, found.connections, strict=True)
+        ],
+    }
+
+
+def _connection(program: LoihiProgram, connection: Connection, found: ConnectionResources) -> dict[str, Any]:
+    weight = connection.synapse.weight
+    return {
+        "reads": _source(program, connection.source),
+        "synapse": "conv" if isinstance(connection.synapse, ConvSynapse) else "dense",
+        "weights": list(weight.shape),
+        "largest_weight": int(np.abs(weight).max()),
+        "weight_bits": found.weight_bits,
+        "encoding": found.encoding.kind,
+        "bits_a_stored_weight": found.encoding.bits,
+        "synapses": found.synapses,
+        "nonzero": found.nonzero,
+    }
+
+
+def _chip(taken: Resources) -> dict[str, Any]:
+    return {
+        "input_fan_out": taken.input_fan_out,
+        "neurons": sum(layer.neurons for layer in taken.layers),
+        "synapses": sum(layer.synapses for layer in taken.layers),
+        "nonzero": sum(layer.nonzero for layer in taken.layers),
+        "synaptic_bytes": sum(layer.synaptic_bytes for layer in taken.layers),
+        "cores": taken.cores,
+        "chips": taken.chips,
+        "cores_a_chip": published.CORES_PER_CHIP,
+    }
+
+
+def _activity(program: LoihiProgram, activity: Activity) -> dict[str, Any]:
+    samples = activity.samples
+    return {
+        "samples": samples,
+        "steps": activity.steps,
+        "spikes": activity.spikes / samples,
+        "synaptic_operations": activity.operations / samples,
+        "input_spikes": activity.input_spikes / samples,
+        "layers": [
+            {
+                "layer": layer.name,
+                "spikes": found.spikes / samples,
+                "spikes_a_neuron_and_step": found.spikes / (samples * activity.steps * layer.neuron.size),
+                "synaptic_operations": found.operations / samples,
+            }
+            for layer, found in zip(program.layers, activity.layers, strict=True)
+        ],
+    }
+
+
+def _estimate(found: Estimate) -> dict[str, Any]:
+    return {
+        **found._asdict(),
+        "energy_pj": found.energy_pj,
+        "time_us": found.time_us,
+        "source": published.ENERGY_SOURCE,
+        "left_out": LEFT_OUT,
     }

@@ -9,9 +9,15 @@ NIR's neurons are differential equations. They are read with one Euler step of d
     I        v ← v + r·x                                         gives v
     Threshold                                                    gives x > threshold
 
-The comparison is strict. A sample starts at rest: v at v_leak, or at 0 where there is none, and i at 0. An edge has
-no delay within a step. This is the convention of norse and of snnTorch's exporter, and that of sinabs but for its
-"at or above the threshold".
+The comparison is strict. A sample starts at rest: v at v_leak, or at 0 where there is none, and i at 0. This is the
+convention of norse and of snnTorch's exporter, and that of sinabs but for its "at or above the threshold".
+
+An edge has no delay within a step, but for those from neurons into their own cycle (`spiq.export.ordering`). With one
+w_rec from the neurons back to themselves, a recurrent group is
+
+    x[t] = (what comes in)[t] + w_rec(s[t - 1]),   s[-1] = 0,   s[t] = the neurons' line for x[t]
+
+as in snnTorch's RLeaky and RSynaptic. So w_rec's bias acts from t = 0 on.
 """
 
 from collections.abc import Callable, Iterator
@@ -76,44 +82,80 @@ class NirRuntime:
 
     @torch.no_grad()
     def _trace(self, spikes: UInt8[np.ndarray, "time sample *shape"]) -> dict[str, Tensor]:
+        groups = {group[0].name: group for group in self.graph.recurrent_groups}
         values: dict[str, Tensor] = {}
         for placed in self.graph.nodes:
-            if isinstance(placed.node, nir.Input):
+            if placed.name in groups:
+                self._run_recurrent(groups[placed.name], values, spikes.shape[:2])
+            elif placed.name in values:
+                continue  # it came with its recurrent group
+            elif isinstance(placed.node, nir.Input):
                 values[placed.name] = torch.from_numpy(np.ascontiguousarray(spikes)).to(self.dtype)
-                continue
-            first, *rest = (values[source] for source in placed.sources)
-            x = sum(rest, start=first)
-            if isinstance(placed.node, NEURONS):
-                values[placed.name] = self._neurons(placed, x)
             else:
-                flat = stateless(placed, x.flatten(0, 1))
-                values[placed.name] = flat.unflatten(0, x.shape[:2])
+                first, *rest = (values[source] for source in placed.sources)
+                x = sum(rest, start=first)
+                if isinstance(placed.node, NEURONS):
+                    values[placed.name] = self._over_time(placed, x)
+                else:
+                    values[placed.name] = stateless(placed, x.flatten(0, 1)).unflatten(0, x.shape[:2])
         return values
 
-    def _neurons(
+    def _over_time(
         self, placed: PlacedNode, x: Float[Tensor, "time sample *shape"]
     ) -> Float[Tensor, "time sample *shape"]:
-        node = placed.node
-
-        def value(key: str, scale: float = 1.0, inverse: bool = False) -> Tensor:
-            array = geometry.parameter(getattr(node, key), key, placed.input_shape, str(placed))
-            return torch.from_numpy(scale / array if inverse else scale * array).to(x.dtype)
-
-        advance = _advance(node, value, self.dt, x[0])
+        advance = _neurons(placed, self.dt, x[0])
         out = torch.empty_like(x)
-        rest = value("v_leak") if hasattr(node, "v_leak") else x.new_zeros(())
-        v = rest.expand(x[0].shape)
-        if isinstance(node, nir.LI | nir.I):
-            for step in range(len(x)):
-                out[step] = v = advance(v, x[step])
-            return out
-        threshold, reset = value("v_threshold"), value("v_reset")
         for step in range(len(x)):
-            v = advance(v, x[step])
-            spike = v > threshold
-            out[step] = spike
-            v = torch.where(spike, reset, v)
+            out[step] = advance(x[step])
         return out
+
+    def _run_recurrent(self, group: tuple[PlacedNode, ...], values: dict[str, Tensor], batch: tuple[int, int]) -> None:
+        """Add the values of a recurrent group's nodes, whose steps depend on one another, to those of earlier nodes."""
+        time, samples = batch
+        steps: list[tuple[PlacedNode, Tensor, Callable[[Tensor], Tensor]]] = []
+        for placed in group:
+            silence = torch.zeros((samples, *placed.input_shape), dtype=self.dtype)
+            if isinstance(placed.node, NEURONS):
+                steps.append((placed, silence, _neurons(placed, self.dt, silence)))
+            else:
+                steps.append((placed, silence, _stateless(placed, self.dtype)))
+            values[placed.name] = silence.new_empty((time, samples, *placed.output_shape))
+        for step in range(time):
+            for placed, silence, compute in steps:
+                terms = [values[source][step] for source in placed.sources]
+                if step:
+                    terms += [values[source][step - 1] for source in placed.delayed]
+                values[placed.name][step] = compute(sum(terms[1:], start=terms[0]) if terms else silence)
+
+
+def _neurons(placed: PlacedNode, dt: float, like: Float[Tensor, "sample *shape"]) -> Callable[[Tensor], Tensor]:
+    """A neuron group at rest: called with the input of each step in turn, it gives that step's output."""
+    node = placed.node
+
+    def value(key: str, scale: float = 1.0, inverse: bool = False) -> Tensor:
+        array = geometry.parameter(getattr(node, key), key, placed.input_shape, str(placed))
+        return torch.from_numpy(scale / array if inverse else scale * array).to(like.dtype)
+
+    advance = _advance(node, value, dt, like)
+    v = (value("v_leak") if hasattr(node, "v_leak") else like.new_zeros(())).expand(like.shape)
+
+    def integrate(x: Tensor) -> Tensor:
+        nonlocal v
+        v = advance(v, x)
+        return v
+
+    if isinstance(node, nir.LI | nir.I):
+        return integrate
+    threshold, reset = value("v_threshold"), value("v_reset")
+
+    def fire(x: Tensor) -> Tensor:
+        nonlocal v
+        v = advance(v, x)
+        spike = v > threshold
+        v = torch.where(spike, reset, v)
+        return spike
+
+    return fire
 
 
 def _advance(
@@ -144,35 +186,43 @@ def _advance(
 
 def stateless(placed: PlacedNode, x: Float[Tensor, "sample *shape"]) -> Float[Tensor, "sample *out"]:
     """A node without a state, over any number of samples or steps at once."""
+    return _stateless(placed, x.dtype)(x)
+
+
+def _stateless(placed: PlacedNode, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
+    """What a node without a state does with [sample, *shape]; its parameters are brought to torch once."""
     node, where = placed.node, str(placed)
 
     def tensor(array: Any) -> Tensor:
-        return torch.from_numpy(np.array(array)).to(x.dtype)
+        return torch.from_numpy(np.array(array)).to(dtype)
 
     match node:
         case nir.Conv1d() | nir.Conv2d():
             conv = geometry.convolution(node, placed.input_shape, where)
-            image = x if isinstance(node, nir.Conv2d) else x[..., None]
-            padded = F.pad(image, _margins(conv.padding))
-            out = F.conv2d(padded, tensor(conv.weight), tensor(conv.bias), conv.stride, 0, conv.dilation, conv.groups)
-            return out if isinstance(node, nir.Conv2d) else out[..., 0]
+            weight, bias, margins = tensor(conv.weight), tensor(conv.bias), _margins(conv.padding)
+
+            def convolve(image: Tensor) -> Tensor:
+                return F.conv2d(F.pad(image, margins), weight, bias, conv.stride, 0, conv.dilation, conv.groups)
+
+            return convolve if isinstance(node, nir.Conv2d) else lambda x: convolve(x[..., None])[..., 0]
         case nir.SumPool2d() | nir.AvgPool2d():
             pool = geometry.pooling(node, placed.input_shape, where)
-            divisor = 1 if isinstance(node, nir.SumPool2d) else None
-            return F.avg_pool2d(F.pad(x, _margins(pool.padding)), pool.kernel, pool.stride, divisor_override=divisor)
+            margins, divisor = _margins(pool.padding), 1 if isinstance(node, nir.SumPool2d) else None
+            return lambda x: F.avg_pool2d(F.pad(x, margins), pool.kernel, pool.stride, divisor_override=divisor)
         case nir.Linear() | nir.Affine():
-            weight, bias = geometry.matrix(node, where)
-            return F.linear(x, tensor(weight), tensor(bias))
+            weight, bias = map(tensor, geometry.matrix(node, where))
+            return lambda x: F.linear(x, weight, bias)
         case nir.Scale():
-            return x * tensor(geometry.parameter(node.scale, "scale", placed.input_shape, where))
+            scale = tensor(geometry.parameter(node.scale, "scale", placed.input_shape, where))
+            return lambda x: x * scale
         case nir.Flatten():
             start, end = geometry.flatten_range(node, placed.input_shape, where)
-            return x.flatten(start + 1, end + 1)
+            return lambda x: x.flatten(start + 1, end + 1)
         case nir.Threshold():
-            threshold = geometry.parameter(node.threshold, "threshold", placed.input_shape, where)
-            return (x > tensor(threshold)).to(x.dtype)
+            threshold = tensor(geometry.parameter(node.threshold, "threshold", placed.input_shape, where))
+            return lambda x: (x > threshold).to(dtype)
         case nir.Output():
-            return x
+            return lambda x: x
         case _:
             raise InputError(f"{where}: has no meaning in floating point")
 

@@ -24,7 +24,12 @@ def register(app: typer.Typer) -> None:
 
 def cosim(
     bundle: BundlePath,
-    snn: Annotated[str, typer.Option("--snn", help="Spiking device: nir or loihi.", metavar="NAME")] = "loihi",
+    snn: Annotated[
+        str, typer.Option("--snn", help="Spiking device: nir, loihi, lava or netx.", metavar="NAME")
+    ] = "loihi",
+    hardware: Annotated[
+        bool, typer.Option("--hardware", help="With --snn lava: on a Loihi 2; needs Intel's lava-loihi.")
+    ] = False,
     qpu: Annotated[str, typer.Option("--qpu", help="Quantum device: exact or aer.", metavar="NAME")] = "exact",
     shots: Shots = None,
     limit: Limit = None,
@@ -45,7 +50,8 @@ def cosim(
 ) -> None:
     """Run both halves together: images in, predictions out.
 
-    With --snn loihi the encoder's spikes are also held against the NIR file's.
+    The encoder's spikes are also held against another device's: loihi's against the NIR file's in floating point,
+    lava's and netx's, which must be equal, against loihi's.
 
     Example: [bold]spiq cosim runs/digits/bundle --snn loihi --qpu aer --shots 1024[/bold]
     """
@@ -56,11 +62,11 @@ def cosim(
     from ..export.bundle import open_bundle
 
     opened = open_bundle(bundle)
-    from ..hardware.catalogue import quantum_device, spiking_device
+    from ..hardware.catalogue import REFERENCES, quantum_device, spiking_device
     from ..hardware.cosimulation import cosimulate
     from .progress import sample_bars
 
-    spiking = spiking_device(snn, opened)
+    spiking = spiking_device(snn, opened, hardware)
     quantum = quantum_device(qpu, opened, opened.manifest.seed if seed is None else seed)
     pixels, labels = _images(opened, images, limit)
     started = time.perf_counter()
@@ -79,13 +85,14 @@ def cosim(
 
             right = int((result.predictions == labels).sum())
             figures |= {"accuracy": right / len(labels), "interval": wilson(right, len(labels))}
-        if snn != "nir":
+        if snn in REFERENCES:
+            reference = REFERENCES[snn]
             other = cosimulate(
-                opened, spiking_device("nir", opened), quantum_device("exact", opened, 0), pixels, None,
-                lambda done: watch("nir", done, len(pixels)),
+                opened, spiking_device(reference, opened), quantum_device("exact", opened, 0), pixels, None,
+                lambda done: watch(reference, done, len(pixels)),
             )  # fmt: skip
             figures |= {
-                "compared_with": "nir",
+                "compared_with": reference,
                 "agreement": float((result.predictions == other.predictions).mean()),
                 "spike_mismatches": int((result.encoded != other.encoded).sum()),
             }
@@ -138,25 +145,53 @@ def qasm(
     typer.echo(to_openqasm2(opened.circuit, _angles(opened, sample, angles)), nl=False)
 
 
-def inspect(bundle: BundlePath, json: Json = False) -> None:
-    """Say what is in a bundle: layers, circuit, files.
+def inspect(
+    bundle: BundlePath,
+    test_set: Annotated[
+        bool,
+        typer.Option("--test-set", help="Measure on the test set that the bundle names, not on its golden samples."),
+    ] = False,
+    images: Annotated[
+        Path | None, typer.Option("--images", help="Measure on your own images, as in cosim.", metavar="FILE.npz")
+    ] = None,
+    limit: Limit = None,
+    json: Json = False,
+) -> None:
+    """Say what is in a bundle: layers, circuit, files, and what the layers take of a Loihi 2.
 
-    Example: [bold]spiq inspect runs/digits/bundle[/bold]
+    Spikes and synaptic operations are measured on the golden samples, or on what you name.
+
+    Example: [bold]spiq inspect runs/digits/bundle --test-set --limit 1000[/bold]
     """
+    at_least_one("--limit", limit)
+    if test_set and images is not None:
+        raise InputError("--test-set and --images both say what to measure on; give one of them")
     from ..export.bundle import open_bundle
-    from ..hardware.inspection import inspection
-    from ..hardware.loihi.program import LoihiProgram
 
     opened = open_bundle(bundle)
-    found = inspection(opened, LoihiProgram.load(opened.path / "loihi.npz"))
+    from ..hardware.inspection import inspection
+    from ..hardware.loihi.program import LoihiProgram
+    from .inspection_tables import inspection_tables
+    from .progress import sample_bars
+
+    if test_set or images is not None:
+        pixels, _ = _images(opened, images, limit)
+        measured_on = f"the test set of {opened.manifest.data}" if images is None else str(images)
+    else:
+        pixels, measured_on = opened.golden.images[:limit], "the golden samples"
+    with sample_bars() as watch:
+        found = inspection(
+            opened,
+            LoihiProgram.load(opened.path / "loihi.npz"),
+            pixels,
+            measured_on,
+            lambda done: watch("loihi", done, len(pixels)),
+        )
     if json:
         print_json(found)
         return
-    title = f"{opened.manifest.name}: spiking half, T = {opened.coding.steps}, {opened.coding.kind} coding"
-    layers = found["layers"]
-    print_table(title, tuple(layers[0]), [tuple(_text(value) for value in layer.values()) for layer in layers])
-    for key in ("circuit", "files", "versions"):
-        print_table(key, ("", ""), [(name, _text(value)) for name, value in found[key].items()])
+    for table in inspection_tables(found):
+        print_table(*table)
 
 
 def verify(bundle: BundlePath, json: Json = False) -> None:

@@ -1,7 +1,7 @@
 """spiq nir: any NIR graph on any spiking device."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
@@ -13,8 +13,18 @@ if TYPE_CHECKING:
 
     from ..export.graph import PlacedGraph
 
-DEVICES = ("nir", "loihi")
-"""Where a graph can run: in floating point, or in Loihi's fixed point."""
+DEVICES = ("nir", "loihi", "lava")
+"""Where a graph can run: in floating point, in Loihi's fixed point, or as the same on real Lava."""
+
+EQUAL = {"loihi", "lava"}
+"""Two devices whose spikes must be the same."""
+
+
+class Answer(NamedTuple):
+    """A device's output [time, sample, feature], and, where asked for, its neuron groups' spikes by name."""
+
+    output: "np.ndarray"
+    layers: "dict[str, np.ndarray]"
 
 
 def register(app: typer.Typer) -> None:
@@ -33,7 +43,7 @@ def nir(
         ),
     ] = None,
     on: Annotated[
-        str, typer.Option("--on", help="nir, loihi, or both with a comma between.", metavar="DEVICE")
+        str, typer.Option("--on", help="nir, loihi or lava; two with a comma between.", metavar="DEVICE")
     ] = "nir",
     dt: Annotated[float | None, typer.Option("--dt", help="Seconds a time step stands for.  [default: 1e-4]")] = None,
     out: Annotated[
@@ -50,11 +60,12 @@ def nir(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Run a NIR graph on spikes, and compare. Exit status 1 where a comparison with y finds a difference.
+    """Run a NIR graph on spikes, and compare.
 
-    On loihi the graph is quantized with these spikes as its calibration.
+    On loihi and lava the graph is quantized with these spikes as its calibration. Two devices are compared layer by
+    layer. Exit status 1 where a comparison with y, or of loihi with lava, finds a difference.
 
-    Example: [bold]spiq nir graph.nir --spikes spikes.npz --on loihi --out answer.npz[/bold]
+    Example: [bold]spiq nir graph.nir --spikes spikes.npz --on loihi,lava --compare[/bold]
     """
     devices = _devices(on)
     if compare and spikes is None:
@@ -75,29 +86,28 @@ def nir(
     from .spike_file import read_spikes
 
     given = read_spikes(spikes, placed.input_shape)
-    answers = [_run(device, placed, given.x, DEFAULT_DT if dt is None else dt) for device in devices]
+    seconds = DEFAULT_DT if dt is None else dt
+    answers = [_run(device, placed, given.x, seconds, len(devices) == 2) for device in devices]
+    output = answers[0].output
     found: dict[str, Any] = {
         "graph": str(graph),
         "on": devices,
         "steps": given.x.shape[0],
         "samples": given.x.shape[1],
-        "features": answers[0].shape[2],
-        "spikes": int(answers[0].sum()) if answers[0].dtype == "uint8" else None,
+        "features": output.shape[2],
+        "spikes": int(output.sum()) if output.dtype == "uint8" else None,
     }
     if compare:
-        other = answers[1] if len(devices) == 2 else given.y
-        if other is None:
-            raise InputError(f"{spikes}: --compare needs its array y, or two devices for --on")
-        found |= _comparison(answers[0], other, spikes)
+        found |= _comparison(answers, given.y, spikes)
     if out is not None:
         from ..export.arrays import write_npz
 
-        write_npz(out, {"y": answers[0]})
+        write_npz(out, {"y": output})
     if json:
         print_json(found)
     else:
         print_table(str(graph), ("figure", "value"), [(key, str(value)) for key, value in found.items()])
-    if compare and len(devices) == 1 and found["spike_mismatches"]:
+    if compare and found["first_difference"] and (len(devices) == 1 or set(devices) == EQUAL):
         raise typer.Exit(1)
 
 
@@ -111,32 +121,59 @@ def _devices(on: str) -> list[str]:
     return devices
 
 
-def _run(device: str, placed: "PlacedGraph", x: "np.ndarray", dt: float) -> "np.ndarray":
+def _run(device: str, placed: "PlacedGraph", x: "np.ndarray", dt: float, with_layers: bool) -> Answer:
     from .progress import working
 
     with working(f"running on {device}"):
-        if device == "loihi":
-            from ..hardware.loihi.device import LoihiDevice
-            from ..hardware.loihi.lower import lower_to_loihi
+        if device == "nir":
+            return _in_floating_point(placed, x, dt, with_layers)
+        from ..hardware.loihi.lower import lower_to_loihi
+        from ..hardware.loihi.simulate import simulate, simulate_layers
 
-            return LoihiDevice(lower_to_loihi(placed, dt, x)).run(x)
-        from ..hardware.nir_runtime import NirRuntime
+        program = lower_to_loihi(placed, dt, x)
+        if device == "lava":
+            from ..hardware.lava.device import LavaDevice
 
-        runtime = NirRuntime(placed, dt)
-        return runtime.run(x) if placed.ends_in_spikes else runtime.values(x)
+            lava = LavaDevice(program)
+            spikes = lava.layers(x) if with_layers else (lava.run(x),)
+        else:
+            spikes = simulate_layers(program, x) if with_layers else (simulate(program, x),)
+    names = [layer.name for layer in program.layers][-len(spikes) :]
+    output = spikes[-1].reshape(*x.shape[:2], program.output_size)
+    return Answer(output, dict(zip(names, spikes, strict=True)))
 
 
-def _comparison(ours: "np.ndarray", other: "np.ndarray", path: Path) -> dict[str, Any]:
-    import numpy as np
+def _in_floating_point(placed: "PlacedGraph", x: "np.ndarray", dt: float, with_layers: bool) -> Answer:
+    from ..export.graph import SPIKING
+    from ..hardware.nir_runtime import NirRuntime
 
-    if ours.shape != other.shape:
-        raise InputError(f"{path}: y has the shape {list(other.shape)}, but the answer has {list(ours.shape)}")
-    different = ours != other
-    first = None
-    if different.any():
-        sample, step, feature = np.argwhere(different.transpose(1, 0, 2))[0]
-        first = {"sample": int(sample), "step": int(step), "neuron": int(feature)}
-    return {"spike_mismatches": int(different.sum()), "first_difference": first}
+    runtime = NirRuntime(placed, dt)
+    if not with_layers:
+        return Answer(runtime.run(x) if placed.ends_in_spikes else runtime.values(x), {})
+    trace = runtime.trace(x)
+    layers = {node.name: trace[node.name].astype("uint8") for node in placed.nodes if isinstance(node.node, SPIKING)}
+    return Answer(trace[placed.nodes[-1].name].astype("uint8").reshape(*x.shape[:2], -1), layers)
+
+
+def _comparison(answers: list[Answer], stored: "np.ndarray | None", path: Path) -> dict[str, Any]:
+    from ..hardware.comparison import compare
+
+    if len(answers) == 2:
+        one, other = answers
+        found = compare(one.layers, other.layers)
+        layers = {"layer_mismatches": found.mismatches}
+        # The output is the last layer's, under whatever name.
+        mismatches = int((one.output != other.output).sum())
+    else:
+        if stored is None:
+            raise InputError(f"{path}: --compare needs its array y, or two devices for --on")
+        ours = answers[0].output
+        if ours.shape != stored.shape:
+            raise InputError(f"{path}: y has the shape {list(stored.shape)}, but the answer has {list(ours.shape)}")
+        found, layers = compare({"output": ours}, {"output": stored}), {}
+        mismatches = found.mismatches["output"]
+    first = found.first._asdict() if found.first else None
+    return {"spike_mismatches": mismatches, "first_difference": first, **layers}
 
 
 def _describe(placed: "PlacedGraph", json: bool) -> None:
@@ -145,6 +182,7 @@ def _describe(placed: "PlacedGraph", json: bool) -> None:
             "node": node.name,
             "type": type(node.node).__name__,
             "reads": list(node.sources),
+            "reads the step before": list(node.delayed),
             "input": list(node.input_shape),
             "output": list(node.output_shape),
         }
@@ -153,7 +191,7 @@ def _describe(placed: "PlacedGraph", json: bool) -> None:
     if json:
         print_json({"graph": placed.name, "nodes": rows})
     else:
-        columns = ("node", "type", "reads", "input", "output")
+        columns = tuple(rows[0])
         print_table(placed.name, columns, [tuple(_text(row[column]) for column in columns) for row in rows])
 
 

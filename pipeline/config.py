@@ -32,6 +32,7 @@ ALLOWED_SOURCES = ", ".join(f'"{source}"' for source in (DIGITS, *IDX_SOURCES)) 
 Seed = Annotated[int, Field(ge=0, le=2**32 - 1)]
 Count = Annotated[int, Field(ge=1, le=10**9)]
 Width = Annotated[int, Field(ge=1, le=4096)]
+Probability = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
 
 
@@ -98,13 +99,32 @@ class Encoder(Section):
 
 
 class Circuit(Section):
-    """[circuit]: the quantum half. An angle is `angle_scale` times a spike rate, in radians."""
+    """[circuit]: the quantum half. An angle is `angle_scale` times a spike rate, in radians.
+
+    `simulator` computes it in training: "lightcone" or, slower and to the same values, "pennylane".
+    """
 
     qubits: Annotated[int, Field(ge=1, le=16)] = 9
     blocks: Annotated[int, Field(ge=1, le=8)] = 2
     entangler: Literal["ring", "line"] = "ring"
     angle_scale: Positive = math.pi
     initialisation: Literal["normal", "uniform"] = "normal"
+    simulator: Literal["lightcone", "pennylane"] = "lightcone"
+
+
+class Noise(Section):
+    """[noise]: the circuit's noise in training, and in the accuracies that training reports.
+
+    Probabilities, with the meaning of `spiq.hardware.qpu.noise.Noise`: five channels on every qubit after each block,
+    and the readout's error. The exported circuit is the ideal one, and so is that of every rung of the ladder.
+    """
+
+    bit_flip: Probability = 0.0
+    phase_flip: Probability = 0.0
+    depolarizing: Probability = 0.0
+    amplitude_damping: Probability = 0.0
+    phase_damping: Probability = 0.0
+    readout: Probability = 0.0
 
 
 class Readout(Section):
@@ -140,10 +160,14 @@ class Export(Section):
 
 
 class Ladder(Section):
-    """[ladder]: the validation. `limit` keeps the first test images of every rung; `shots` is per circuit."""
+    """[ladder]: the validation. `limit` keeps the first test images of every rung; `shots` is per circuit.
+
+    Real Lava takes some 40 ms a sample, so its rung runs the first `lava_samples` images only.
+    """
 
     limit: Count | None = None
     shots: Count = 1024
+    lava_samples: Count = 64
 
 
 class Gate(Section):
@@ -167,6 +191,7 @@ class Config(Section):
     coding: Coding = Coding()
     encoder: Encoder = Encoder()
     circuit: Circuit = Circuit()
+    noise: Noise = Noise()
     readout: Readout = Readout()
     training: Training = Training()
     export: Export = Export()

@@ -1,13 +1,12 @@
 """The spiking encoder: a `Sequential` of stock modules, run over time.
 
 One step of a neuron is v ← beta·v + input, spike = v > threshold, v ← 0 where it spiked: snnTorch's `Leaky` with
-reset "zero". Only neurons loop over time; a layer without a state runs once over all steps and samples.
+reset "zero". Only neurons loop over time (`neuron.py`); a layer without a state runs once over all steps and samples.
 """
 
 from collections import OrderedDict
 
 import snntorch
-import torch
 from jaxtyping import Float
 from snntorch import surrogate
 from torch import Tensor, nn
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from ..export.errors import InputError
 from ..export.geometry import Shape
 from .config import Encoder
+from .neuron import LeakyOverTime
 
 POOL = 2
 """Pooling window and stride of every stage."""
@@ -48,18 +48,16 @@ def build_encoder(config: Encoder, image_shape: Shape, features: int) -> nn.Sequ
 
 
 def run_encoder(
-    encoder: nn.Sequential, spikes: Float[Tensor, "time sample *shape"]
+    encoder: nn.Sequential, spikes: Float[Tensor, "time sample *shape"], surrogate_alpha: float
 ) -> Float[Tensor, "time sample *out"]:
-    """The last layer's spikes for input spikes of the encoder's own floating type; every sample starts from rest."""
+    """The last layer's spikes for input spikes of the encoder's own floating type; every sample starts from rest.
+
+    The gradient passes a spike by the arctan of slope `surrogate_alpha`.
+    """
     x = spikes
     for layer in encoder:
         if isinstance(layer, snntorch.Leaky):
-            membrane, steps = torch.zeros_like(x[0]), []
-            for current in x:
-                spike, membrane = layer(current, membrane)
-                # snnTorch's surrogates give float32 whatever they are handed.
-                steps.append(spike.to(x.dtype))
-            x = torch.stack(steps)
+            x = LeakyOverTime.apply(x, float(layer.beta), float(layer.threshold), surrogate_alpha)
         else:
             x = layer(x.flatten(0, 1)).unflatten(0, x.shape[:2])
     return x

@@ -6,7 +6,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from ..export.bundle import SCHEMA as BUNDLE_SCHEMA
-from ..export.bundle import Bundle, Golden, Manifest, save_golden, write_bundle
+from ..export.bundle import Bundle, Golden, LeftOut, Manifest, save_golden, write_bundle
+from ..export.errors import InputError
 from ..export.graph import place, read_nir, write_nir
 from ..export.nir import to_nir
 from ..export.onnx_encoder import encoder_onnx
@@ -16,6 +17,8 @@ from ..export.qasm import to_openqasm3
 from ..hardware.cosimulation import read_out, sample_angles
 from ..hardware.loihi.device import LoihiDevice
 from ..hardware.loihi.lower import lower_to_loihi
+from ..hardware.loihi.netx_file import BIAS_EXPONENT as NETX_BIAS_EXPONENT
+from ..hardware.loihi.netx_file import write_netx
 from ..hardware.qpu.exact import ExactDevice
 from .config import Config
 from .data import ImageSet
@@ -46,13 +49,18 @@ def export_bundle(config: Config, model: SQDRCNN, data: ImageSet, path: Path, ma
     )
     model = model.double().eval()
 
-    def fill(folder: Path) -> None:
+    def fill(folder: Path) -> LeftOut:
+        left_out: LeftOut = {}
         write_nir(folder / "encoder.nir", to_nir(model.encoder, shape, config.export.dt))
         # What follows is made from the file, as anyone else would read it.
         graph = place(read_nir(folder / "encoder.nir"), "encoder.nir")
         (folder / "encoder.onnx").write_bytes(onnx_bytes(encoder_onnx(graph, config.export.dt)))
-        program = lower_to_loihi(graph, config.export.dt, _calibration_spikes(config, data))
+        program = lower_to_loihi(graph, config.export.dt, _calibration_spikes(config, data), NETX_BIAS_EXPONENT)
         program.save(folder / "loihi.npz")
+        try:
+            write_netx(folder / "encoder.net", program)
+        except InputError as error:
+            left_out["encoder.net"] = str(error)
         circuit = model.head.circuit()
         (folder / "head.json").write_text(circuit.to_json())
         (folder / "head.qasm").write_text(to_openqasm3(circuit))
@@ -60,6 +68,7 @@ def export_bundle(config: Config, model: SQDRCNN, data: ImageSet, path: Path, ma
         readout = onnx_bytes(readout_onnx(weight, bias, config.readout.relu))
         (folder / "readout.onnx").write_bytes(readout)
         save_golden(folder / "golden.npz", _golden(config, model, data, LoihiDevice(program), readout))
+        return left_out
 
     return write_bundle(path, manifest, fill, may_replace)
 

@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from ..hardware.lava.environment import COMMANDS, ready
+
 
 class Finding(NamedTuple):
     """One thing that was looked for; `advice` says what to do where it is not fine."""
@@ -21,8 +23,8 @@ class Finding(NamedTuple):
 
 
 def health() -> list[Finding]:
-    """Every finding: Python, the packages that spiq needs, cores and memory, GPU, data folder."""
-    return [_python(), *_packages(), _machine(), _gpu(), _data(), _lava()]
+    """Every finding: Python, the packages that spiq needs, cores and memory, GPU, data folder, Lava's environments."""
+    return [_python(), *_packages(), _machine(), _gpu(), _data(), *_lava()]
 
 
 def _python() -> Finding:
@@ -63,6 +65,11 @@ def _data() -> Finding:
     return Finding("SPIQ_DATA", folder, fine, advice="there is no such folder")
 
 
-def _lava() -> Finding:
-    advice = "not part of this version; the rung lava is skipped"
-    return Finding("Lava", "no environment", False, optional=True, advice=advice)
+def _lava() -> list[Finding]:
+    names = {"lava": "Lava", "netx": "lava-dl netx"}
+    found = []
+    for name, title in names.items():
+        there = ready(name)
+        advice = f"{COMMANDS[name]}, to run on it"
+        found.append(Finding(title, "ready" if there else "not set up", there, optional=True, advice=advice))
+    return found

@@ -3,10 +3,12 @@
     trained   PyTorch in float64                    PyTorch in float64
     nir       the NIR file in floating point        exact
     loihi     Loihi's fixed point                   exact
+    lava      the same on real Lava, some samples   exact
     qasm      Loihi's fixed point                   head.qasm in Qiskit Aer, state vector
     shots     Loihi's fixed point                   head.qasm in Qiskit Aer, finite shots
 
-All but the first run from the bundle alone.
+All but the first run from the bundle alone. Lava's rung is compared with loihi's first samples; qasm's again with all
+of loihi's.
 """
 
 import importlib.metadata
@@ -19,8 +21,10 @@ import numpy as np
 from jaxtyping import Float, Int64
 
 from ..export.bundle import WRITERS, Bundle
+from ..export.errors import InputError
 from ..hardware.catalogue import quantum_device, spiking_device
 from ..hardware.cosimulation import BATCH, CoSimulation, cosimulate, from_encoded, joined
+from ..hardware.lava.environment import required
 from .checkpoint import Epoch
 from .config import Config
 from .model import SQDRCNN
@@ -28,10 +32,9 @@ from .rung import Climbed, Gate, Report, Rung, measured
 from .tracing import traced
 
 SKIPPED = {
-    "lava": "real Lava is not part of this version",
     "device": "device noise models are not part of this version",
 }
-"""Rungs that are not climbed, with the reason."""
+"""Rungs that are never climbed, with the reason."""
 
 PYTORCH_BATCH = 250
 """Samples that PyTorch takes at once in float64."""
@@ -63,16 +66,23 @@ def climb(
             _tell(watch, name, min(start + BATCH, len(labels)), len(labels))
         return joined(parts)
 
-    def on_spiking(name: str) -> CoSimulation:
+    def on_spiking(name: str, samples: int = len(labels)) -> CoSimulation:
         device = spiking_device(name, bundle)
-        return cosimulate(bundle, device, exact, images, None, lambda done: _tell(watch, name, done, len(labels)))
+        return cosimulate(bundle, device, exact, images[:samples], None, lambda done: _tell(watch, name, done, samples))
+
+    lava_samples = min(config.ladder.lava_samples, len(labels))
+    skipped = dict(SKIPPED)
+    try:
+        required("lava")
+    except InputError as error:
+        skipped["lava"] = str(error)
 
     # Name, what to run, and what is held against the rung before.
     steps: list[tuple[str, Callable[[], CoSimulation] | None, str | None]] = [
         ("trained", lambda: _trained(config, model, images, watch), None),
         ("nir", lambda: on_spiking("nir"), "spikes"),
         ("loihi", lambda: on_spiking("loihi"), "spikes"),
-        ("lava", None, None),
+        ("lava", lambda: on_spiking("lava", lava_samples), "spikes"),
         ("qasm", lambda: on_loihi("qasm", None), "expectations"),
         ("shots", lambda: on_loihi("shots", config.ladder.shots), "expectations"),
         ("device", None, None),
@@ -81,14 +91,18 @@ def climb(
     climbed: dict[str, Climbed] = {}
     before: Climbed | None = None
     for name, run, compare in steps:
-        if run is None:
-            rungs.append(Rung(name=name, skipped=SKIPPED[name]))
+        if run is None or name in skipped:
+            rungs.append(Rung(name=name, skipped=skipped[name]))
             continue
         started = time.perf_counter()
         result = run()
         here = Climbed(result.encoded, result.expectations, result.predictions)
-        rungs.append(measured(name, here, labels, before, time.perf_counter() - started, compare))
-        climbed[name] = before = here
+        samples = len(here.predictions)
+        against = before.first(samples) if before else None
+        rungs.append(measured(name, here, labels[:samples], against, time.perf_counter() - started, compare))
+        climbed[name] = here
+        if samples == len(labels):
+            before = here
     return Report(
         name=config.name,
         data=config.data.source,

@@ -7,8 +7,7 @@
       → readout → logits
 
 The network of "Parameter efficient hybrid spiking-quantum convolutional neural network with surrogate gradient and
-quantum data-reupload" (arXiv 2512.03895). Gradients pass the spikes by the arctan surrogate, and the circuit by
-PennyLane's backpropagation.
+quantum data-reupload" (arXiv 2512.03895). Gradients pass the spikes by the arctan surrogate.
 """
 
 import math
@@ -19,8 +18,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from ..export.angles import ANGLES, angles_from_counts
-from ..export.circuit import Entangler, ReuploadCircuit, reupload_layers
+from ..export.circuit import Entangler, ReuploadCircuit
 from ..export.geometry import Shape
+from ..hardware.qpu.lightcone import expectations
+from ..hardware.qpu.noise import NOISELESS, Noise
+from ..hardware.qpu.qnode import pennylane_expectations
 from .config import Circuit, Config
 from .encoder import build_encoder, run_encoder
 
@@ -35,29 +37,24 @@ class Forward(NamedTuple):
 
 
 class ReuploadHead(nn.Module):
-    """The circuit with trainable weights [block, qubit, 3], as a PennyLane QNode broadcast over the batch."""
+    """The circuit with trainable weights [block, qubit, 3], on the simulator that the configuration names."""
 
-    def __init__(self, config: Circuit) -> None:
+    def __init__(self, config: Circuit, noise: Noise) -> None:
         super().__init__()
-        import pennylane as qml
-
         self.entangler: Entangler = config.entangler
+        self.noise = noise
         self.weights = nn.Parameter(torch.empty(config.blocks, config.qubits, ANGLES))
         if config.initialisation == "normal":
             nn.init.trunc_normal_(self.weights)
         else:
             nn.init.uniform_(self.weights, 0.0, 2 * math.pi)
 
-        @qml.qnode(qml.device("default.qubit", wires=config.qubits), interface="torch", diff_method="backprop")
-        def expectations(angles: Tensor, weights: Tensor) -> list:
-            reupload_layers(angles, weights, config.entangler)
-            return [qml.expval(qml.Z(qubit)) for qubit in range(config.qubits)]
+        self._expectations = expectations if config.simulator == "lightcone" else pennylane_expectations
 
-        self._qnode = expectations
-
-    def forward(self, angles: Float[Tensor, "sample qubit 3"]) -> Float[Tensor, "sample qubit"]:
-        """<Z> of each qubit for angles in radians."""
-        return torch.stack(list(self._qnode(angles, self.weights)), dim=-1).to(angles.dtype)
+    def forward(self, angles: Float[Tensor, "sample qubit 3"], noisy: bool = True) -> Float[Tensor, "sample qubit"]:
+        """<Z> of each qubit for angles in radians, with the configured noise unless it is not asked for."""
+        noise = self.noise if noisy and self.noise != NOISELESS else None
+        return self._expectations(angles, self.weights, self.entangler, noise)
 
     def circuit(self) -> ReuploadCircuit:
         """The trained circuit as plain data."""
@@ -71,21 +68,22 @@ class SQDRCNN(nn.Module):
     def __init__(self, config: Config, image_shape: Shape, classes: int) -> None:
         super().__init__()
         self.angle_scale = config.circuit.angle_scale
+        self.surrogate_alpha = config.encoder.surrogate_alpha
         self.encoder = build_encoder(config.encoder, image_shape, ANGLES * config.circuit.qubits)
-        self.head = ReuploadHead(config.circuit)
+        self.head = ReuploadHead(config.circuit, Noise(**config.noise.model_dump()))
         self.readout = nn.Linear(config.circuit.qubits, classes)
         self.relu = config.readout.relu
 
     def forward(self, spikes: Float[Tensor, "time sample channel height width"]) -> Float[Tensor, "sample class"]:
         return self.trace(spikes).logits
 
-    def trace(self, spikes: Float[Tensor, "time sample channel height width"]) -> Forward:
-        """The logits with all that leads to them."""
-        encoded = run_encoder(self.encoder, spikes)
+    def trace(self, spikes: Float[Tensor, "time sample channel height width"], noisy: bool = True) -> Forward:
+        """The logits with all that leads to them; without the configured noise if `noisy` is False."""
+        encoded = run_encoder(self.encoder, spikes, self.surrogate_alpha)
         angles = angles_from_counts(encoded.sum(0), len(encoded), self.angle_scale)
-        expectations = self.head(angles)
-        logits = self.readout(expectations)
-        return Forward(encoded, angles, expectations, torch.relu(logits) if self.relu else logits)
+        values = self.head(angles, noisy)
+        logits = self.readout(values)
+        return Forward(encoded, angles, values, torch.relu(logits) if self.relu else logits)
 
     @property
     def parameter_count(self) -> int:

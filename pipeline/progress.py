@@ -54,3 +54,17 @@ def working(what: str) -> Iterator[None]:
     ) as progress:
         progress.add_task(what, total=None)
         yield
+
+
+@contextmanager
+def step_line() -> Iterator[Callable[[str], None]]:
+    """A sign of life that says what is being done; yields a function of that, in a few words."""
+    console = Console(stderr=True)
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("", total=None)
+
+        def watch(step: str) -> None:
+            progress.update(task, description=step)
+
+        yield watch

@@ -73,6 +73,10 @@ class Climbed(NamedTuple):
     expectations: Float[np.ndarray, "sample qubit"]
     predictions: Int64[np.ndarray, " sample"]
 
+    def first(self, samples: int) -> "Climbed":
+        """What it gave for the first samples."""
+        return Climbed(self.encoded[:, :samples], self.expectations[:samples], self.predictions[:samples])
+
 
 def read_report(path: Path) -> Report:
     """Read a report.json. Raises InputError where it is missing or not one."""

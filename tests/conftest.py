@@ -20,7 +20,7 @@ TINY = {
     "circuit": {"qubits": 3, "blocks": 2},
     "training": {"epochs": 3, "batch_size": 40, "learning_rate": 0.02, "device": "cpu"},
     "export": {"calibration_samples": 16, "golden_samples": 3},
-    "ladder": {"shots": 64},
+    "ladder": {"shots": 64, "lava_samples": 5},
     "gate": {"max_accuracy_drop": 1.0},
 }
 """A run that takes a second: no good network, but every part of one, and its neurons do fire."""
@@ -57,3 +57,14 @@ def tiny_bundle(tiny_run: Path) -> Bundle:
     from spiq.pipeline.run_folder import BUNDLE
 
     return open_bundle(tiny_run / BUNDLE)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A test marked lava or netx is skipped where that environment is not ready, or fails with SPIQ_REQUIRE_LAVA=1."""
+    from spiq.hardware.lava.environment import COMMANDS, ready
+
+    for name, command in COMMANDS.items():
+        if item.get_closest_marker(name) and not ready(name):
+            stop = pytest.fail if os.environ.get("SPIQ_REQUIRE_LAVA") == "1" else pytest.skip
+            stop(f"{name} is not set up: {command}")

@@ -1,8 +1,8 @@
-"""Several linear nodes as one synapse and one bias.
+"""Several linear nodes in a row as one synapse.
 
 Between two neuron groups there may be convolutions, poolings, scales, matrices and flattenings, all linear (a bias
 aside). Together they are one convolution where that is exact, borders included, and otherwise one dense matrix, whose
-columns are the images of the unit vectors. The bias is the image of zero, one value a neuron.
+columns are the images of the unit vectors.
 """
 
 import copy
@@ -32,19 +32,37 @@ Image = tuple[int, int, int]
 """(channel, height, width)"""
 
 
-def fold(
-    nodes: Sequence[PlacedNode], input_shape: Shape, output_shape: Shape, where: str
-) -> tuple[Synapse, Float[np.ndarray, "*shape"]]:
-    """The synapse, with real weights, and the bias that these nodes, in order, amount to. No nodes are the identity.
+def fold(nodes: Sequence[PlacedNode], input_shape: Shape, output_shape: Shape, where: str) -> Synapse:
+    """The synapse, with real weights, that these nodes, in order, amount to without their biases.
 
-    Raises InputError, beginning with `where`, where they need a dense matrix that is too large.
+    No nodes are the identity. Raises InputError, beginning with `where`, where they need a dense matrix that is too
+    large.
     """
-    bias = _sent(nodes, np.zeros((1, *input_shape)))[0]
+    factor = _factor(nodes)
+    if factor is not None:
+        return one_to_one(math.prod(input_shape), factor)
     linear = [_without_bias(placed) for placed in nodes]
-    synapse = _convolution(linear, input_shape)
-    if synapse is None:
-        synapse = _dense(linear, input_shape, output_shape, where)
-    return synapse, bias.reshape(output_shape)
+    return _convolution(linear, input_shape) or _dense(linear, input_shape, output_shape, where)
+
+
+def one_to_one(size: int, weight: float) -> ConvSynapse:
+    """Each of `size` neurons to the one at its place, with the same weight: a kernel of one value."""
+    return ConvSynapse(np.full((1, 1, 1, 1), weight), (1, size, 1))
+
+
+def _factor(nodes: Sequence[PlacedNode]) -> float | None:
+    """What the nodes multiply every value with, or None where they do anything else."""
+    factor = 1.0
+    for placed in nodes:
+        if isinstance(placed.node, nir.Flatten):
+            continue
+        if not isinstance(placed.node, nir.Scale):
+            return None
+        scale = geometry.parameter(placed.node.scale, "scale", placed.input_shape, str(placed))
+        if scale.min() != scale.max():
+            return None
+        factor *= float(scale.flat[0])
+    return factor
 
 
 def _convolution(nodes: Sequence[PlacedNode], input_shape: Shape) -> ConvSynapse | None:
@@ -66,9 +84,7 @@ def _convolution(nodes: Sequence[PlacedNode], input_shape: Shape) -> ConvSynapse
         whole = step if whole is None else composed(whole, step, image)
         if whole is None:
             return None
-    if image is None:
-        return None
-    return symmetric(depthwise(np.ones(image[0])) if whole is None else whole, image)
+    return None if whole is None or image is None else symmetric(whole, image)
 
 
 def _step(placed: PlacedNode, image: Image) -> Convolution | None:
@@ -97,12 +113,21 @@ def _dense(nodes: Sequence[PlacedNode], input_shape: Shape, output_shape: Shape,
             f"{where}: the linear nodes before it are not one convolution, and as a matrix [{size_out}, {size_in}] "
             f"they have more than the {MATRIX_LIMIT} values that are allowed"
         )
+    first = next((index for index, placed in enumerate(nodes) if not isinstance(placed.node, nir.Flatten)), None)
+    matrix, rest = None, nodes
+    if first is not None and isinstance(node := nodes[first].node, nir.Linear | nir.Affine):
+        # What a matrix makes of the unit vectors is at hand, and there may be very many of them.
+        matrix, rest = geometry.matrix(node, str(nodes[first]))[0], nodes[first + 1 :]
     weight = np.empty((size_out, size_in))
-    widest = max(size_in, *(math.prod(placed.output_shape) for placed in nodes), 1)
+    widest = max(size_in if matrix is None else len(matrix), *(math.prod(placed.output_shape) for placed in rest), 1)
     step = max(1, CHUNK_VALUES // widest)
     for start in range(0, size_in, step):
-        units = np.eye(min(step, size_in - start), size_in, start)
-        weight[:, start : start + step] = _sent(nodes, units.reshape(-1, *input_shape)).reshape(-1, size_out).T
+        end = min(start + step, size_in)
+        if matrix is None:
+            images = np.eye(end - start, size_in, start).reshape(-1, *input_shape)
+        else:
+            images = np.ascontiguousarray(matrix[:, start:end].T)
+        weight[:, start:end] = _sent(rest, images).reshape(-1, size_out).T
     return DenseSynapse(weight)
 
 

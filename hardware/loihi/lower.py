@@ -1,34 +1,53 @@
 """From a NIR graph to a program for the chip."""
 
+from dataclasses import replace
+
 import numpy as np
 from jaxtyping import UInt8
 
+from ...export.errors import InputError
 from ...export.graph import PlacedGraph
 from ..devices import checked_spikes
 from ..nir_runtime import NirRuntime
-from .chain import float_layers
+from . import chip
+from .network import float_layers
+from .neurons import NEURONS
 from .program import LoihiProgram
 from .quantize import Calibration, quantize
+from .resources import resources
 from .simulate import sample_chunks
 
 
 def lower_to_loihi(
-    graph: PlacedGraph, dt: float, calibration_spikes: UInt8[np.ndarray, "time sample *shape"] | None
+    graph: PlacedGraph,
+    dt: float,
+    calibration_spikes: UInt8[np.ndarray, "time sample *shape"] | None,
+    bias_exponent: int | None = None,
 ) -> LoihiProgram:
     """The graph in Loihi's fixed point, for time steps of `dt` seconds.
 
     The calibration spikes are typical inputs of the graph; with them the scales are chosen so that the fewest spikes
-    change. Without, each layer's largest weight just fits. The same arguments give the same program.
+    change. Without, each layer's largest weight just fits. Every bias takes `bias_exponent`, or, where that is None,
+    the smallest with which it can be held, layer by layer. The same arguments give the same program.
 
-    Raises InputError, naming the node, for a graph that cannot run on the chip (see `float_layers` and `quantize`),
-    and for calibration spikes that do not fit it.
+    Raises InputError, naming the node, for a graph that cannot run on the chip (see `float_layers`, `quantize` and
+    `resources`), and for calibration spikes or a bias exponent that do not fit.
     """
     layers = float_layers(graph, dt)
-    if calibration_spikes is None:
-        return quantize(layers, graph.input_shape, None)
-    checked_spikes(calibration_spikes, graph.input_shape)
-    names = [layer.name for layer in layers]
-    return quantize(layers, graph.input_shape, float_spikes(graph, dt, names, calibration_spikes))
+    if bias_exponent is not None:
+        least, most = chip.BIAS_EXPONENTS
+        if not least <= bias_exponent <= most:
+            raise InputError(f"bias_exponent is {bias_exponent}; {least} to {most} are allowed")
+        layers = tuple(replace(layer, bias_exponents=(bias_exponent, bias_exponent)) for layer in layers)
+    calibration = None
+    if calibration_spikes is not None:
+        checked_spikes(calibration_spikes, graph.input_shape)
+        names = [placed.name for placed in graph.nodes if isinstance(placed.node, NEURONS)]
+        calibration = float_spikes(graph, dt, names, calibration_spikes)
+    program = quantize(layers, graph.input_shape, calibration)
+    # A neuron whose synapses no core can hold is past the chip, however many cores there are.
+    resources(program)
+    return program
 
 
 def float_spikes(
@@ -44,4 +63,4 @@ def float_spikes(
         trace = runtime.trace(spikes[:, chunk])
         for name in names:
             found[name][:, chunk] = trace[name]
-    return Calibration(spikes, tuple(found[name] for name in names))
+    return Calibration(spikes, found)

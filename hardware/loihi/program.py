@@ -1,11 +1,12 @@
 """A spiking network as the chip holds it: whole numbers only, ready to be simulated or run.
 
-A layer is a synapse and the neuron group that it feeds. Layers form a chain. A layer's weights and threshold stand
-for real numbers times `scale`, its bias for a real number times 64·scale.
+A layer is a neuron group and the synapses that feed it. A layer's weights and threshold stand for real numbers times
+`scale`, its bias for a real number times 64·scale.
 """
 
 import math
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,10 @@ from jaxtyping import Int16
 from ...export.errors import InputError
 from ...export.geometry import Shape
 from . import chip
-from .synapse import Synapse
+from .synapse import Synapse, largest_activations
+
+INPUT = -1
+"""The source of a connection that reads the spikes from outside."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,16 +67,14 @@ class NeuronGroup:
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
-    """A synapse with whole weights and the group that it feeds, under the name of the graph's neuron node.
+class Connection:
+    """A synapse with whole weights and whose spikes it reads: a layer's index, or INPUT.
 
-    Raises InputError, naming the field, where the weights are off the chip's grid or the shapes do not fit.
+    Raises InputError, naming the field, where the weights are off the chip's grid.
     """
 
-    name: str
+    source: int
     synapse: Synapse
-    neuron: NeuronGroup
-    scale: float
 
     def __post_init__(self) -> None:
         weight = self.synapse.weight
@@ -83,23 +85,44 @@ class Layer:
         off = weight % grid.step != 0
         if off.any():
             raise InputError(f"weight holds {weight[off][0]}; weights of both signs must be even")
-        largest = int(np.abs(weight.astype(np.int64)).sum(axis=tuple(range(1, weight.ndim))).max())
-        if largest >= chip.ACTIVATION_LIMIT:
-            raise InputError(f"weight sums up to {largest} for a neuron; it must stay under {chip.ACTIVATION_LIMIT}")
-        if math.prod(self.synapse.output_shape) != self.neuron.size:
-            raise InputError(
-                f"shape is {list(self.neuron.shape)}, but the synapse feeds {list(self.synapse.output_shape)}"
-            )
-        if not (math.isfinite(self.scale) and self.scale > 0):
-            raise InputError(f"scale is {self.scale}; a positive number is needed")
         object.__setattr__(self, "synapse", replace(self.synapse, weight=_frozen(weight)))
 
 
 @dataclass(frozen=True, eq=False)
-class LoihiProgram:
-    """A chain of layers. The first reads spikes of `input_shape`; each other reads the layer before it.
+class Layer:
+    """A neuron group and the connections that feed it, under the name of the graph's neuron node.
 
-    Raises InputError, naming the layer, where there is none or one does not fit what it reads.
+    The connections' activations add up. Raises InputError, naming the field, where they and the group do not fit.
+    """
+
+    name: str
+    connections: tuple[Connection, ...]
+    neuron: NeuronGroup
+    scale: float
+
+    def __post_init__(self) -> None:
+        if not self.connections:
+            raise InputError("connections are none; at least one is needed")
+        for connection in self.connections:
+            fed = connection.synapse.output_shape
+            if math.prod(fed) != self.neuron.size:
+                raise InputError(f"shape is {list(self.neuron.shape)}, but the synapse feeds {list(fed)}")
+        largest = int(largest_activations([connection.synapse for connection in self.connections]).max())
+        if largest >= chip.ACTIVATION_LIMIT:
+            raise InputError(f"weight sums up to {largest} for a neuron; it must stay under {chip.ACTIVATION_LIMIT}")
+        if not (math.isfinite(self.scale) and self.scale > 0):
+            raise InputError(f"scale is {self.scale}; a positive number is needed")
+
+
+@dataclass(frozen=True, eq=False)
+class LoihiProgram:
+    """Layers, each after those that it reads; the last one's spikes are the output.
+
+    A connection reads spikes of `input_shape` from outside, an earlier layer's, or, where the layer itself is the
+    source, that layer's own spikes of the step before. On the chip a synapse takes a step; so that all that meets in a
+    layer is of the same step, every way to it from the input must be equally long.
+
+    Raises InputError, naming the layer, where there is none, one does not fit what it reads or two share a name.
     """
 
     input_shape: Shape
@@ -110,14 +133,51 @@ class LoihiProgram:
             raise InputError("layers are none; at least one is needed")
         if not self.input_shape or any(size < 1 for size in self.input_shape):
             raise InputError(f"input_shape is {list(self.input_shape)}; positive whole numbers are needed")
-        read = self.input_shape
+        for index, layer in enumerate(self.layers):
+            for source, synapse in ((connection.source, connection.synapse) for connection in layer.connections):
+                if not INPUT <= source <= index:
+                    raise InputError(f"layer {layer.name!r}: source is {source}; {INPUT} to {index} are allowed")
+                read = self.shape_of(source)
+                if math.prod(synapse.input_shape) != math.prod(read):
+                    raise InputError(
+                        f"layer {layer.name!r}: its synapse reads {list(synapse.input_shape)}, but what comes to it "
+                        f"is {list(read)}"
+                    )
+        names: set[str] = set()
         for layer in self.layers:
-            if math.prod(layer.synapse.input_shape) != math.prod(read):
+            if layer.name in names:
+                raise InputError(f"two layers are called {layer.name!r}; each needs a name of its own")
+            names.add(layer.name)
+        # Found once, so that a program whose ways differ in length cannot be made.
+        _ = self.depths
+
+    @cached_property
+    def depths(self) -> tuple[int, ...]:
+        """How many synapses lie between the input and each layer, the layer's own included."""
+        depths: list[int] = []
+        for index, layer in enumerate(self.layers):
+            sources = {connection.source for connection in layer.connections} - {index}
+            before = {0 if source == INPUT else depths[source] for source in sources}
+            if not before:
+                raise InputError(f"layer {layer.name!r}: it reads nothing but itself")
+            if len(before) > 1:
                 raise InputError(
-                    f"layer {layer.name!r}: its synapse reads {list(layer.synapse.input_shape)}, but what comes to "
-                    f"it is {list(read)}"
+                    f"layer {layer.name!r}: what comes to it has passed {min(before)} synapses on one way and "
+                    f"{max(before)} on another; the ways must be equally long"
                 )
-            read = layer.neuron.shape
+            depths.append(before.pop() + 1)
+        return tuple(depths)
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Whether a layer reads itself."""
+        return any(
+            connection.source == index for index, layer in enumerate(self.layers) for connection in layer.connections
+        )
+
+    def shape_of(self, source: int) -> Shape:
+        """The shape of a source's spikes."""
+        return self.input_shape if source == INPUT else self.layers[source].neuron.shape
 
     @property
     def output_size(self) -> int:

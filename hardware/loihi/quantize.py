@@ -2,21 +2,24 @@
 
 A small scale rounds the weights coarsely; a large one cuts off the largest. Which is best is measured: of a grid of
 scales the one is taken with which the fewest spikes differ from the float network's own, where the layer reads what
-the quantized layers before it really give. A layer that is exact in whole numbers (an OR-pooling, a network that was
-trained on a grid) is not searched for: it takes the scale that makes it exact.
+the quantized layers before it really give and, where it is recurrent, what it gives itself. A layer that is exact in
+whole numbers (an OR-pooling, a network that was trained on a grid) is not searched for: it takes the scale that makes
+it exact.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
 
 from ...export.geometry import Shape
-from .chain import FloatLayer
-from .program import Layer, LoihiProgram
+from .float_layer import FloatLayer
+from .program import INPUT, Layer, LoihiProgram
 from .scaling import at_scale, exact_scale, full_scale, largest_scale
 from .simulate import layer_spikes
+
+Spikes = UInt8[np.ndarray, "time sample *shape"]
 
 COARSE_RATIOS = np.linspace(0.5, 1.5, 21)
 """The scales tried first, as parts of the one at which the largest weight just fits."""
@@ -29,10 +32,10 @@ COARSE_SAMPLES = 64
 
 
 class Calibration(NamedTuple):
-    """What the float network does with some samples: its input and every layer's spikes."""
+    """What the float network does with some samples: its input, and the spikes of its neuron nodes by name."""
 
     spikes: UInt8[np.ndarray, "time sample *shape"]
-    layers: tuple[UInt8[np.ndarray, "time sample *layer"], ...]
+    neurons: Mapping[str, UInt8[np.ndarray, "time sample *layer"]]
 
 
 def quantize(layers: Sequence[FloatLayer], input_shape: Shape, calibration: Calibration | None) -> LoihiProgram:
@@ -41,39 +44,32 @@ def quantize(layers: Sequence[FloatLayer], input_shape: Shape, calibration: Cali
     Raises InputError, naming the layer, where the chip cannot hold its weights, threshold and bias at one scale.
     """
     quantized: list[Layer] = []
-    reads = calibration.spikes if calibration else None
+    given: dict[int, Spikes] = {INPUT: calibration.spikes} if calibration else {}
     for index, layer in enumerate(layers):
+        reads = {source: given[source] for source in layer.forward_sources(index)} if calibration else {}
         scale = exact_scale(layer)
         if scale is None:
             scale = full_scale(layer)
-            if calibration is not None and reads is not None:
-                scale = _searched_scale(layer, scale, reads, calibration.layers[index])
+            if calibration is not None:
+                scale = _searched_scale(layer, index, scale, reads, calibration.neurons[layer.name])
         quantized.append(at_scale(layer, scale))
-        if reads is not None:
-            reads = layer_spikes(quantized[-1], reads)
+        if calibration is not None:
+            given[index] = layer_spikes(quantized[-1], index, reads)
     return LoihiProgram(input_shape, tuple(quantized))
 
 
-def _searched_scale(
-    layer: FloatLayer,
-    scale: float,
-    reads: UInt8[np.ndarray, "time sample *shape"],
-    target: UInt8[np.ndarray, "time sample *layer"],
-) -> float:
+def _searched_scale(layer: FloatLayer, index: int, scale: float, reads: Mapping[int, Spikes], target: Spikes) -> float:
     """The scale near this one with which the fewest spikes differ from the target."""
     some = slice(0, COARSE_SAMPLES)
-    coarse = _best_scale(layer, scale * COARSE_RATIOS, scale, reads[:, some], target[:, some])
-    return _best_scale(layer, coarse * FINE_RATIOS, coarse, reads, target)
+    few = {source: spikes[:, some] for source, spikes in reads.items()}
+    coarse = _best_scale(layer, index, scale * COARSE_RATIOS, scale, few, target[:, some])
+    return _best_scale(layer, index, coarse * FINE_RATIOS, coarse, reads, target)
 
 
 def _best_scale(
-    layer: FloatLayer,
-    scales: np.ndarray,
-    centre: float,
-    reads: UInt8[np.ndarray, "time sample *shape"],
-    target: UInt8[np.ndarray, "time sample *layer"],
+    layer: FloatLayer, index: int, scales: np.ndarray, centre: float, reads: Mapping[int, Spikes], target: Spikes
 ) -> float:
     allowed = sorted({min(float(scale), largest_scale(layer)) for scale in scales})
-    changed = {scale: int((layer_spikes(at_scale(layer, scale), reads) != target).sum()) for scale in allowed}
+    changed = {scale: int((layer_spikes(at_scale(layer, scale), index, reads) != target).sum()) for scale in allowed}
     # Of equally good scales, the one nearest the centre: the search's noise should not drive it away.
     return min(allowed, key=lambda scale: (changed[scale], abs(scale - centre)))

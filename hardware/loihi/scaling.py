@@ -3,10 +3,12 @@
 At the scale s the weights are s·w rounded to the chip's grid and cut off at its ends, the threshold is s·threshold,
 the bias 64·s·bias with the smallest exponent that can hold it, and the decays are rounded to 1/4096. A leak of more
 than 4095/4096, which forgets v whole, becomes 4095/4096: that much v is left, under a 4096th of the threshold. A leak
-of less than 1/8192 becomes none.
+of less than 1/8192 becomes none. All connections share the scale, because their activations add up; each has the grid
+that the signs of its own weights allow.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -14,8 +16,9 @@ from jaxtyping import Float, Int16
 
 from ...export.errors import InputError
 from . import chip
-from .chain import FloatLayer
-from .program import Layer, NeuronGroup
+from .float_layer import FloatLayer
+from .program import Connection, Layer, NeuronGroup
+from .synapse import largest_activations
 
 GRID_TOLERANCE = 1e-4
 """How far from a whole number of steps a weight or bias may lie that is taken to be on a grid: float32's rounding of
@@ -32,57 +35,56 @@ def at_scale(layer: FloatLayer, scale: float) -> Layer:
     Raises InputError, naming the layer, where the registers are too small for the threshold, the bias or the sum of
     the weights: up to `largest_scale` they are not.
     """
-    grid = chip.weight_grid(layer.synapse.weight)
-    weight = np.clip(np.rint(layer.synapse.weight * (scale / grid.step)) * grid.step, grid.least, grid.most)
-    # Rounding can leave no weights of one sign, and then the ends are other ones.
-    grid = chip.weight_grid(weight)
-    weight = np.clip(weight, grid.least, grid.most).astype(np.int16)
     threshold = scale * layer.threshold
     # Voltages that are whole are above a threshold if they are above its whole part.
     whole = math.floor(threshold + THRESHOLD_TOLERANCE) if _is_exact(layer, scale) else round(threshold)
     try:
-        mantissa, exponent = _bias_registers(layer.bias * (scale * 2**chip.INPUT_SHIFT))
+        connections = tuple(
+            Connection(
+                connection.source,
+                replace(connection.synapse, weight=_whole_weights(connection.synapse.weight, scale)),
+            )
+            for connection in layer.connections
+        )
+        mantissa, exponent = _bias_registers(layer.bias * (scale * 2**chip.INPUT_SHIFT), layer.bias_exponents)
         current, voltage = (round(decay * chip.DECAY_UNITY) for decay in (layer.current_decay, layer.voltage_decay))
         neuron = NeuronGroup(layer.shape, whole, current, min(voltage, chip.VOLTAGE_DECAYS[1]), mantissa, exponent)
-        return Layer(layer.name, replace(layer.synapse, weight=weight), neuron, scale)
+        return Layer(layer.name, connections, neuron, scale)
     except InputError as error:
         raise InputError(f"node {layer.name!r} at the scale {scale:g}: {error}") from error
 
 
 def largest_scale(layer: FloatLayer) -> float:
     """The scale at which the threshold, the bias and the sum of a neuron's weights still fit; may be infinite."""
-    weight = layer.synapse.weight
-    sums = np.abs(weight).sum(axis=tuple(range(1, weight.ndim)))
     limits = (
         (chip.THRESHOLDS[1], layer.threshold),
-        (chip.BIAS_MANTISSAS[1] * 2 ** (chip.BIAS_EXPONENTS[1] - chip.INPUT_SHIFT), float(np.abs(layer.bias).max())),
+        (chip.BIAS_MANTISSAS[1] * 2.0 ** (layer.bias_exponents[1] - chip.INPUT_SHIFT), float(np.abs(layer.bias).max())),
         # Rounding may add as much as 1 to each weight of a sum.
-        (chip.ACTIVATION_LIMIT - 1 - math.prod(weight.shape[1:]), float(sums.max())),
+        (chip.ACTIVATION_LIMIT - 1 - layer.largest_fan_in, float(largest_activations(layer.synapses).max())),
     )
     return min((most / value for most, value in limits if value > 0), default=math.inf)
 
 
 def full_scale(layer: FloatLayer) -> float:
-    """The scale at which the largest weight just fits, or `largest_scale` where that is smaller.
+    """The scale at which all weights just fit, or `largest_scale` where that is smaller.
 
     Weights on a grid have the largest scale that keeps them on the chip's. Raises InputError, naming the layer, where
     the threshold, the bias or the sum of the weights lets the scale be so small only that all weights become 0.
     """
-    weight = layer.synapse.weight
-    grid = chip.weight_grid(weight)
-    ends = ((grid.most, float(weight.max())), (-grid.least, -float(weight.min())))
-    fitting = min((most / value for most, value in ends if value > 0), default=math.inf)
+    fitting = min(map(_fitting_scale, layer.weights))
     scale = min(fitting, largest_scale(layer))
     if scale == math.inf:
         return 1.0
-    if weight.any() and (scale <= 0 or not at_scale(layer, scale).synapse.weight.any()):
+    if layer.largest_weight > 0 and (
+        scale <= 0 or not any(_whole_weights(weight, scale).any() for weight in layer.weights)
+    ):
         raise InputError(
-            f"node {layer.name!r}: the chip cannot hold its weights, up to {np.abs(weight).max():g}, at one scale "
+            f"node {layer.name!r}: the chip cannot hold its weights, up to {layer.largest_weight:g}, at one scale "
             f"with its threshold, {layer.threshold:g}, and its bias, up to {np.abs(layer.bias).max():g}"
         )
     # The largest weight's rounding must not cost the scale at which it is at the grid's end.
     largest = min(fitting * (1 + GRID_TOLERANCE / 256), largest_scale(layer))
-    return max((whole for whole in _grid_scales(weight) if whole <= largest), default=scale)
+    return max((whole for whole in _grid_scales(layer.weights) if whole <= largest), default=scale)
 
 
 def exact_scale(layer: FloatLayer) -> float | None:
@@ -91,59 +93,87 @@ def exact_scale(layer: FloatLayer) -> float | None:
     It is the smallest because that keeps u and v farthest from their limits; one with a whole threshold goes first.
     A memory in the current or a leak is never exact, because the chip drops what a decay leaves behind the point.
     """
-    scales = [scale for scale in _grid_scales(layer.synapse.weight) if _is_exact(layer, scale)]
-    with_whole_threshold = [scale for scale in scales if _is_whole(scale * layer.threshold, THRESHOLD_TOLERANCE)]
-    return next(iter([*with_whole_threshold, *scales]), None)
+    # Without weights any scale does that suits the threshold and the bias.
+    scales = _grid_scales(layer.weights) or [1.0]
+    whole_first = sorted(scales, key=lambda scale: not _is_whole(scale * layer.threshold, THRESHOLD_TOLERANCE))
+    return next((scale for scale in whole_first if _is_exact(layer, scale)), None)
+
+
+def _whole_weights(weight: Float[np.ndarray, "..."], scale: float) -> Int16[np.ndarray, "..."]:
+    grid = chip.weight_grid(weight)
+    whole = np.clip(np.rint(weight * (scale / grid.step)) * grid.step, grid.least, grid.most)
+    # Rounding can leave no weights of one sign, and then the ends are other ones.
+    grid = chip.weight_grid(whole)
+    return np.clip(whole, grid.least, grid.most).astype(np.int16)
+
+
+def _fitting_scale(weight: Float[np.ndarray, "..."]) -> float:
+    """The scale at which the largest weight is at its grid's end; infinite where all are 0."""
+    grid = chip.weight_grid(weight)
+    ends = ((grid.most, float(weight.max())), (-grid.least, -float(weight.min())))
+    return min((most / value for most, value in ends if value > 0), default=math.inf)
 
 
 def _is_exact(layer: FloatLayer, scale: float) -> bool:
     if layer.current_decay != 1 or layer.voltage_decay != 0 or scale > largest_scale(layer):
         return False
-    grid = chip.weight_grid(layer.synapse.weight)
-    weight = layer.synapse.weight * scale
-    if not _is_whole(weight / grid.step) or np.rint(weight.max()) > grid.most or np.rint(weight.min()) < grid.least:
+    if not all(_is_on_grid(weight, scale) for weight in layer.weights):
         return False
-    sums = np.abs(np.rint(weight)).sum(axis=tuple(range(1, weight.ndim)))
-    if (sums * 2**chip.INPUT_SHIFT >= chip.STATE_LIMIT).any():
+    scaled = [replace(synapse, weight=np.rint(synapse.weight * scale)) for synapse in layer.synapses]
+    if (largest_activations(scaled) * 2**chip.INPUT_SHIFT >= chip.STATE_LIMIT).any():
         return False
     bias = layer.bias * scale * 2**chip.INPUT_SHIFT
-    if not _is_whole(bias / 2 ** _bias_registers(bias)[1]):
+    if not _is_whole(bias / 2 ** _bias_registers(bias, layer.bias_exponents)[1]):
         return False
     # With a bias between the weights' whole numbers, a threshold between them is rounded, and that may be wrong.
     return _is_whole(scale * layer.threshold, THRESHOLD_TOLERANCE) or _is_whole(layer.bias * scale)
 
 
-def _grid_scales(weight: Float[np.ndarray, "..."]) -> list[float]:
-    """The scales, ascending, that make all weights whole numbers of the chip's steps, with some that are too large."""
+def _is_on_grid(weight: Float[np.ndarray, "..."], scale: float) -> bool:
     grid = chip.weight_grid(weight)
-    magnitudes = np.unique(np.abs(weight))
-    magnitudes = magnitudes[magnitudes > 0]
-    if not len(magnitudes):
+    scaled = weight * scale
+    inside = np.rint(scaled.max()) <= grid.most and np.rint(scaled.min()) >= grid.least
+    return bool(inside) and _is_whole(scaled / grid.step)
+
+
+def _grid_scales(weights: Sequence[Float[np.ndarray, "..."]]) -> list[float]:
+    """The scales, ascending, that make all weights whole numbers of the chip's steps, with some that are too large."""
+    grids: list[tuple[chip.WeightGrid, Float[np.ndarray, " magnitude"]]] = []
+    for weight in weights:
+        magnitudes = np.unique(np.abs(weight))
+        magnitudes = magnitudes[magnitudes > 0]
+        if len(magnitudes):
+            grids.append((chip.weight_grid(weight), magnitudes))
+    if not grids:
         return []
+    # A scale for all is one for the first, and those that keep its smallest weight on the grid are few.
+    grid, magnitudes = grids[0]
     most_steps = max(grid.most, -grid.least) // grid.step
     scales = np.arange(1, most_steps + 1) * (grid.step / magnitudes[0])
     # Most weights are on no grid, and a few of them show that.
-    few = magnitudes[:64]
+    few = [(grid, magnitudes[:64]) for grid, magnitudes in grids]
     return [
         float(scale)
         for scale in scales
-        if _is_whole(few * (scale / grid.step)) and _is_whole(magnitudes * (scale / grid.step))
+        if all(_is_whole(magnitudes * (scale / grid.step)) for grid, magnitudes in (*few, *grids))
     ]
 
 
-def _bias_registers(bias: Float[np.ndarray, "*shape"]) -> tuple[Int16[np.ndarray, "*bias"], int]:
+def _bias_registers(
+    bias: Float[np.ndarray, "*shape"], exponents: tuple[int, int]
+) -> tuple[Int16[np.ndarray, "*bias"], int]:
     """Mantissas and their exponent; axes along which the bias is the same are cut to one value."""
     for axis in range(bias.ndim):
         first = bias.take([0], axis)
         if (bias == first).all():
             bias = first
     least, most = chip.BIAS_MANTISSAS
-    for exponent in range(chip.BIAS_EXPONENTS[0], chip.BIAS_EXPONENTS[1] + 1):
+    for exponent in range(exponents[0], exponents[1] + 1):
         mantissa = np.rint(bias / 2**exponent)
         if mantissa.min() >= least and mantissa.max() <= most:
             return mantissa.astype(np.int16), exponent
     largest = np.abs(bias).max()
-    raise InputError(f"bias goes up to {largest:g}; {most << chip.BIAS_EXPONENTS[1]} is allowed")
+    raise InputError(f"bias goes up to {largest:g}; {most << exponents[1]} is allowed")
 
 
 def _is_whole(values: Float[np.ndarray, "..."] | float, tolerance: float = GRID_TOLERANCE) -> bool:

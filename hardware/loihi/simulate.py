@@ -13,22 +13,37 @@ trunc rounds towards zero. The source is AbstractPyLifModelFixed.subthr_dynamics
 int32, which wraps by itself; so does this.
 
 On the chip each synapse takes a step. Here that delay is taken out: step t of a layer's spikes comes from step t of its
-input. Every sample starts from rest, as Lava's LIFReset does.
+input. Activations of several synapses add up, and a recurrent synapse brings the group's own spikes of the step
+before. Every sample starts from rest, as Lava's LIFReset does.
+
+The loops are in `kernels`. They run in as many threads as the process may use cores, or fewer where OMP_NUM_THREADS or
+NUMBA_NUM_THREADS says so; the spikes are the same for any number. Numba compiles the loops once, in seconds, and keeps
+them in this package's __pycache__, in the user's cache where that cannot be written, or in NUMBA_CACHE_DIR.
 """
 
 import math
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 import numpy as np
-from jaxtyping import Int32, UInt8
+from jaxtyping import UInt8
 
 from ..devices import checked_spikes
-from . import chip
-from .program import Layer, LoihiProgram, NeuronGroup
-from .synapse import activation
+from .program import INPUT, Layer, LoihiProgram
+
+if TYPE_CHECKING:
+    from .compiled import CompiledLayers
 
 CHUNK_VALUES = 2**22
 """How many values of the widest layer are held at once: what bounds the memory."""
+
+PARTS = 4
+"""How many parts of the samples a thread takes, one after the other: the more, the sooner all end together."""
+
+_compiled_programs: "WeakKeyDictionary[LoihiProgram, CompiledLayers]" = WeakKeyDictionary()
 
 
 def simulate(
@@ -38,38 +53,39 @@ def simulate(
 
     Raises InputError where the spikes are not uint8, 0 or 1, or do not have the program's input shape.
     """
+    # Numba takes long to import, and most of this package's users do not simulate.
+    from .compiled import compiled_layers
+
     checked_spikes(spikes, program.input_shape)
-    out = np.empty((*spikes.shape[:2], program.output_size), np.uint8)
-    widest = max(math.prod(program.input_shape), *(layer.neuron.size for layer in program.layers))
-    for chunk in sample_chunks(spikes, widest):
-        passed = spikes[:, chunk]
-        for layer in program.layers:
-            passed = layer_spikes(layer, passed)
-        out[:, chunk] = passed.reshape(*passed.shape[:2], program.output_size)
-    return out
+    compiled = _compiled_programs.get(program)
+    if compiled is None:
+        compiled = compiled_layers({INPUT: program.input_shape}, dict(enumerate(program.layers)))
+        _compiled_programs[program] = compiled
+    return _run(compiled, spikes.reshape(*spikes.shape[:2], math.prod(program.input_shape)))
 
 
 def simulate_layers(
     program: LoihiProgram, spikes: UInt8[np.ndarray, "time sample *shape"]
 ) -> tuple[UInt8[np.ndarray, "time sample *layer"], ...]:
     """Every layer's spikes, each in its group's shape. Raises as `simulate` does."""
-    checked_spikes(spikes, program.input_shape)
-    found = []
-    for layer in program.layers:
-        spikes = layer_spikes(layer, spikes)
-        found.append(spikes)
-    return tuple(found)
+    found = {INPUT: checked_spikes(spikes, program.input_shape)}
+    for index, layer in enumerate(program.layers):
+        found[index] = layer_spikes(layer, index, found)
+    return tuple(found[index] for index in range(len(program.layers)))
 
 
 def layer_spikes(
-    layer: Layer, spikes: UInt8[np.ndarray, "time sample *shape"]
+    layer: Layer, index: int, reads: Mapping[int, UInt8[np.ndarray, "time sample *shape"]]
 ) -> UInt8[np.ndarray, "time sample *layer"]:
-    """One layer's spikes, in its group's shape."""
-    out = np.empty((*spikes.shape[:2], layer.neuron.size), np.uint8)
-    widest = max(math.prod(layer.synapse.input_shape), layer.neuron.size)
-    for chunk in sample_chunks(spikes, widest):
-        out[:, chunk] = fire(layer.neuron, activation(layer.synapse, spikes[:, chunk]))
-    return out.reshape(*spikes.shape[:2], *layer.neuron.shape)
+    """The spikes of the program's layer of this index, in its group's shape; `reads` has its sources' spikes."""
+    from .compiled import compiled_layers
+
+    sources = sorted({connection.source for connection in layer.connections} - {index})
+    time, samples = reads[sources[0]].shape[:2]
+    flat = [reads[source].reshape(time, samples, math.prod(reads[source].shape[2:])) for source in sources]
+    compiled = compiled_layers({source: reads[source].shape[2:] for source in sources}, {index: layer})
+    given = flat[0] if len(flat) == 1 else np.concatenate(flat, axis=2)
+    return _run(compiled, given).reshape(time, samples, *layer.neuron.shape)
 
 
 def sample_chunks(spikes: UInt8[np.ndarray, "time sample *shape"], widest: int) -> Iterator[slice]:
@@ -80,36 +96,28 @@ def sample_chunks(spikes: UInt8[np.ndarray, "time sample *shape"], widest: int) 
         yield slice(start, start + size)
 
 
-def fire(
-    group: NeuronGroup, received: Int32[np.ndarray, "time sample neuron"]
-) -> UInt8[np.ndarray, "time sample neuron"]:
-    """The group's spikes for these activations, every sample from rest."""
-    bias = group.bias_mantissa.astype(np.int32) << group.bias_exponent
-    bias = np.broadcast_to(bias, group.shape).reshape(-1)
-    threshold = group.threshold << chip.INPUT_SHIFT
-    limit, clip = chip.STATE_LIMIT, chip.STATE_LIMIT - 1
-    spikes = np.empty(received.shape, np.uint8)
-    u = np.zeros(received.shape[1:], np.int32)
-    v = np.zeros_like(u)
-    for step, arriving in enumerate(received):
-        u = _decayed(u, group.current_decay) + (arriving << chip.INPUT_SHIFT)
-        u[u > limit] -= 2 * limit
-        u[u <= -limit] += 2 * limit
-        v = np.clip(_decayed(v, group.voltage_decay) + u + bias, -clip, clip)
-        spike = v > threshold
-        v[spike] = 0
-        spikes[step] = spike
-    return spikes
+def _run(
+    compiled: "CompiledLayers", given: UInt8[np.ndarray, "time sample feature"]
+) -> UInt8[np.ndarray, "time sample output"]:
+    time, samples = given.shape[:2]
+    out = np.empty((time, samples, compiled.output_size), np.uint8)
+    threads = min(thread_count(), samples)
+    if threads <= 1:
+        compiled.run(given, out, range(samples))
+        return out
+    size = -(-samples // (threads * PARTS))
+    parts = [range(start, min(start + size, samples)) for start in range(0, samples, size)]
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(lambda part: compiled.run(given, out, part), parts):
+            pass
+    return out
 
 
-def _decayed(state: Int32[np.ndarray, "sample neuron"], decay: int) -> Int32[np.ndarray, "sample neuron"]:
-    """trunc(state·(4096 - decay) / 4096)."""
-    # These two come out the same by the full way, which is slow and which most networks do not need.
-    if decay == 0:
-        return state
-    if decay == chip.DECAY_UNITY:
-        return np.zeros_like(state)
-    product = state.astype(np.int64) * (chip.DECAY_UNITY - decay)
-    # A shift to the right rounds down: 4095 more lets it round negative numbers up.
-    product += (product >> 63) & (chip.DECAY_UNITY - 1)
-    return (product >> chip.DECAY_SHIFT).astype(np.int32)
+def thread_count() -> int:
+    """How many threads simulate: one for each core that the process may use, or fewer where the environment says so."""
+    import numba
+
+    # OpenMP allows a list, of which the first is for the outermost loops.
+    allowed = os.environ.get("OMP_NUM_THREADS", "").split(",")[0]
+    cores = int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+    return min(cores, int(allowed)) if allowed.isdecimal() and int(allowed) else cores

@@ -1,13 +1,15 @@
 """Loihi programs as files: one .npz with an array for each field, and nothing else.
 
-    format            "spiq-loihi-program"          version           1
+    format            "spiq-loihi-program"          version           2
     input_shape       whole numbers                 layers            how many there are
-    I.name            text                          I.kind            "conv" or "dense", for each layer I from 0
-    I.weight          int16, [out, in a group, height, width] or [out, in]
-    I.synapse_input   I.stride   I.padding   I.dilation   I.groups    whole numbers, where I.kind is "conv"
+    I.name            text, for each layer I from 0
     I.shape           I.threshold   I.current_decay   I.voltage_decay   I.bias_exponent     whole numbers
     I.bias_mantissa   int16, broadcasting to I.shape
-    I.scale           float64
+    I.scale           float64                       I.connections     how many there are
+    I.C.source        a layer's number, or -1 for the input, for each connection C from 0
+    I.C.kind          "conv" or "dense"
+    I.C.weight        int16, [out, in a group, height, width] or [out, in]
+    I.C.input_shape   I.C.stride   I.C.padding   I.C.dilation   I.C.groups    whole numbers, where I.C.kind is "conv"
 
 The entries are not compressed and carry no time of writing, so the same program gives the same bytes.
 """
@@ -22,11 +24,11 @@ import numpy as np
 
 from ...export.atomic import new_file
 from ...export.errors import InputError
-from .program import Layer, LoihiProgram, NeuronGroup
-from .synapse import ConvSynapse, DenseSynapse, Synapse
+from .program import Connection, Layer, LoihiProgram, NeuronGroup
+from .synapse import ConvSynapse, DenseSynapse
 
 FORMAT = "spiq-loihi-program"
-VERSION = 1
+VERSION = 2
 
 _Part = TypeVar("_Part")
 
@@ -67,21 +69,9 @@ def _entries(program: LoihiProgram) -> dict[str, object]:
         "layers": len(program.layers),
     }
     for index, layer in enumerate(program.layers):
-        synapse, neuron = layer.synapse, layer.neuron
-        fields: dict[str, object] = {"name": layer.name, "weight": synapse.weight}
-        match synapse:
-            case ConvSynapse():
-                fields |= {
-                    "kind": "conv",
-                    "synapse_input": synapse.input_shape,
-                    "stride": synapse.stride,
-                    "padding": synapse.padding,
-                    "dilation": synapse.dilation,
-                    "groups": synapse.groups,
-                }
-            case DenseSynapse():
-                fields |= {"kind": "dense"}
-        fields |= {
+        neuron = layer.neuron
+        fields: dict[str, object] = {
+            "name": layer.name,
             "shape": neuron.shape,
             "threshold": neuron.threshold,
             "current_decay": neuron.current_decay,
@@ -89,45 +79,68 @@ def _entries(program: LoihiProgram) -> dict[str, object]:
             "bias_mantissa": neuron.bias_mantissa,
             "bias_exponent": neuron.bias_exponent,
             "scale": float(layer.scale),
+            "connections": len(layer.connections),
         }
+        for number, connection in enumerate(layer.connections):
+            fields |= {f"{number}.{key}": value for key, value in _connection_entries(connection).items()}
         entries |= {f"{index}.{key}": value for key, value in fields.items()}
     return entries
 
 
+def _connection_entries(connection: Connection) -> dict[str, object]:
+    synapse = connection.synapse
+    entries: dict[str, object] = {"source": connection.source, "weight": synapse.weight}
+    match synapse:
+        case ConvSynapse():
+            return entries | {
+                "kind": "conv",
+                "input_shape": synapse.input_shape,
+                "stride": synapse.stride,
+                "padding": synapse.padding,
+                "dilation": synapse.dilation,
+                "groups": synapse.groups,
+            }
+        case DenseSynapse():
+            return entries | {"kind": "dense"}
+
+
 def _layer(entries: "_Entries", prefix: str) -> Layer:
     name = entries.text(f"{prefix}name")
-    kind = entries.text(f"{prefix}kind")
-    weight = entries.numbers(f"{prefix}weight", np.int16)
-    if kind == "conv":
-        sizes = entries.wholes(f"{prefix}synapse_input", 3)
-        stride, padding, dilation = (entries.wholes(f"{prefix}{key}", 2) for key in ("stride", "padding", "dilation"))
-        groups = entries.whole(f"{prefix}groups")
-
-        def synapse() -> Synapse:
-            return ConvSynapse(weight, sizes, stride, padding, dilation, groups)  # type: ignore[arg-type]
-
-    elif kind == "dense":
-
-        def synapse() -> Synapse:
-            return DenseSynapse(weight)
-
-    else:
-        raise entries.error(f"{prefix}kind", "only 'conv' and 'dense' are allowed")
     shape = entries.wholes(f"{prefix}shape")
     threshold, current_decay, voltage_decay, bias_exponent = (
         entries.whole(f"{prefix}{key}") for key in ("threshold", "current_decay", "voltage_decay", "bias_exponent")
     )
     mantissa = entries.numbers(f"{prefix}bias_mantissa", np.int16)
     scale = entries.number(f"{prefix}scale")
+    count = entries.whole(f"{prefix}connections")
+    connections = tuple(_connection(entries, f"{prefix}{number}.") for number in range(count))
     return entries.built(
         prefix,
         lambda: Layer(
             name,
-            synapse(),
+            connections,
             NeuronGroup(shape, threshold, current_decay, voltage_decay, mantissa, bias_exponent),
             scale,
         ),
     )
+
+
+def _connection(entries: "_Entries", prefix: str) -> Connection:
+    source = entries.whole(f"{prefix}source")
+    kind = entries.text(f"{prefix}kind")
+    weight = entries.numbers(f"{prefix}weight", np.int16)
+    if kind == "dense":
+        return entries.built(prefix, lambda: Connection(source, DenseSynapse(weight)))
+    if kind != "conv":
+        raise entries.error(f"{prefix}kind", "only 'conv' and 'dense' are allowed")
+    sizes = entries.wholes(f"{prefix}input_shape", 3)
+    stride, padding, dilation = (entries.wholes(f"{prefix}{key}", 2) for key in ("stride", "padding", "dilation"))
+    groups = entries.whole(f"{prefix}groups")
+
+    def built() -> Connection:
+        return Connection(source, ConvSynapse(weight, sizes, stride, padding, dilation, groups))  # type: ignore[arg-type]
+
+    return entries.built(prefix, built)
 
 
 class _Entries:

@@ -9,12 +9,13 @@ lowered layer and whole numbers in a program. A synapse has no bias: on the chip
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Int32, Shaped, UInt8
+from jaxtyping import Float, Int32, Real, Shaped, UInt8
 
 from ...export.errors import InputError
 from ...export.geometry import Shape, windows
@@ -106,6 +107,15 @@ def activation(
             case DenseSynapse():
                 summed = F.linear(received.reshape(time * sample, -1), weight)
     return summed.to(torch.int32).reshape(time, sample, math.prod(synapse.output_shape)).numpy()
+
+
+def largest_activations(synapses: Sequence[Synapse]) -> Real[np.ndarray, " neuron"]:
+    """The most that each neuron can receive at a step, of either sign: the sum of its absolute weights."""
+    sums = []
+    for synapse in synapses:
+        summed = np.abs(synapse.weight).sum(axis=tuple(range(1, synapse.weight.ndim)))
+        sums.append(np.repeat(summed, math.prod(synapse.output_shape[1:])))
+    return np.sum(sums, axis=0)
 
 
 def _convolved(

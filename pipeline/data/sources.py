@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pooch
 from jaxtyping import Float32, Int64
 
+from ...export.cache import cache_folder
 from ...export.errors import InputError
 from ..config import ALLOWED_SOURCES, DIGITS, NPZ_PREFIX
 from .digits import load_digits
@@ -22,7 +22,6 @@ from .image_set import ImageSet, scaled
 from .npz import load_npz_set
 
 DATA_VARIABLE = "SPIQ_DATA"
-CACHE_VARIABLE = "SPIQ_CACHE"
 
 CLASSES = 10
 """Each of the IDX sets has the labels 0 to 9."""
@@ -149,7 +148,7 @@ def _local_files(name: str) -> SetFiles | None:
 def _cached_files(name: str) -> SetFiles:
     """The four files in the cache, downloaded where they are not there yet."""
     idx_set = IDX_SETS[name]
-    folder = Path(os.environ.get(CACHE_VARIABLE) or pooch.os_cache("spiq"), idx_set.folder)
+    folder = cache_folder() / idx_set.folder
     try:
         return SetFiles(
             *(

@@ -68,5 +68,10 @@ def test_the_template_of_the_report_is_in_the_wheel(wheel: Path) -> None:
     assert "spiq/pipeline/report.html.jinja" in zipfile.ZipFile(wheel).namelist()
 
 
+def test_the_lists_of_lavas_packages_are_in_the_wheel(wheel: Path) -> None:
+    lists = {f"spiq/hardware/lava/requirements-{name}.txt" for name in ("lava", "netx")}
+    assert lists <= set(zipfile.ZipFile(wheel).namelist())
+
+
 def test_the_scripts_folder_has_the_command() -> None:
     assert (Path(sysconfig.get_path("scripts")) / "spiq").exists()

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from spiq.export.bundle import FILES, MANIFEST, Bundle, open_bundle, save_golden, write_bundle
 from spiq.export.errors import InputError
+from spiq.hardware.catalogue import spiking_device
 
 
 def test_the_tiny_network_fires_so_that_comparisons_with_it_mean_something(tiny_bundle: Bundle) -> None:
@@ -109,9 +110,28 @@ def test_a_folder_that_is_no_bundle_is_refused(tmp_path: Path) -> None:
         open_bundle(tmp_path)
 
 
-def copied(bundle: Bundle, folder: Path) -> None:
+def copied(bundle: Bundle, folder: Path) -> dict[str, str]:
     for name in FILES:
         (folder / name).write_bytes(bundle.content[name])
+    return {}
+
+
+def test_a_file_that_a_network_has_no_form_for_is_left_out_with_the_reason(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    def without_netx(folder: Path) -> dict[str, str]:
+        copied(tiny_bundle, folder)
+        (folder / "encoder.net").unlink()
+        return {"encoder.net": "it branches"}
+
+    path = tmp_path / "bundle"
+    written = write_bundle(path, tiny_bundle.manifest, without_netx)
+    assert written.manifest.left_out == {"encoder.net": "it branches"}
+    assert "encoder.net" not in open_bundle(path).content
+    with pytest.raises(InputError, match=r"bundle: has no encoder\.net: it branches"):
+        spiking_device("netx", written)
+    with pytest.raises(InputError, match=r"left_out holds head\.qasm; encoder\.net is allowed"):
+        write_bundle(
+            tmp_path / "other", tiny_bundle.manifest, lambda folder: copied(tiny_bundle, folder) | {"head.qasm": "no"}
+        )
 
 
 def test_an_existing_bundle_stays_unless_it_may_be_replaced(tiny_bundle: Bundle, tmp_path: Path) -> None:
@@ -174,9 +194,10 @@ def test_golden_arrays_are_never_pickled(tiny_bundle: Bundle, tmp_path: Path) ->
     arrays = {field.name: getattr(objects, field.name) for field in dataclasses.fields(objects)}
     copy = tmp_path / "copy"
 
-    def fill(folder: Path) -> None:
+    def fill(folder: Path) -> dict[str, str]:
         copied(tiny_bundle, folder)
         np.savez(folder / "golden.npz", **arrays)
+        return {}
 
     with pytest.raises(InputError, match=r"golden\.npz: labels cannot be read"):
         write_bundle(copy, tiny_bundle.manifest, fill)

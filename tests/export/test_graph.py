@@ -75,7 +75,7 @@ def test_several_edges_into_a_node_are_kept() -> None:
 @pytest.mark.parametrize(
     ("nodes", "edges", "message"),
     [
-        ({"w": linear(), "n": neuron(2), **border()}, (*CHAIN, ("n", "w")), "a cycle among"),
+        ({"w": linear(), "n": neuron(2), **border()}, (*CHAIN, ("n", "w")), "'w' adds inputs of different shapes"),
         ({"w": linear(), "n": neuron(), **border(), "extra": nir.Output(None)}, (*CHAIN, ("n", "extra")), "2 Output"),
         ({"w": linear(), "n": neuron(), "input": nir.Input(np.array([3]))}, CHAIN[:2], "0 Output nodes"),
         ({"w": linear(), "n": neuron(), **border(), "in": nir.Input(np.array([3]))}, (*CHAIN, ("in", "w")), "2 Input"),

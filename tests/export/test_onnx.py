@@ -457,6 +457,17 @@ def test_what_reaches_the_output_must_be_spikes() -> None:
         encoder_onnx(place(nir.NIRGraph(nodes, edges, type_check=False)), DT)
 
 
+@pytest.mark.parametrize("between", [[], ["w_rec"]])
+def test_recurrent_connections_are_refused(between: list[str]) -> None:
+    neuron = nir.IF(np.ones(2), np.ones(2))
+    nodes = {"input": nir.Input(np.array([2])), "a": neuron, "w_rec": nir.Linear(np.eye(2)), "output": nir.Output(None)}
+    way = ["a", *between, "a"]
+    edges = [("input", "a"), ("a", "output"), *itertools.pairwise(way)]
+    kept = {name: node for name, node in nodes.items() if name != "w_rec" or between}
+    with pytest.raises(InputError, match="reads 'a' a step later; recurrent connections are not supported in ONNX"):
+        encoder_onnx(place(nir.NIRGraph(kept, edges, type_check=False)), DT)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),

@@ -15,7 +15,8 @@ from torch import nn
 from spiq.export.errors import InputError
 from spiq.export.graph import place
 from spiq.hardware.loihi import fold as fold_module
-from spiq.hardware.loihi.chain import FloatLayer, float_layers
+from spiq.hardware.loihi.float_layer import FloatLayer
+from spiq.hardware.loihi.network import float_layers
 from spiq.hardware.loihi.synapse import ConvSynapse, DenseSynapse
 
 Step = tuple[nir.NIRNode, nn.Module]
@@ -91,7 +92,7 @@ def check(layer: FloatLayer, steps: list[Step], input_shape, random, factor: flo
     with torch.no_grad():
         for _, module in steps:
             expected = module(expected)
-    synapse, weight = layer.synapse, torch.from_numpy(layer.synapse.weight.copy())
+    synapse, weight = layer.connections[0].synapse, torch.from_numpy(layer.connections[0].synapse.weight.copy())
     if isinstance(synapse, ConvSynapse):
         image = x.reshape(4, *synapse.input_shape)
         found = F.conv2d(image, weight, None, synapse.stride, synapse.padding, synapse.dilation, synapse.groups)
@@ -175,7 +176,7 @@ STAY_CONVOLUTIONS = {
 def test_stays_a_convolution(name: str):
     steps = STAY_CONVOLUTIONS[name]
     layer = folded(steps, (2, 8, 8))
-    assert isinstance(layer.synapse, ConvSynapse)
+    assert isinstance(layer.connections[0].synapse, ConvSynapse)
     check(layer, steps, (2, 8, 8), np.random.default_rng(0))
 
 
@@ -193,18 +194,18 @@ def test_stays_a_convolution(name: str):
 )
 def test_becomes_a_matrix_where_a_convolution_is_not_exact(size, steps):
     layer = folded(steps, (2, size, size))
-    assert isinstance(layer.synapse, DenseSynapse)
+    assert isinstance(layer.connections[0].synapse, DenseSynapse)
     check(layer, steps, (2, size, size), np.random.default_rng(0))
 
 
 def test_groups_are_kept_as_far_as_they_agree():
-    synapse = folded([conv(RANDOM, 4, 4, groups=2), pool("average")], (4, 8, 8)).synapse
+    synapse = folded([conv(RANDOM, 4, 4, groups=2), pool("average")], (4, 8, 8)).connections[0].synapse
     assert isinstance(synapse, ConvSynapse)
     assert (synapse.groups, synapse.weight.shape) == (2, (4, 2, 4, 4))
 
 
 def test_pool_keeps_its_groups():
-    synapse = folded([pool("sum")], (6, 8, 8)).synapse
+    synapse = folded([pool("sum")], (6, 8, 8)).connections[0].synapse
     assert isinstance(synapse, ConvSynapse)
     assert (synapse.groups, synapse.weight.shape) == (6, (6, 1, 2, 2))
     assert np.array_equal(synapse.weight, np.ones((6, 1, 2, 2)))
@@ -217,7 +218,7 @@ def test_convolution_over_length():
     module.weight.data, module.bias.data = torch.from_numpy(weight), torch.from_numpy(bias)
     steps: list[Step] = [(nir.Conv1d(None, weight, 2, 1, 2, 1, bias), module)]
     layer = folded(steps, (3, 11))
-    assert isinstance(layer.synapse, ConvSynapse)
+    assert isinstance(layer.connections[0].synapse, ConvSynapse)
     check(layer, steps, (3, 11), random)
 
 
@@ -231,8 +232,21 @@ def test_convolution_over_a_flattened_image():
         (nir.Conv1d(None, weight, 1, 0, 1, 1, None), module),
     ]
     layer = folded(steps, (3, 4, 5))
-    assert isinstance(layer.synapse, ConvSynapse)
+    assert isinstance(layer.connections[0].synapse, ConvSynapse)
     check(layer, steps, (3, 4, 5), random)
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [flatten(3), linear(RANDOM, 98, 5), linear(RANDOM, 5, 4)],
+        [conv(RANDOM, 2, 3), flatten(3), linear(RANDOM, 75, 4)],
+    ],
+    ids=["matrix first", "convolution first"],
+)
+def test_matrix_in_parts(monkeypatch, steps):
+    monkeypatch.setattr(fold_module, "CHUNK_VALUES", 200)
+    check(folded(steps, (2, 7, 7)), steps, (2, 7, 7), np.random.default_rng(0))
 
 
 def test_matrix_that_is_too_large(monkeypatch):
@@ -259,6 +273,6 @@ def test_r_of_each_channel():
     r = np.array([1.0, 2.0, 3.0, 4.0])
     steps = [conv(RANDOM, 2, 4)]
     layer = folded(steps, (2, 8, 8), nir.IF(r, np.ones(4)))
-    assert isinstance(layer.synapse, ConvSynapse)
+    assert isinstance(layer.connections[0].synapse, ConvSynapse)
     steps.append(scale(r.reshape(4, 1, 1)))
     check(layer, steps, (2, 8, 8), np.random.default_rng(0))

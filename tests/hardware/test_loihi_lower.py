@@ -77,8 +77,8 @@ def max_pooled(spikes: torch.Tensor, kernel=2, stride=2) -> torch.Tensor:
 def test_or_pooling_is_exact(kernel: int, stride: int):
     program = lower_to_loihi(chain((3, 9, 9), *or_pool(kernel, stride)), DT, None)
     (layer,) = program.layers
-    assert isinstance(layer.synapse, ConvSynapse)
-    assert layer.synapse.groups == 3
+    assert isinstance(layer.connections[0].synapse, ConvSynapse)
+    assert layer.connections[0].synapse.groups == 3
     spikes = (np.random.default_rng(0).random((6, 20, 3, 9, 9)) < 0.2).astype(np.uint8)
     expected = max_pooled(torch.from_numpy(spikes).double(), kernel, stride).flatten(2)
     assert np.array_equal(simulate(program, spikes), expected.numpy())
@@ -128,7 +128,7 @@ def test_thresholds_of_each_channel():
     graph = chain((2, 6, 6), convolution(weight, bias), nir.IF(np.ones(3), thresholds))
     spikes = random.integers(0, 2, (8, 20, 2, 6, 6)).astype(np.uint8)
     program = lower_to_loihi(graph, DT, None)
-    assert isinstance(program.layers[0].synapse, ConvSynapse)
+    assert isinstance(program.layers[0].connections[0].synapse, ConvSynapse)
     received = convolved(torch.from_numpy(spikes).double(), weight, bias)
     expected = fired(received, threshold=torch.from_numpy(thresholds).reshape(3, 1, 1))
     assert np.array_equal(simulate_layers(program, spikes)[0], expected.numpy())
@@ -172,7 +172,7 @@ def test_weights_whose_few_positive_ones_round_to_nothing():
     """With weights of both signs -256 is allowed; once the positive ones are 0, it no longer is."""
     graph = chain((2,), nir.Linear(np.array([[-1.0, 0.0011], [0.0, 0.0017]])), integrate_and_fire())
     (layer,) = lower_to_loihi(graph, DT, None).layers
-    assert layer.synapse.weight.tolist() == [[-255, 0], [0, 0]]
+    assert layer.connections[0].synapse.weight.tolist() == [[-255, 0], [0, 0]]
 
 
 def test_calibration_cuts_off_an_outlier():
@@ -191,7 +191,7 @@ def test_calibration_cuts_off_an_outlier():
 def test_weights_on_a_grid_stay_on_it_with_a_leak():
     weight = np.array([[0.1, -0.7, 0.3], [0.6, 0.5, -0.2]]).astype(np.float32)
     (layer,) = lower_to_loihi(chain((3,), nir.Linear(weight), leaky(1e-3)), DT, None).layers
-    assert np.allclose(layer.synapse.weight / layer.scale, weight * 0.1, rtol=1e-6, atol=0)
+    assert np.allclose(layer.connections[0].synapse.weight / layer.scale, weight * 0.1, rtol=1e-6, atol=0)
 
 
 def test_threshold_between_the_numbers_of_weights_and_bias_is_rounded():
@@ -258,6 +258,34 @@ def test_small_numbers_beside_a_large_bias():
     assert int(layer.neuron.bias_mantissa[0]) << layer.neuron.bias_exponent == -round(6400 * layer.scale)
 
 
+@pytest.mark.parametrize("exponent", [0, 3, 6, 7])
+def test_one_exponent_for_all_biases(exponent: int):
+    random = np.random.default_rng(0)
+    nodes = [nir.Affine(random.normal(size=(4, 3)), random.normal(size=4)), integrate_and_fire()]
+    nodes += [nir.Affine(random.normal(size=(4, 4)), np.array([1.0, 0.0, -50.0, 2.0])), integrate_and_fire()]
+    spikes = random.integers(0, 2, (8, 30, 3)).astype(np.uint8)
+    for calibration in (None, spikes):
+        layers = lower_to_loihi(chain((3,), *nodes), DT, calibration, exponent).layers
+        for node, layer in zip(nodes[::2], layers, strict=True):
+            assert layer.neuron.bias_exponent == exponent
+            held = layer.neuron.bias_mantissa * 2.0**exponent
+            assert np.abs(held - 64 * layer.scale * node.bias).max() <= 2**exponent / 2
+
+
+def test_a_bias_that_one_exponent_cannot_hold_exactly_is_rounded():
+    """A bias of a half, on weights of whole numbers, is exact with the exponent 5 and not with 6."""
+    graph = chain((1,), nir.Affine(np.ones((1, 1)) * 255, np.full(1, 0.5)), integrate_and_fire(3.0))
+    silent = np.zeros((9, 1, 1), np.uint8)
+    for exponent, seventh in ((None, 1), (5, 1), (6, 0)):
+        assert simulate(lower_to_loihi(graph, DT, None, exponent), silent)[6, 0, 0] == seventh
+
+
+@pytest.mark.parametrize("exponent", [-1, 8])
+def test_bias_exponent_that_is_not_allowed(exponent: int):
+    with pytest.raises(InputError, match=rf"bias_exponent is {exponent}; 0 to 7 are allowed"):
+        lower_to_loihi(chain((2,), LINEAR, integrate_and_fire()), DT, None, exponent)
+
+
 LINEAR = nir.Linear(np.eye(2))
 
 REFUSED = {
@@ -278,7 +306,6 @@ REFUSED = {
     ],
     r"CubaLIF1.*tau_syn is 9e-05 s, shorter than dt": [LINEAR, current_based(9e-5, 1e-3)],
     r"CubaLIF1.*tau_syn is 1 s.*cannot decay so slowly": [LINEAR, current_based(1.0, 1e-3)],
-    r"CubaLIF1.*a bias reaches its current": [nir.Affine(np.eye(2), np.ones(2)), current_based(1e-3, 1e-3)],
     r"IF1.*cannot hold its weights": [LINEAR, integrate_and_fire(1e7)],
 }
 
@@ -295,23 +322,23 @@ def test_bias_on_a_current_without_memory_is_allowed():
     assert simulate(lower_to_loihi(graph, DT, None), spikes).sum() == 0
 
 
-def test_join_and_branch():
-    named = {
-        "input": nir.Input(np.array([2])),
-        "a": integrate_and_fire(),
-        "b": integrate_and_fire(),
-        "join": integrate_and_fire(),
-        "output": nir.Output(None),
-    }
-
-    def lowered(*edges):
-        return lower_to_loihi(place(nir.NIRGraph(named, list(edges), type_check=False), "net.nir"), DT, None)
-
-    ends = [("join", "output"), ("input", "a"), ("a", "join")]
-    with pytest.raises(InputError, match=r"net\.nir: node 'join' \(IF\) adds up 'a', 'b'; .* must be a chain"):
-        lowered(*ends, ("a", "b"), ("b", "join"))
-    with pytest.raises(InputError, match=r"net\.nir: node 'b' \(IF\) is not alone in reading 'input'"):
-        lowered(*ends, ("input", "b"), ("b", "join"))
+def test_bias_on_a_current_with_memory_comes_from_a_neuron_that_always_fires():
+    nodes = nir.Affine(np.eye(2), np.array([4.0, 0.0])), current_based(1e-3, 1e-3)
+    program = lower_to_loihi(chain((2,), *nodes), DT, None)
+    assert program.layers[0].name == "CubaLIF1 bias"
+    assert program.depths == (1, 1, 2)
+    found = simulate_layers(program, np.zeros((30, 1, 2), np.uint8))
+    assert found[0].all()
+    i = v = 0.0
+    expected = []
+    for _ in range(30):
+        i = 0.9 * i + 0.1 * 4.0
+        v = 0.9 * v + 0.1 * i
+        expected.append(v > 1)
+        v = 0.0 if v > 1 else v
+    assert sum(expected) > 3
+    assert found[-1][:, 0, 0].tolist() == expected
+    assert not found[-1][:, 0, 1].any()
 
 
 @pytest.mark.parametrize("dt", [0.0, -1.0, float("nan"), float("inf")])

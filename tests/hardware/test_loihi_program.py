@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from spiq.export.errors import InputError
 from spiq.hardware.devices import SpikingDevice
 from spiq.hardware.loihi.device import LoihiDevice
-from spiq.hardware.loihi.program import Layer, LoihiProgram, NeuronGroup
+from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
 from spiq.hardware.loihi.simulate import simulate, simulate_layers
 from spiq.hardware.loihi.synapse import ConvSynapse, DenseSynapse
 
@@ -25,9 +25,15 @@ def random_program(seed: int) -> LoihiProgram:
     conv = ConvSynapse(weight, size, (1, 2), (1, 0), (1, 1), groups)
     bias = random.integers(-4096, 4096, (2 * groups, 1, 1))
     first = NeuronGroup(conv.output_shape, int(random.integers(2**17)), 4096, 0, bias, int(random.integers(8)))
-    dense = DenseSynapse(random.integers(0, 256, (5, first.size)))
+    dense, again = (DenseSynapse(random.integers(0, 256, (5, first.size))) for _ in range(2))
+    loop = DenseSynapse(-random.integers(0, 256, (5, 5)))
     second = NeuronGroup((5,), 3000, int(random.integers(1, 4097)), 17, random.integers(-9, 9, 5), 3)
-    layers = (Layer("größe/1", conv, first, 12.5), Layer("", dense, second, random.random() + 1e-9))
+    # Two from the layer before, the last from the layer itself.
+    connections = (Connection(0, dense), Connection(0, again), Connection(1, loop))
+    layers = (
+        Layer("größe/1", (Connection(INPUT, conv),), first, 12.5),
+        Layer("", connections, second, random.random() + 1e-9),
+    )
     return LoihiProgram(size, layers)
 
 
@@ -45,8 +51,12 @@ def test_file_gives_the_program_back(tmp_path_factory, seed: int):
     loaded = LoihiProgram.load(path)
     assert loaded.input_shape == program.input_shape
     for one, other in zip(program.layers, loaded.layers, strict=True):
-        assert (one.name, one.scale, type(one.synapse)) == (other.name, other.scale, type(other.synapse))
-        for mine, read in ((one.synapse, other.synapse), (one.neuron, other.neuron)):
+        assert (one.name, one.scale) == (other.name, other.scale)
+        parts = [(one.neuron, other.neuron)]
+        for mine, read in zip(one.connections, other.connections, strict=True):
+            assert (mine.source, type(mine.synapse)) == (read.source, type(read.synapse))
+            parts.append((mine.synapse, read.synapse))
+        for mine, read in parts:
             for key, value in vars(mine).items():
                 assert np.array_equal(value, getattr(read, key)), key
     spikes = np.random.default_rng(seed).integers(0, 2, (4, 3, *program.input_shape)).astype(np.uint8)
@@ -70,14 +80,11 @@ def file(tmp_path):
 
 KEYS = sorted(
     ["format", "version", "input_shape", "layers"]
-    + [f"0.{key}" for key in ("synapse_input", "stride", "padding", "dilation", "groups")]
     + [
         f"{layer}.{key}"
         for layer in (0, 1)
         for key in (
             "name",
-            "kind",
-            "weight",
             "shape",
             "threshold",
             "current_decay",
@@ -85,8 +92,11 @@ KEYS = sorted(
             "bias_mantissa",
             "bias_exponent",
             "scale",
+            "connections",
         )
     ]
+    + [f"{connection}.{key}" for connection in ("0.0", "1.0", "1.1", "1.2") for key in ("source", "kind", "weight")]
+    + [f"0.0.{key}" for key in ("input_shape", "stride", "padding", "dilation", "groups")]
 )
 
 
@@ -126,9 +136,14 @@ def test_damaged_key(file, key: str, damage: str):
 @pytest.mark.parametrize(
     ("key", "value", "match"),
     [
-        ("version", np.int64(2), "version is 2; only 1 is allowed"),
+        ("version", np.int64(1), "version is 1; only 2 is allowed"),
         ("format", np.array("npz"), "format is 'npz'"),
-        ("0.kind", np.array("sparse"), "0.kind is 'sparse'"),
+        ("0.0.kind", np.array("sparse"), "0.0.kind is 'sparse'"),
+        ("0.0.weight", np.full((1, 1, 1, 1), 300, np.int16), "0.0.groups is|0.0.weight holds 300"),
+        ("1.0.source", np.int64(2), "layer '': source is 2; -1 to 1 are allowed"),
+        ("1.0.source", np.int64(-2), "layer '': source is -2; -1 to 1 are allowed"),
+        ("1.connections", np.int64(0), "1.connections are none"),
+        ("1.connections", np.int64(2), "the key 1.2.source is not known"),
         ("1.scale", np.float64("nan"), "1.scale is nan"),
         ("1.current_decay", np.int64(0), "1.current_decay holds 0; 1 to 4096"),
         ("1.voltage_decay", np.int64(4096), "1.voltage_decay holds 4096; 0 to 4095"),
@@ -136,8 +151,8 @@ def test_damaged_key(file, key: str, damage: str):
         ("1.bias_exponent", np.int64(8), "1.bias_exponent holds 8; 0 to 7"),
         ("1.bias_mantissa", np.full(5, 4096, np.int16), "1.bias_mantissa holds 4096; -4096 to 4095"),
         ("1.bias_mantissa", np.zeros(4, np.int16), r"1.bias_mantissa has the shape \[4\]"),
-        ("0.groups", np.int64(7), "0.groups is 7"),
-        ("0.stride", np.array([1, 0]), r"0.stride is \[1, 0\]"),
+        ("0.0.groups", np.int64(7), "0.0.groups is 7"),
+        ("0.0.stride", np.array([1, 0]), r"0.0.stride is \[1, 0\]"),
         ("0.shape", np.array([1, 1, 1]), r"0.shape is \[1, 1, 1\], but|0.bias_mantissa"),
         ("input_shape", np.array([9]), r"layer 'größe/1': its synapse reads .* what comes to it is \[9\]"),
         ("layers", np.int64(1), "the key 1.name is not known"),
@@ -213,12 +228,12 @@ def layer_of(weight, **changes) -> Layer:
         "bias_mantissa": np.zeros(len(weight), int),
         "bias_exponent": 0,
     }
-    return Layer("neurons", DenseSynapse(weight), NeuronGroup(**(fields | changes)), 1.0)
+    return Layer("neurons", (Connection(INPUT, DenseSynapse(weight)),), NeuronGroup(**(fields | changes)), 1.0)
 
 
 @pytest.mark.parametrize("weight", [[[-256, 254]], [[0, 255]], [[-255, 0]], [[0, 0]], [[3, 1]], [[-3, -1]]])
 def test_weights_on_the_grid(weight):
-    assert layer_of(weight).synapse.weight.tolist() == weight
+    assert layer_of(weight).connections[0].synapse.weight.tolist() == weight
 
 
 @pytest.mark.parametrize(
@@ -259,18 +274,49 @@ def test_group_that_the_chip_cannot_hold(changes, match):
 
 def test_program_is_read_only():
     layer = layer_of([[1, 2]])
-    for array in (layer.synapse.weight, layer.neuron.bias_mantissa):
+    for array in (layer.connections[0].synapse.weight, layer.neuron.bias_mantissa):
         with pytest.raises(ValueError, match="read-only"):
             array[:] = 1
 
 
 def test_layers_that_do_not_fit():
-    with pytest.raises(InputError, match=r"layer 'neurons': its synapse reads \[2\], but what comes to it is \[1\]"):
-        LoihiProgram((2,), (layer_of([[1, 2]]), layer_of([[1, 2]])))
+    with pytest.raises(InputError, match=r"layer 'neurons': its synapse reads \[2\], but what comes to it is \[3\]"):
+        LoihiProgram((3,), (layer_of([[1, 2]]),))
     with pytest.raises(InputError, match="layers are none"):
         LoihiProgram((2,), ())
     with pytest.raises(InputError, match="scale is 0"):
         replace(layer_of([[1, 2]]), scale=0.0)
+    with pytest.raises(InputError, match="connections are none"):
+        replace(layer_of([[1, 2]]), connections=())
+    with pytest.raises(InputError, match="two layers are called 'neurons'"):
+        LoihiProgram((2,), (layer_of([[1, 2]]), layer_of([[1, 2]])))
+
+
+def test_sums_of_several_connections_have_one_limit():
+    half = Connection(INPUT, DenseSynapse(np.full((1, 16500), 255)))
+    layer = layer_of(half.synapse.weight)
+    with pytest.raises(InputError, match="weight sums up to 8415000"):
+        replace(layer, connections=(half, half))
+
+
+def reading(name: str, *sources: int) -> Layer:
+    connections = tuple(Connection(source, DenseSynapse(np.ones((1, 1), int))) for source in sources)
+    return replace(layer_of([[1]]), name=name, connections=connections)
+
+
+def test_depths():
+    layers = (reading("a", INPUT, 0), reading("b", INPUT), reading("c", 1, 0), reading("d", 2, 3, 2))
+    program = LoihiProgram((1,), layers)
+    assert program.depths == (1, 1, 2, 3)
+    assert program.is_recurrent
+    assert not LoihiProgram((1,), (reading("a", INPUT), reading("b", 0))).is_recurrent
+
+
+def test_ways_of_different_lengths():
+    with pytest.raises(InputError, match=r"layer 'b': what comes to it has passed 0 synapses on one way and 1 on anot"):
+        LoihiProgram((1,), (reading("a", INPUT), reading("b", INPUT, 0)))
+    with pytest.raises(InputError, match="layer 'b': it reads nothing but itself"):
+        LoihiProgram((1,), (reading("a", INPUT), reading("b", 1)))
 
 
 def test_device_and_layers():

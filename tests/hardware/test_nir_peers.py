@@ -12,12 +12,10 @@ from spiq.hardware.nir_runtime import NirRuntime
 
 PEERS = Path(__file__).parents[1] / "data" / "nir_peers"
 
-RECURRENT = ("snntorch_recurrent",)
-
 UNSAID = ("snntorch_subtract", "snntorch_beta_one", "sinabs_ties", "norse_cuba")
 """The file does not say what the framework did; the folder's README says why."""
 
-EQUAL = sorted(file.stem for file in PEERS.glob("*.npz") if file.stem not in (*RECURRENT, *UNSAID))
+EQUAL = sorted(file.stem for file in PEERS.glob("*.npz") if file.stem not in UNSAID)
 
 
 def run(name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -48,9 +46,3 @@ def test_a_file_that_leaves_out_what_the_framework_did_gives_other_spikes(name: 
 def test_beta_one_as_snntorch_writes_it_is_refused() -> None:
     with pytest.raises(InputError, match=r"node .1. .LIF.: (r|tau) is not finite"):
         run("snntorch_beta_one")
-
-
-@pytest.mark.parametrize("name", RECURRENT)
-def test_a_recurrent_graph_is_refused(name: str) -> None:
-    with pytest.raises(InputError, match="a cycle"):
-        run(name)

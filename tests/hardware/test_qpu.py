@@ -13,7 +13,8 @@ from spiq.export.errors import InputError
 from spiq.export.qasm import to_openqasm3
 from spiq.hardware.qpu import measurement
 from spiq.hardware.qpu.aer import AerDevice
-from spiq.hardware.qpu.exact import MAX_QUBITS, ExactDevice
+from spiq.hardware.qpu.exact import ExactDevice
+from spiq.hardware.qpu.pennylane_device import MAX_QUBITS, PennyLaneDevice
 
 
 def random_circuit(seed, n_qubits, n_blocks, entangler, n_samples):
@@ -52,7 +53,7 @@ def test_names_of_ten_qubits_and_more_bind_to_their_own():
     np.testing.assert_allclose(aer, ExactDevice().expectations(circuit, angles, None), atol=1e-9)
 
 
-@pytest.mark.parametrize("make", [ExactDevice, AerDevice])
+@pytest.mark.parametrize("make", [ExactDevice, PennyLaneDevice, AerDevice])
 @pytest.mark.filterwarnings("error")
 def test_runs_of_a_bounded_size_change_nothing(make, monkeypatch):
     circuit, angles = random_circuit(6, 3, 2, "ring", 7)
@@ -69,14 +70,14 @@ def test_runs_cover_every_sample_once_in_bounded_memory():
     assert list(measurement.sample_runs(0, 9)) == []
 
 
-@pytest.mark.parametrize("make", [ExactDevice, AerDevice])
+@pytest.mark.parametrize("make", [ExactDevice, PennyLaneDevice, AerDevice])
 def test_no_samples(make):
     circuit, _ = random_circuit(0, 3, 1, "line", 1)
     for shots in (None, 8):
         assert make(0).expectations(circuit, np.zeros((0, 3, 3)), shots).shape == (0, 3)
 
 
-@pytest.mark.parametrize("make", [ExactDevice, AerDevice])
+@pytest.mark.parametrize("make", [ExactDevice, PennyLaneDevice, AerDevice])
 @pytest.mark.filterwarnings("error")
 def test_shots_scatter_as_they_must(make):
     shots = 256
@@ -91,7 +92,7 @@ def test_shots_scatter_as_they_must(make):
     assert deviation.std() == pytest.approx(1, abs=5 / np.sqrt(2 * deviation.size))
 
 
-@pytest.mark.parametrize("make", [ExactDevice, AerDevice])
+@pytest.mark.parametrize("make", [ExactDevice, PennyLaneDevice, AerDevice])
 def test_shots_keep_the_qubits_correlated(make):
     # One RY(pi/2) and a CZ between two RY turns make a Bell pair: the qubits are always found alike.
     weights = np.array([[[0, np.pi / 2, 0], [0, np.pi / 2, 0]], [[0, 0, 0], [0, -np.pi / 2, 0]]])
@@ -101,7 +102,7 @@ def test_shots_keep_the_qubits_correlated(make):
     np.testing.assert_array_equal(found[:, 0], found[:, 1])
 
 
-@pytest.mark.parametrize("make", [ExactDevice, AerDevice])
+@pytest.mark.parametrize("make", [ExactDevice, PennyLaneDevice, AerDevice])
 def test_shots_follow_the_seed_alone(make):
     circuit, angles = random_circuit(8, 4, 2, "line", 20)
     first, again = make(5), make(5)
@@ -112,7 +113,7 @@ def test_shots_follow_the_seed_alone(make):
     assert not np.array_equal(calls[0], make(6).expectations(circuit, angles, 64))
 
 
-@pytest.mark.parametrize("make", [ExactDevice, AerDevice])
+@pytest.mark.parametrize("make", [ExactDevice, PennyLaneDevice, AerDevice])
 def test_equal_samples_have_their_own_noise(make, monkeypatch):
     monkeypatch.setattr(measurement, "SAMPLES_PER_RUN", 16)
     circuit, angles = random_circuit(9, 6, 2, "ring", 1)
@@ -197,7 +198,7 @@ def test_program_of_another_circuit(shots):
         AerDevice(0, with_line("rz(1 / angle_q0_phi) q[0];")).expectations(circuit, np.zeros((1, 2, 3)), shots)
 
 
-@pytest.mark.parametrize("make", [ExactDevice, AerDevice])
+@pytest.mark.parametrize("make", [ExactDevice, PennyLaneDevice, AerDevice])
 def test_bad_requests(make):
     circuit, angles = random_circuit(0, 2, 1, "ring", 2)
     for shots in (0, -3, 1.5, True, "10"):
@@ -215,7 +216,7 @@ def test_bad_requests(make):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (ExactDevice, f"allowed for a state vector are at most {MAX_QUBITS}"),
+        (PennyLaneDevice, f"allowed for a state vector are at most {MAX_QUBITS}"),
         (AerDevice, "found 60 qubits, Aer has memory here for at most"),
     ],
 )

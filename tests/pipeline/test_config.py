@@ -60,6 +60,15 @@ def test_defaults(tmp_path: Path) -> None:
             "entangler": "ring",
             "angle_scale": 3.141592653589793,
             "initialisation": "normal",
+            "simulator": "lightcone",
+        },
+        "noise": {
+            "bit_flip": 0.0,
+            "phase_flip": 0.0,
+            "depolarizing": 0.0,
+            "amplitude_damping": 0.0,
+            "phase_damping": 0.0,
+            "readout": 0.0,
         },
         "readout": {"relu": False},
         "training": {
@@ -71,7 +80,7 @@ def test_defaults(tmp_path: Path) -> None:
             "threads": None,
         },
         "export": {"dt": 1e-4, "calibration_samples": 256, "golden_samples": 8},
-        "ladder": {"limit": None, "shots": 1024},
+        "ladder": {"limit": None, "shots": 1024, "lava_samples": 64},
         "gate": {"max_accuracy_drop": 0.03},
     }
 
@@ -158,12 +167,12 @@ def test_a_wrong_item_is_told_with_its_place(tmp_path: Path) -> None:
         (
             "[circuit]\nqbits = 9",
             "circuit.qbits is not a key (did you mean qubits?); allowed here are qubits, blocks, entangler, "
-            "angle_scale, initialisation.",
+            "angle_scale, initialisation, simulator.",
         ),
         (
             "[zebra]",
-            "zebra is not a key; allowed here are name, seed, data, coding, encoder, circuit, readout, training, "
-            "export, ladder, gate.",
+            "zebra is not a key; allowed here are name, seed, data, coding, encoder, circuit, noise, readout, "
+            "training, export, ladder, gate.",
         ),
     ],
 )

@@ -42,7 +42,7 @@ def test_the_neurons_follow_the_equation() -> None:
     encoder = torch.nn.Sequential(snntorch.Leaky(beta=0.75, reset_mechanism="zero"))
     x = torch.tensor([[[0.5]], [[0.75]], [[0.75]], [[2.0]], [[1.0]]], dtype=torch.float64)
     # v: 0.5, 1.125 → spike, 0.75, 2.5625 → spike, and 1.0, which is not above 1.
-    assert run_encoder(encoder, x).flatten().tolist() == [0, 1, 0, 1, 0]
+    assert run_encoder(encoder, x, 2.0).flatten().tolist() == [0, 1, 0, 1, 0]
 
 
 def test_the_head_is_pennylanes_circuit_on_the_rates() -> None:

@@ -1,0 +1,1 @@
+"""Real Lava, in an interpreter and an environment of its own."""

@@ -1,0 +1,70 @@
+"""Real Lava as a device: Intel's own simulation of Loihi, or Loihi itself."""
+
+import math
+import os
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import UInt8
+
+from ...export.errors import InputError
+from ..devices import checked_spikes
+from ..loihi.program import LoihiProgram
+from .jobs import TIME_LIMIT, Job, Layers, Watch, run_jobs
+
+
+class LavaDevice:
+    """Lava with this program: a `SpikingDevice`.
+
+    It runs in the environment that `spiq lava setup` made, or under the interpreter `python`. With `hardware` it runs
+    on Loihi itself, which needs Intel's lava-loihi there and a program that is not recurrent. `watch` is told how many
+    of a run's samples are done. A worker that is silent for `time_limit` seconds is ended.
+
+    Raises InputError where Lava's environment was not made, and where the program cannot run on the hardware.
+    """
+
+    def __init__(
+        self,
+        program: LoihiProgram,
+        hardware: bool = False,
+        watch: Watch | None = None,
+        time_limit: float = TIME_LIMIT,
+        python: Path | None = None,
+    ) -> None:
+        if hardware and program.is_recurrent:
+            # What keeps one sample's spikes out of the next one's first step is a process of the host.
+            raise InputError("a layer reads itself, which spiq runs in Lava's simulation only, not on Loihi itself")
+        if python is None:
+            from .environment import required
+
+            python = required("lava").python
+        self.program, self.hardware, self.python = program, hardware, python
+        self.watch, self.time_limit = watch, time_limit
+
+    def run(self, spikes: UInt8[np.ndarray, "time sample *shape"]) -> UInt8[np.ndarray, "time sample feature"]:
+        """The last layer's spikes; step t of the answer belongs to step t of the input.
+
+        Raises InputError where the spikes are not uint8, 0 or 1, or do not have the program's input shape; DeviceError
+        where Lava fails.
+        """
+        (last,) = self._run(spikes, every_layer=False)
+        return last.reshape(*spikes.shape[:2], self.program.output_size)
+
+    def layers(self, spikes: UInt8[np.ndarray, "time sample *shape"]) -> Layers:
+        """Every layer's spikes, each in its group's shape. Raises as `run` does."""
+        return self._run(spikes, every_layer=True)
+
+    def _run(self, spikes: UInt8[np.ndarray, "time sample *shape"], every_layer: bool) -> Layers:
+        checked_spikes(spikes, self.program.input_shape)
+        samples = spikes.shape[1]
+        # There is one chip; its simulations run side by side, one on each core.
+        share = max(1, math.ceil(samples / (1 if self.hardware else _cores())))
+        parts = [spikes[:, start : start + share] for start in range(0, max(1, samples), share)]
+        jobs = [Job(self.program, part, every_layer, self.hardware) for part in parts]
+        done = run_jobs(self.python, jobs, len(jobs), self.watch, self.time_limit)
+        return tuple(np.concatenate(layer, axis=1) for layer in zip(*done, strict=True))
+
+
+def _cores() -> int:
+    """How many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

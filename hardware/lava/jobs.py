@@ -1,0 +1,162 @@
+"""Programs and their input spikes, run by several workers of Lava at once.
+
+Files go to a worker and come from it in the worker's own folder, one job at a time.
+"""
+
+import selectors
+import time
+import zipfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import UInt8
+
+from ...export.errors import DeviceError, InputError
+from ..devices import checked_spikes
+from ..loihi.program import LoihiProgram
+from .client import WORKER, LavaWorker
+
+TIME_LIMIT = 600.0
+"""Seconds that a worker may be silent. It speaks after each sample, but not more often than five times a second."""
+
+LOOK = 0.2
+"""Seconds between two looks at whether the workers still live."""
+
+
+class Job(NamedTuple):
+    """A program and the spikes to run it on, as they come from outside: uint8 [time, sample, *shape]."""
+
+    program: LoihiProgram
+    spikes: UInt8[np.ndarray, "time sample *shape"]
+    every_layer: bool = False
+    hardware: bool = False
+
+
+Layers = tuple[UInt8[np.ndarray, "time sample *layer"], ...]
+"""The spikes of each layer of a job, or of the last alone, each in its group's shape."""
+
+Watch = Callable[[int], None]
+"""Told how many samples of all jobs are done."""
+
+
+def run_jobs(
+    python: Path,
+    jobs: Sequence[Job],
+    workers: int = 1,
+    watch: Watch | None = None,
+    time_limit: float = TIME_LIMIT,
+    script: Path = WORKER,
+) -> list[Layers]:
+    """What each job gives, under Lava's interpreter `python`.
+
+    Raises InputError where spikes do not fit their program, or the temporary folder cannot be written; DeviceError
+    where a worker fails, ends, or is silent for `time_limit` seconds. All workers have ended then, and nothing of
+    theirs is left.
+    """
+    for job in jobs:
+        checked_spikes(job.spikes, job.program.input_shape)
+    found: dict[int, Layers] = {number: _silence(job) for number, job in enumerate(jobs) if not job.spikes.shape[1]}
+    waiting = [number for number in range(len(jobs)) if number not in found]
+    waiting.reverse()
+    finished = told = 0
+    with ExitStack() as stack, selectors.DefaultSelector() as selector:
+        desks = [_Desk(stack.enter_context(LavaWorker(python, script))) for _ in range(min(workers, len(waiting)))]
+        for desk in desks:
+            selector.register(desk.worker, selectors.EVENT_READ)
+        while len(found) < len(jobs):
+            selector.select(LOOK)
+            for desk in desks:
+                for answer in desk.worker.receive():
+                    layers = desk.take(answer, jobs)
+                    if layers is not None and desk.job is not None:
+                        found[desk.job] = layers
+                        finished += jobs[desk.job].spikes.shape[1]
+                        desk.job, desk.samples = None, 0
+                if desk.is_idle and waiting:
+                    number = waiting.pop()
+                    desk.give(number, jobs[number])
+                if not desk.is_idle and time.monotonic() - desk.worker.heard > time_limit:
+                    raise desk.worker.failure(f"was silent for {time_limit:g} s and is ended")
+            done = finished + sum(desk.samples for desk in desks)
+            if watch and done > told:
+                watch(done)
+            told = max(told, done)
+    return [found[number] for number in range(len(jobs))]
+
+
+class _Desk:
+    """A worker and the job that it is at."""
+
+    def __init__(self, worker: LavaWorker) -> None:
+        self.worker = worker
+        self.is_ready = False
+        self.job: int | None = None
+        self.samples = 0
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it can be given a job."""
+        return self.is_ready and self.job is None
+
+    def give(self, number: int, job: Job) -> None:
+        folder = self.worker.folder
+        paths = {key: folder / f"{number}.{key}" for key in ("program", "spikes", "result")}
+        try:
+            job.program.save(paths["program"])
+            with paths["spikes"].open("wb") as file:
+                np.save(file, job.spikes)
+        except OSError as error:
+            raise InputError(f"{folder}: cannot be written: {error.strerror or error}") from error
+        content: dict[str, Any] = {key: str(path) for key, path in paths.items()}
+        self.worker.send({"job": number, **content, "every_layer": job.every_layer, "hardware": job.hardware})
+        self.job = number
+
+    def take(self, answer: dict[str, Any], jobs: Sequence[Job]) -> Layers | None:
+        """The result of its job, where the answer says that it is there."""
+        match answer:
+            case {"ready": True} if not self.is_ready:
+                self.is_ready = True
+            case {"job": number, "samples": int(samples)} if number == self.job:
+                self.samples = samples
+            case {"job": number, "missing": str(sentence)} if number == self.job:
+                raise InputError(sentence)
+            case {"job": number, "error": str(error)} if number == self.job:
+                raise DeviceError(f"Lava's worker failed: {error}")
+            case {"job": int(number), "done": True} if number == self.job:
+                return self._result(number, jobs[number])
+            case _:
+                raise self.worker.failure(f"answered {answer} out of turn")
+        return None
+
+    def _result(self, number: int, job: Job) -> Layers:
+        path = self.worker.folder / f"{number}.result"
+        layers = job.program.layers
+        wanted = {str(index): layers[index].neuron.shape for index in _wanted(job)}
+        try:
+            with np.load(path, allow_pickle=False) as archive:
+                found = tuple(archive[key] for key in wanted)
+        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+            raise self.worker.failure(f"left a result that cannot be read: {error}") from error
+        for key, spikes in zip(wanted, found, strict=True):
+            shape = (*job.spikes.shape[:2], *wanted[key])
+            if spikes.dtype != np.uint8 or spikes.shape != shape:
+                raise self.worker.failure(
+                    f"left {spikes.dtype} {list(spikes.shape)} for layer {key}; uint8 {list(shape)} is needed"
+                )
+        for left in self.worker.folder.glob(f"{number}.*"):
+            left.unlink()
+        return found
+
+
+def _wanted(job: Job) -> range:
+    count = len(job.program.layers)
+    return range(count) if job.every_layer else range(count - 1, count)
+
+
+def _silence(job: Job) -> Layers:
+    """The result of a job without samples."""
+    shapes = [job.program.layers[index].neuron.shape for index in _wanted(job)]
+    return tuple(np.zeros((*job.spikes.shape[:2], *shape), np.uint8) for shape in shapes)

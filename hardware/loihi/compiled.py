@@ -1,0 +1,224 @@
+"""A program in the kernels' layout, and which of its layers need less than the whole rule."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Int16, Int32, Shaped, UInt8, UInt32
+
+from ...export.geometry import Shape
+from . import chip, kernels
+from .layout import FREE, Order, channels_last, places, plain, synapse_rows, target_order, unions, word_rows
+from .program import Layer
+from .synapse import ConvSynapse, largest_activations
+
+BLOCK_BYTES = 2**18
+"""About how many bytes of spikes a sample has before the kernels at once: as many as stay in a core's own cache."""
+
+ROW_BYTES = 64
+"""A step's row of spikes is filled up to whole lines of the cache."""
+
+
+_NO_PATTERN = np.uint32(2**32 - 1)
+"""The pattern of the place behind a source's last."""
+
+
+@dataclass(frozen=True, eq=False)
+class CompiledLayers:
+    """Layers as the kernels read them: `kernels` says what the tables hold. The last layer is the output."""
+
+    output_size: int
+    layers: Shaped[np.ndarray, " layer"]
+    connections: Shaped[np.ndarray, " connection"]
+    given: Shaped[np.ndarray, " source"]
+    tables: UInt32[np.ndarray, " entry"]
+    weights: Int16[np.ndarray, " weight"]
+    bias: Int32[np.ndarray, " neuron"]
+    output: UInt32[np.ndarray, " feature"]
+    width: int
+
+    def run(
+        self,
+        spikes: UInt8[np.ndarray, "time sample feature"],
+        out: UInt8[np.ndarray, "time sample output"],
+        samples: range,
+    ) -> None:
+        """Write the last layer's spikes of these samples to `out`; `spikes` has the sources' ones side by side.
+
+        It holds no lock: several threads may run different samples.
+        """
+        block = max(1, min(len(spikes), BLOCK_BYTES // self.width))
+        kernels.run(
+            self.layers,
+            self.connections,
+            self.given,
+            self.tables,
+            self.weights,
+            self.bias,
+            self.output,
+            self.width,
+            block,
+            spikes,
+            out,
+            samples.start,
+            samples.stop,
+        )
+
+
+def compiled_layers(shapes: Mapping[int, Shape], layers: Mapping[int, Layer]) -> CompiledLayers:
+    """These layers, by their index in the program, which read each other and spikes of these shapes from outside."""
+    compiler = _Compiler()
+    for source, shape in shapes.items():
+        compiler.add_source(source, math.prod(shape))
+    for index, layer in layers.items():
+        compiler.add_layer(index, layer)
+    return compiler.compiled(max(layers))
+
+
+class _Compiler:
+    """Puts one layer after the other into tables."""
+
+    def __init__(self) -> None:
+        self.orders: dict[int, Order] = {}
+        self.at: dict[int, int] = {}
+        self.width = 0
+        self.neurons = 0
+        self.layers: list[tuple] = []
+        self.connections: list[tuple] = []
+        self.given: list[tuple] = []
+        self.tables: list[np.ndarray] = []
+        self.weights: list[np.ndarray] = []
+        self.bias: list[np.ndarray] = []
+
+    def add_source(self, source: int, size: int) -> None:
+        self.given.append((sum(entry[2] for entry in self.given), self.width, size))
+        self._place(source, plain(size))
+
+    def add_layer(self, index: int, layer: Layer) -> None:
+        synapses = [connection.synapse for connection in layer.connections]
+        first = len(self.connections)
+        kind = self._united(index, layer)
+        if kind is None:
+            order = target_order(synapses, layer.neuron.shape)
+            self._place(index, order)
+            for connection in layer.connections:
+                rows = synapse_rows(connection.synapse, self.orders[connection.source], order)
+                summed = word_rows(rows, self.orders[connection.source])
+                chosen = summed or rows
+                weights, row = _length(self.weights), rows.weights.shape[1]
+                self.weights += [chosen.weights.reshape(-1), np.zeros(row, np.int16)]
+                self.connections.append(
+                    (
+                        connection.source == index,
+                        row if summed else 0,
+                        self.at[connection.source],
+                        len(self.orders[connection.source]),
+                        self._table(np.append(chosen.pattern_of, _NO_PATTERN)),
+                        self._table(np.append(chosen.weights_of + np.uint32(weights), np.uint32(0))),
+                        weights + chosen.weights.size,
+                        self._table(rows.first_run),
+                        self._table(rows.runs),
+                        0,
+                        0,
+                    )
+                )
+            kind = _kind(layer)
+        neuron = layer.neuron
+        order = self.orders[index]
+        self.layers.append(
+            (
+                kind,
+                self.at[index],
+                self.neurons,
+                len(order),
+                neuron.threshold << chip.INPUT_SHIFT,
+                chip.DECAY_UNITY - neuron.current_decay,
+                chip.DECAY_UNITY - neuron.voltage_decay,
+                first,
+                len(self.connections),
+            )
+        )
+        bias = neuron.bias_mantissa.astype(np.int32) << neuron.bias_exponent
+        placed = np.zeros(len(order), np.int32)
+        placed[order != FREE] = np.broadcast_to(bias, neuron.shape).reshape(-1)[order[order != FREE]]
+        self.bias.append(placed)
+        self.neurons += len(order)
+
+    def compiled(self, last: int) -> CompiledLayers:
+        output = self.at[last] + places(self.orders[last])
+        return CompiledLayers(
+            len(output),
+            np.array(self.layers, kernels.LAYER),
+            np.array(self.connections, kernels.CONNECTION),
+            np.array(self.given, kernels.SOURCE),
+            np.concatenate(self.tables) if self.tables else np.zeros(0, np.uint32),
+            np.concatenate(self.weights) if self.weights else np.zeros(0, np.int16),
+            np.concatenate(self.bias),
+            output.astype(np.uint32),
+            -(-self.width // ROW_BYTES) * ROW_BYTES,
+        )
+
+    def _united(self, index: int, layer: Layer) -> int | None:
+        """COPY or ANY, put into the tables, where the layer can be that."""
+        if not _fires_at_any(layer):
+            return None
+        (connection,) = layer.connections
+        synapse = connection.synapse
+        if not isinstance(synapse, ConvSynapse):
+            return None
+        source = self.orders[connection.source]
+        entry = [False, 0, self.at[connection.source], len(source), 0, 0, 0, 0, 0, 0, 0]
+        if synapse.weight.size == 1 and (synapse.stride, synapse.padding) == ((1, 1), (0, 0)):
+            self._place(index, source)
+            self.connections.append(tuple(entry))
+            return kernels.COPY
+        found = unions(synapse, source)
+        if found is None:
+            return None
+        self._place(index, channels_last(synapse.output_shape))
+        entry[7:] = self._table(found.first_run), self._table(found.runs), len(found.first_run) - 1, found.words
+        self.connections.append(tuple(entry))
+        return kernels.ANY
+
+    def _place(self, index: int, order: Order) -> None:
+        self.orders[index] = order
+        self.at[index] = self.width
+        self.width += len(order)
+
+    def _table(self, entries: np.ndarray) -> int:
+        at = _length(self.tables)
+        self.tables.append(entries.reshape(-1))
+        return at
+
+
+def _kind(layer: Layer) -> int:
+    neuron = layer.neuron
+    lean = neuron.current_decay == chip.DECAY_UNITY and neuron.voltage_decay == 0 and not _may_wrap(layer)
+    return kernels.INTEGRATE if lean else kernels.WHOLE
+
+
+def _fires_at_any(layer: Layer) -> bool:
+    """Whether each neuron spikes at a step if and only if one that it reads does.
+
+    So it is where every weight alone lies above the threshold, which is never negative, and nothing else moves v: it is
+    0 before a step, stays there without a spike and is reset after one.
+    """
+    neuron = layer.neuron
+    return (
+        len(layer.connections) == 1
+        and neuron.current_decay == chip.DECAY_UNITY
+        and not neuron.bias_mantissa.any()
+        and int(layer.connections[0].synapse.weight.min()) > neuron.threshold
+        and not _may_wrap(layer)
+    )
+
+
+def _may_wrap(layer: Layer) -> bool:
+    """Whether u, where it keeps nothing, can reach the ends of its 24 bits."""
+    largest = int(largest_activations([connection.synapse for connection in layer.connections]).max())
+    return largest << chip.INPUT_SHIFT >= chip.STATE_LIMIT
+
+
+def _length(parts: Sequence[np.ndarray]) -> int:
+    return sum(part.size for part in parts)

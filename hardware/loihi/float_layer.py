@@ -1,0 +1,69 @@
+"""A layer with real numbers: what a network for the chip is before it is quantized.
+
+One step of its neurons is
+
+    u ← (1 - current_decay)·u + Σ weight·spike,      v ← (1 - voltage_decay)·v + u + bias,      spike = v > threshold
+
+and v ← 0 where they spiked, the sum going over all connections.
+"""
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from ...export.geometry import Shape
+from . import chip
+from .synapse import Synapse
+
+
+@dataclass(frozen=True, eq=False)
+class FloatConnection:
+    """A synapse with real weights and whose spikes it reads, as in `program.Connection`."""
+
+    source: int
+    synapse: Synapse
+
+
+@dataclass(frozen=True, eq=False)
+class FloatLayer:
+    """A neuron group and what feeds it, under the name of its neuron node.
+
+    The decays are the shares of u and v that a step takes away, from 0 to 1. The bias must find its exponent between
+    the two of `bias_exponents`, both included.
+    """
+
+    name: str
+    connections: tuple[FloatConnection, ...]
+    bias: Float[np.ndarray, "*shape"]
+    threshold: float
+    current_decay: float
+    voltage_decay: float
+    bias_exponents: tuple[int, int] = chip.BIAS_EXPONENTS
+
+    @property
+    def shape(self) -> Shape:
+        return self.bias.shape
+
+    def forward_sources(self, index: int) -> tuple[int, ...]:
+        """Whose spikes the layer of this index reads, itself left out; each once."""
+        return tuple(dict.fromkeys(connection.source for connection in self.connections if connection.source != index))
+
+    @property
+    def synapses(self) -> tuple[Synapse, ...]:
+        return tuple(connection.synapse for connection in self.connections)
+
+    @property
+    def weights(self) -> tuple[Float[np.ndarray, "out ..."], ...]:
+        """Each connection's weights."""
+        return tuple(synapse.weight for synapse in self.synapses)
+
+    @property
+    def largest_weight(self) -> float:
+        return max(float(np.abs(weight).max()) for weight in self.weights)
+
+    @property
+    def largest_fan_in(self) -> int:
+        """The most weights that one neuron has, in all connections together."""
+        return sum(math.prod(weight.shape[1:]) for weight in self.weights)

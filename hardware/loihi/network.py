@@ -1,0 +1,129 @@
+"""A NIR graph as layers with real numbers: neuron groups, and the synapses between them.
+
+Every neuron node becomes a layer. Every path of linear nodes to it, from the input's spikes or a group's, its own of
+the step before included, becomes a synapse (`paths`, `fold`); what the neurons multiply their input with goes into the
+weights and the bias (`neurons`); and where paths from the input differ in length, relays make them equal (`relay`).
+
+The chip adds a bias to the voltage. A bias on a current that has a memory comes from a neuron instead that fires at
+every step, through a synapse with the bias for weights.
+"""
+
+import math
+from collections.abc import Container
+from dataclasses import replace
+
+import nir
+import numpy as np
+
+from ...export.errors import InputError
+from ...export.geometry import Shape
+from ...export.graph import LINEAR, PlacedGraph, PlacedNode
+from ...export.time_step import checked_dt
+from .float_layer import FloatConnection, FloatLayer
+from .fold import fold
+from .neurons import NEURONS, neurons
+from .paths import LinearInput, linear_inputs
+from .program import INPUT
+from .relay import with_relays
+from .synapse import DenseSynapse
+
+NEEDED = ", ".join(kind.__name__ for kind in NEURONS)
+
+
+def float_layers(graph: PlacedGraph, dt: float) -> tuple[FloatLayer, ...]:
+    """The graph's layers, for time steps of `dt` seconds. The last one's spikes are the graph's output.
+
+    Raises InputError, naming the node: where what reaches the output is not the spikes of one neuron group; for LI, I
+    and Threshold; for neurons that the chip does not have (`neurons`); for a node outside a recurrent group's cycle
+    that reads what the group gave a step before; and for a matrix that is too large (`fold`).
+    """
+    checked_dt(dt)
+    for placed in graph.nodes[1:-1]:
+        if not isinstance(placed.node, (*NEURONS, *LINEAR)):
+            raise InputError(
+                f"{graph.name}: {placed} cannot run on Loihi; of the nodes with a state or a threshold, {NEEDED} can"
+            )
+    _check_output(graph)
+    entry = graph.nodes[0]
+    shapes = {placed.name: placed.output_shape for placed in graph.nodes}
+    inputs = linear_inputs(graph)
+    layers: list[FloatLayer] = []
+    index = {entry.name: INPUT}
+    for placed in graph.nodes:
+        if isinstance(placed.node, NEURONS):
+            index[placed.name] = len(layers)
+            layer = _layer(placed, inputs[placed.name], index, shapes, dt, f"{graph.name}: {placed}")
+            if layer.current_decay < 1 and np.any(layer.bias != 0):
+                layers.append(_always_firing(placed.name, shapes, graph.input_shape))
+                layer = _with_bias_from_before(layer, index[placed.name])
+                index[placed.name] = len(layers)
+            layers.append(layer)
+    return with_relays(layers, entry.name, entry.output_shape)
+
+
+def _check_output(graph: PlacedGraph) -> None:
+    last = graph.last
+    if isinstance(last.node, nir.Output | nir.Flatten) and len(last.sources) > 1:
+        summed = ", ".join(map(repr, last.sources))
+        raise InputError(f"{graph.name}: {last} adds up {summed}; on Loihi only one group's spikes can be the output")
+    if isinstance(last.node, nir.Input):
+        raise InputError(f"{graph.name}: there are no neurons; on Loihi a graph must end in {NEEDED}")
+    if not isinstance(last.node, NEURONS):
+        raise InputError(f"{graph.name}: {last} leads to no neurons; on Loihi a graph must end in {NEEDED}")
+
+
+def _layer(
+    placed: PlacedNode,
+    linear: LinearInput,
+    index: dict[str, int],
+    shapes: dict[str, tuple[int, ...]],
+    dt: float,
+    where: str,
+) -> FloatLayer:
+    group = neurons(placed, dt, where)
+    shape = placed.input_shape
+    gain = (PlacedNode(placed.name, nir.Scale(group.gain), (), shape, shape),) if np.any(group.gain != 1) else ()
+    connections = []
+    for path in linear.paths:
+        if path.delayed and path.source != placed.name:
+            raise InputError(
+                f"{where}: it reads {path.nodes[0].name!r}, which passes on the spikes that {path.source!r} fired a "
+                "step before; on Loihi only the recurrent group itself can read these"
+            )
+        synapse = fold((*path.nodes, *gain), shapes[path.source], shape, where)
+        connections.append(FloatConnection(index[path.source], synapse))
+    bias = linear.bias * group.gain
+    return FloatLayer(
+        placed.name, _merged(connections), bias, group.threshold, group.current_decay, group.voltage_decay
+    )
+
+
+def _always_firing(reader: str, taken: Container[str], input_shape: Shape) -> FloatLayer:
+    """A neuron that fires at every step: its bias is above its threshold. It hears the input with weights of 0."""
+    name = f"{reader} bias"
+    while name in taken:
+        name += "'"
+    heard = FloatConnection(INPUT, DenseSynapse(np.zeros((1, math.prod(input_shape)))))
+    return FloatLayer(name, (heard,), np.ones(1), 0.5, 1.0, 0.0)
+
+
+def _with_bias_from_before(layer: FloatLayer, index: int) -> FloatLayer:
+    """The layer at `index` with its bias from the neuron that now stands there; itself it moves on by one."""
+    moved = [
+        replace(connection, source=index + 1) if connection.source == index else connection
+        for connection in layer.connections
+    ]
+    bias = FloatConnection(index, DenseSynapse(layer.bias.reshape(-1, 1)))
+    return replace(layer, connections=(*moved, bias), bias=np.zeros_like(layer.bias))
+
+
+def _merged(connections: list[FloatConnection]) -> tuple[FloatConnection, ...]:
+    """Synapses of one form that read the same spikes, as one with the sum of their weights."""
+    merged: dict[tuple[object, ...], FloatConnection] = {}
+    for source, synapse in ((connection.source, connection.synapse) for connection in connections):
+        geometry = [value for key, value in vars(synapse).items() if key != "weight"]
+        form = (source, type(synapse), synapse.weight.shape, *geometry)
+        if form in merged:
+            synapse = replace(synapse, weight=merged[form].synapse.weight + synapse.weight)
+        merged[form] = FloatConnection(source, synapse)
+    return tuple(merged.values())

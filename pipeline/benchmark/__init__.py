@@ -1,0 +1,1 @@
+"""The benchmark: every figure beside a named peer that does the same work in the same run."""

@@ -1,0 +1,79 @@
+"""The spiking half: our fixed-point simulator against real Lava, and against the same encoder in PyTorch."""
+
+from collections.abc import Iterator
+
+import torch
+
+from ...export.errors import InputError
+from ...hardware.lava.device import LavaDevice
+from ...hardware.loihi.device import LoihiDevice
+from ..encoder import run_encoder
+from .comparison import Result, Work, compared, side_by_side
+from .networks import Network, network
+
+SAMPLES = 1000
+QUICK_SAMPLES = 50
+
+LAVA_REPETITIONS = 2
+"""Lava takes minutes for what we do in a tenth of a second."""
+
+
+def mnist_encoder() -> Network:
+    """The encoder of examples/mnist.toml: 28x28, channels 8-16-16, T = 8."""
+    return network((8, 16, 16), "flatten", 28, 8)
+
+
+def paper_encoder() -> Network:
+    """The encoder of arXiv 2512.03895 as its authors run it: 32x32, channels 2-4-8, global average, T = 10."""
+    return network((2, 4, 8), "average", 32, 10)
+
+
+def spiking_comparisons(repetitions: int, quick: bool) -> Iterator[Result]:
+    """loihi.sim, loihi.paper, encoder.float. Without Lava's environment the first two are left out."""
+    samples = QUICK_SAMPLES if quick else SAMPLES
+    for name, chosen, what in (
+        ("loihi.sim", mnist_encoder(), "28x28, channels 8-16-16, T = 8"),
+        ("loihi.paper", paper_encoder(), "the paper's encoder, 32x32, channels 2-4-8, T = 10"),
+    ):
+        spikes = chosen.spikes(SAMPLES)
+        ours = LoihiDevice(chosen.program)
+        fewer = spikes[:, :samples]
+        try:
+            lava = LavaDevice(chosen.program)
+        except InputError:
+            continue
+        yield compared(
+            name,
+            f"{what}, {SAMPLES} images of {chosen.source}",
+            "real Lava, fixed_pt, every core" + (f" ({samples} of the images)" if quick else ""),
+            side_by_side(
+                Work(lambda ours=ours, spikes=spikes: ours.run(spikes), SAMPLES),
+                Work(lambda lava=lava, fewer=fewer: lava.run(fewer), samples),
+                1 if quick else LAVA_REPETITIONS,
+                warm_peer=False,
+            ),
+            needed=300,
+        )
+    chosen = mnist_encoder()
+    spikes = chosen.spikes(SAMPLES)
+    ours = LoihiDevice(chosen.program)
+    yield compared(
+        "encoder.float",
+        f"28x28, channels 8-16-16, T = 8, {SAMPLES} images of {chosen.source}",
+        "PyTorch, float32, inference mode",
+        side_by_side(Work(lambda: ours.run(spikes), SAMPLES), float_encoder(chosen, SAMPLES), repetitions),
+        needed=1,
+    )
+
+
+def float_encoder(chosen: Network, samples: int) -> Work:
+    """The encoder as PyTorch runs it, in batches that stay in the cache."""
+    spikes = torch.from_numpy(chosen.spikes(samples))
+    encoder, alpha = chosen.model.encoder, chosen.model.surrogate_alpha
+
+    @torch.inference_mode()
+    def run() -> None:
+        for part in spikes.split(100, dim=1):
+            run_encoder(encoder, part.float(), alpha)
+
+    return Work(run, samples)

@@ -1,0 +1,149 @@
+"""`spiq inspect`: every number that it prints is right for the bundle, measured on the samples that it names."""
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from spiq.export.bundle import Bundle
+from spiq.export.errors import InputError
+from spiq.hardware.inspection import inspection
+from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
+from spiq.hardware.loihi.simulate import simulate_layers
+from spiq.hardware.loihi.synapse import ConvSynapse, DenseSynapse
+from spiq.pipeline.cli import app
+from spiq.pipeline.data import ImageSet
+from spiq.pipeline.inspection_tables import inspection_tables
+
+
+def group(*shape: int) -> NeuronGroup:
+    return NeuronGroup(shape, 3, 4096, 0, np.zeros([1] * len(shape), np.int16), 0)
+
+
+@pytest.fixture
+def branching() -> LoihiProgram:
+    """For images of 1 × 8 × 8: a convolution, a relay beside a dense layer, and a layer that reads both and itself."""
+    conv = ConvSynapse(np.arange(1, 19).reshape(2, 1, 3, 3), (1, 8, 8), padding=(1, 1))
+    relay = ConvSynapse(np.full((2, 1, 1, 1), 64), (2, 8, 8), groups=2)
+    joined = (
+        Connection(1, DenseSynapse(np.ones((9, 128), int))),
+        Connection(2, DenseSynapse(np.ones((9, 4), int))),
+        Connection(3, DenseSynapse(np.eye(9, dtype=int) * -1)),
+    )
+    return LoihiProgram(
+        (1, 8, 8),
+        (
+            Layer("conv", (Connection(INPUT, conv),), group(2, 8, 8), 1.0),
+            Layer("relay", (Connection(0, relay),), group(2, 8, 8), 1.0),
+            Layer("dense", (Connection(0, DenseSynapse(np.ones((4, 128), int))),), group(4), 1.0),
+            Layer("joined", joined, group(9), 2.0),
+        ),
+    )
+
+
+def test_layers_of_several_connections(tiny_bundle: Bundle, branching: LoihiProgram) -> None:
+    found = inspection(tiny_bundle, branching, tiny_bundle.golden.images, "the golden samples")
+    layers = {layer["layer"]: layer for layer in found["layers"]}
+    assert [layers[name]["reads"] for name in layers] == [["input"], ["conv"], ["conv"], ["relay", "dense", "joined"]]
+    assert [layers[name]["depth"] for name in layers] == [1, 2, 2, 3]
+    # 22 of 24 taps of each row and column of 8 hit the image.
+    assert [layers[name]["synapses"] for name in layers] == [2 * 22 * 22, 128, 4 * 128, 9 * 128 + 9 * 4 + 81]
+    assert layers["joined"]["nonzero"] == 9 * 128 + 9 * 4 + 9
+    assert [layers[name]["fan_in"] for name in layers] == [9, 1, 128, 128 + 4 + 9]
+    assert [layers[name]["fan_out"] for name in layers] == [1 + 4, 9, 9, 9]
+    assert found["chip"]["input_fan_out"] == 18
+    assert [part["encoding"] for part in layers["joined"]["connections"]] == ["dense", "dense", "sparse"]
+    assert found["chip"]["cores"] == sum(layer["cores"] for layer in found["layers"]) == 4
+    spikes = simulate_layers(branching, tiny_bundle.golden.spikes)
+    assert [layer["spikes"] * 3 for layer in found["activity"]["layers"]] == pytest.approx(
+        [int(fired.sum()) for fired in spikes]
+    )
+
+
+def test_json_holds_the_bundle_and_what_was_measured(tiny_bundle: Bundle) -> None:
+    done = CliRunner().invoke(app, ["inspect", str(tiny_bundle.path), "--json"])
+    assert done.exit_code == 0
+    found = json.loads(done.stdout)
+    activity = found["activity"]
+    assert (activity["samples"], activity["steps"], activity["measured_on"]) == (3, 8, "the golden samples")
+    assert activity["input_spikes"] * 3 == pytest.approx(int(tiny_bundle.golden.spikes.sum()))
+    last = found["layers"][-1]
+    assert last["neurons"] == 9
+    assert activity["layers"][-1]["spikes"] * 3 == pytest.approx(int(tiny_bundle.golden.loihi_encoded.sum()))
+    program = LoihiProgram.load(tiny_bundle.path / "loihi.npz")
+    assert [layer["neurons"] for layer in found["layers"]] == [layer.neuron.size for layer in program.layers]
+    assert "2018" in found["estimate"]["source"]
+    assert found["estimate"]["energy_pj"] > 81 * 8 * found["chip"]["neurons"]
+
+
+def test_the_test_set_and_files_can_be_measured_on(tiny_bundle: Bundle, tiny_images: ImageSet, tmp_path: Path) -> None:
+    def asked(*options: object) -> dict:
+        done = CliRunner().invoke(app, ["inspect", str(tiny_bundle.path), "--json", *map(str, options)])
+        assert done.exit_code == 0, done.output
+        return json.loads(done.stdout)["activity"]
+
+    file = tmp_path / "mine.npz"
+    np.savez(file, x=tiny_images.test_images[:7])
+    named, own = asked("--test-set", "--limit", 7), asked("--images", file)
+    assert (named.pop("measured_on"), own.pop("measured_on")) == ("the test set of digits", str(file))
+    assert named == own
+    expected = int(tiny_bundle.coding.encode(tiny_images.test_images[:7]).sum())
+    assert named["samples"] == 7
+    assert named["input_spikes"] * 7 == pytest.approx(expected)
+    assert asked("--limit", 2)["samples"] == 2
+
+
+def test_tables_are_narrow_and_say_what_is_estimated(
+    tiny_bundle: Bundle, branching: LoihiProgram, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "100")
+    tables = list(
+        inspection_tables(inspection(tiny_bundle, branching, tiny_bundle.golden.images, "the golden samples"))
+    )
+    for table in tables:
+        columns = zip(table.columns, *table.rows, strict=True)
+        widths = [max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
+        assert sum(widths) + 3 * len(widths) + 1 <= 100, table.title
+    layers, activity, cost = tables[:3]
+    assert [row[0] for row in layers.rows] == ["input", "conv", "relay", "dense", "joined", "all"]
+    assert layers.rows[4][1] == "relay\ndense\njoined"
+    assert activity.title == "a sample, the mean of 3: the golden samples"
+    assert "estimate" in cost.title
+    assert "2018" in dict(cost.rows)["figures"]
+    printed = CliRunner().invoke(app, ["inspect", str(tiny_bundle.path)]).stdout
+    assert "the golden samples" in printed
+    assert "estimate" in printed
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--limit", "0"), "--limit 0: a whole number of at least 1"),
+        (("--test-set", "--images", "mine.npz"), "--test-set and --images both say what to measure on"),
+    ],
+    ids=["limit", "both"],
+)
+def test_bad_options_are_refused(tiny_bundle: Bundle, options: tuple[str, ...], message: str) -> None:
+    done = CliRunner().invoke(app, ["inspect", str(tiny_bundle.path), *options])
+    assert isinstance(done.exception, InputError)
+    assert message in str(done.exception)
+
+
+def test_images_that_do_not_fit_are_refused(tiny_bundle: Bundle, branching: LoihiProgram) -> None:
+    with pytest.raises(InputError, match="shape"):
+        inspection(tiny_bundle, branching, np.zeros((2, 1, 7, 8)), "too small ones")
+    with pytest.raises(InputError, match="at least one sample"):
+        inspection(tiny_bundle, branching, np.zeros((0, 1, 8, 8)), "none")
+
+
+def test_progress_counts_every_sample(tiny_bundle: Bundle, branching: LoihiProgram) -> None:
+    told: list[int] = []
+    images = np.zeros((1001, 1, 8, 8))
+    found = inspection(tiny_bundle, branching, images, "dark images", told.append)
+    assert told == [1000, 1001]
+    assert found["activity"]["samples"] == 1001
+    assert found["activity"]["input_spikes"] == 0
+    assert math.isfinite(found["estimate"]["time_us"])

@@ -1,0 +1,327 @@
+"""Whole programs against a second transcription of the chip's rules: plain Python numbers, one synapse at a time."""
+
+import math
+import subprocess
+import sys
+from itertools import product
+from unittest.mock import patch
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spiq.hardware.loihi import simulate as simulation
+from spiq.hardware.loihi.compiled import compiled_layers
+from spiq.hardware.loihi.kernels import ANY, COPY, INTEGRATE, WHOLE
+from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
+from spiq.hardware.loihi.simulate import layer_spikes, simulate, simulate_layers
+from spiq.hardware.loihi.synapse import ConvSynapse, DenseSynapse, Synapse
+
+
+def wired(synapse: Synapse) -> list[list[tuple[int, int]]]:
+    """For each target, the sources and the weights that reach it, all flattened in channel-height-width order."""
+    weight = synapse.weight.tolist()
+    if isinstance(synapse, DenseSynapse):
+        return [[(source, value) for source, value in enumerate(row)] for row in weight]
+    channels, height, width = synapse.input_shape
+    outs, rows, columns = synapse.output_shape
+    found = []
+    for out, y, x in product(range(outs), range(rows), range(columns)):
+        wires = []
+        first = out // (outs // synapse.groups) * (channels // synapse.groups)
+        for i, kernels in enumerate(weight[out]):
+            for j, kernel in enumerate(kernels):
+                for k, value in enumerate(kernel):
+                    at_y = synapse.stride[0] * y + synapse.dilation[0] * j - synapse.padding[0]
+                    at_x = synapse.stride[1] * x + synapse.dilation[1] * k - synapse.padding[1]
+                    if 0 <= at_y < height and 0 <= at_x < width:
+                        wires.append((((first + i) * height + at_y) * width + at_x, value))
+        found.append(wires)
+    return found
+
+
+def kept(state: int, decay: int) -> int:
+    size = abs(state) * (4096 - decay) // 4096
+    return size if state >= 0 else -size
+
+
+def transcribed(program: LoihiProgram, sample: np.ndarray) -> list[list[list[int]]]:
+    """Every layer's spikes at every step, for one sample [time, feature]."""
+    found = {INPUT: sample.tolist()}
+    for index, layer in enumerate(program.layers):
+        group = layer.neuron
+        wires = [(connection.source, wired(connection.synapse)) for connection in layer.connections]
+        bias = np.broadcast_to(group.bias_mantissa, group.shape).reshape(-1).tolist()
+        u, v = [0] * group.size, [0] * group.size
+        found[index] = []
+        for step in range(len(sample)):
+            spikes = []
+            for neuron in range(group.size):
+                activation = 0
+                for source, of in wires:
+                    if source == index:
+                        read = found[index][step - 1] if step else [0] * group.size
+                    else:
+                        read = found[source][step]
+                    activation += sum(value * read[place] for place, value in of[neuron])
+                u[neuron] = kept(u[neuron], group.current_decay) + activation * 64
+                if u[neuron] > 2**23:
+                    u[neuron] -= 2**24
+                elif u[neuron] <= -(2**23):
+                    u[neuron] += 2**24
+                v[neuron] = kept(v[neuron], group.voltage_decay) + u[neuron] + bias[neuron] * 2**group.bias_exponent
+                v[neuron] = min(max(v[neuron], -(2**23) + 1), 2**23 - 1)
+                spikes.append(int(v[neuron] > group.threshold * 64))
+                if spikes[-1]:
+                    v[neuron] = 0
+            found[index].append(spikes)
+    return [found[index] for index in range(len(program.layers))]
+
+
+LARGEST = 150
+"""About how many neurons a layer has at most."""
+
+WIDE = 20
+"""The most channels that a convolution feeds, unless its groups are more: more than two words of them."""
+
+
+class Draw:
+    """Random programs of every kind of connection that a layer may have."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = np.random.default_rng(seed)
+
+    def whole(self, least: int, most: int) -> int:
+        return int(self.random.integers(least, most + 1))
+
+    def one(self, *choices):
+        return choices[self.whole(0, len(choices) - 1)]
+
+    def weights(self, *shape: int) -> np.ndarray:
+        values = self.random.integers(-20, 21, shape) * 2
+        return self.one(values, abs(values), values * 6, -abs(values), self.random.integers(0, 256, shape))
+
+    def image(self, shape: tuple[int, ...]) -> tuple[int, int, int]:
+        """A shape that a convolution may read such spikes in."""
+        size = math.prod(shape)
+        splits = [(c, h, size // c // h) for c in range(1, size + 1) if size % c == 0 for h in (1, size // c)]
+        return self.one(shape, shape, shape, (1, size, 1), self.one(*splits)) if len(shape) == 3 else self.one(*splits)
+
+    def convolution(self, shape: tuple[int, ...]) -> ConvSynapse:
+        channels, height, width = image = self.image(shape)
+        pair = lambda least, most: (self.whole(least, most), self.whole(least, most))  # noqa: E731
+        stride, padding, dilation = (
+            self.one((1, 1), pair(1, 3)),
+            self.one((1, 1), pair(0, 2)),
+            self.one((1, 1), pair(1, 3)),
+        )
+        reach = (height + 2 * padding[0], width + 2 * padding[1])
+        kernel = tuple(
+            self.whole(1, min(3, (size - 1) // spread + 1)) for size, spread in zip(reach, dilation, strict=True)
+        )
+        groups = self.one(*[number for number in range(1, channels + 1) if channels % number == 0])
+        # Small enough for plain Python.
+        pixels = math.prod(ConvSynapse(np.zeros((1, channels, *kernel)), image, stride, padding, dilation).output_shape)
+        out = groups * self.whole(1, max(1, min(WIDE, LARGEST // pixels) // groups))
+        return ConvSynapse(self.weights(out, channels // groups, *kernel), image, stride, padding, dilation, groups)
+
+    def neuron(self, shape: tuple[int, ...]) -> NeuronGroup:
+        current, voltage = self.one(
+            (4096, 0), (4096, 0), (4096, self.whole(0, 4095)), (self.whole(1, 4096), self.whole(0, 4095))
+        )
+        mantissas = self.random.integers(-200, 201, self.one(shape, (shape[0],) + (1,) * (len(shape) - 1)))
+        threshold = self.one(0, self.whole(1, 100), self.whole(1, 1000))
+        return NeuronGroup(shape, threshold, current, voltage, self.one(mantissas, mantissas * 0), self.whole(0, 7))
+
+    def layer(self, index: int, sources: list[int], shapes: dict[int, tuple[int, ...]]) -> Layer:
+        source = self.one(*sources)
+        kind = self.one("any", "any", "relay", "dense", "conv", "conv", "conv", "conv")
+        if kind in ("any", "relay"):
+            size = math.prod(shapes[source])
+            if kind == "any" and len(shapes[source]) == 3:
+                channels, kernel = shapes[source][0], [self.whole(1, min(3, size)) for size in shapes[source][1:]]
+                stride, padding = (self.whole(1, 2), self.whole(1, 3)), (self.whole(0, 1), self.whole(0, 1))
+                synapse = ConvSynapse(
+                    np.full((channels, 1, *kernel), 2), shapes[source], stride, padding, groups=channels
+                )
+            else:
+                synapse = ConvSynapse(np.full((1, 1, 1, 1), 2), (1, size, 1))
+            shape = self.one(synapse.output_shape, (math.prod(synapse.output_shape),))
+            group = NeuronGroup(shape, self.one(0, 1, 1, 2), 4096, self.one(0, 7), np.zeros([1] * len(shape), int), 0)
+            return Layer(f"united{index}", (Connection(source, synapse),), group, 1.0)
+        if kind == "dense":
+            synapse = DenseSynapse(self.weights(self.whole(1, 20), math.prod(shapes[source])))
+        else:
+            synapse = self.convolution(shapes[source])
+        connections = [Connection(source, synapse)]
+        size = math.prod(synapse.output_shape)
+        shape = self.one(synapse.output_shape, synapse.output_shape, (size,))
+        for other in (self.one(*sources), index):
+            if self.one(True, False):
+                continue
+            read = size if other == index else math.prod(shapes[other])
+            choices: list[Synapse] = [DenseSynapse(self.weights(size, read))]
+            if read == size:
+                choices.append(ConvSynapse(self.weights(1, 1, 3, 1), (1, size, 1), padding=(1, 0)))
+                if len(shape) == 3:
+                    choices.append(ConvSynapse(self.weights(shape[0], shape[0], 3, 3), shape, padding=(1, 1)))
+            if other == source and isinstance(synapse, ConvSynapse):
+                choices.append(
+                    ConvSynapse(
+                        self.weights(*synapse.weight.shape),
+                        synapse.input_shape,
+                        synapse.stride,
+                        synapse.padding,
+                        synapse.dilation,
+                        synapse.groups,
+                    )
+                )
+            connections.append(Connection(other, self.one(*choices)))
+        return Layer(f"layer{index}", tuple(connections), self.neuron(shape), 1.0)
+
+    def program(self) -> LoihiProgram:
+        input_shape = self.one(
+            (self.whole(1, 12),), (self.whole(1, 4), self.whole(1, 6), self.whole(1, 6)), (self.whole(5, 9), 3, 4)
+        )
+        shapes, before, layers = {INPUT: input_shape}, [INPUT], []
+        for _ in range(self.whole(1, 4)):
+            level = []
+            for _ in range(self.whole(1, 2)):
+                layers.append(self.layer(len(layers), before, shapes))
+                shapes[len(layers) - 1] = layers[-1].neuron.shape
+                level.append(len(layers) - 1)
+            before = level
+        return LoihiProgram(input_shape, tuple(layers))
+
+
+@settings(deadline=None, max_examples=120)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    block=st.sampled_from([1, 500, 2**18]),
+    sums=st.sampled_from([0, 2**18]),
+    threads=st.sampled_from([1, 3]),
+)
+def test_every_layer_is_as_transcribed(seed: int, block: int, sums: int, threads: int):
+    draw = Draw(seed)
+    program = draw.program()
+    spikes = (draw.random.random((4, 2, *program.input_shape)) < draw.one(0.1, 0.5, 0.9)).astype(np.uint8)
+    with (
+        patch("spiq.hardware.loihi.compiled.BLOCK_BYTES", block),
+        patch("spiq.hardware.loihi.layout.SUMS_BYTES", sums),
+        patch.object(simulation, "thread_count", lambda: threads),
+    ):
+        layers = simulate_layers(program, spikes)
+        output = simulate(program, spikes)
+    for sample in range(2):
+        expected = transcribed(program, spikes[:, sample].reshape(4, -1))
+        for found, plain in zip(layers, expected, strict=True):
+            assert found[:, sample].reshape(4, -1).tolist() == plain
+        assert output[:, sample].tolist() == expected[-1]
+
+
+def pooled(weight: int, threshold: int, channels: int = 5, **neuron) -> Layer:
+    synapse = ConvSynapse(np.full((channels, 1, 2, 2), weight), (channels, 4, 4), (2, 2), groups=channels)
+    fields = {"current_decay": 4096, "voltage_decay": 0, "bias_mantissa": np.zeros((1, 1, 1), int), "bias_exponent": 0}
+    group = NeuronGroup(synapse.output_shape, threshold, **(fields | neuron))
+    return Layer("pool", (Connection(0, synapse),), group, 1.0)
+
+
+def one_to_one(weight: int, threshold: int, stride: int = 1, padding: int = 0, size: int = 80) -> Layer:
+    synapse = ConvSynapse(np.full((1, 1, 1, 1), weight), (1, size, 1), (stride, 1), (padding, 0))
+    shape = synapse.output_shape
+    return Layer(
+        "relay", (Connection(0, synapse),), NeuronGroup(shape, threshold, 4096, 0, np.zeros((1, 1, 1), int), 0), 1.0
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "layer", "kind"),
+    [
+        ("pooling", pooled(2, 1), ANY),
+        ("pooling with a leak", pooled(2, 1, voltage_decay=9), ANY),
+        ("at the threshold", pooled(2, 2), INTEGRATE),
+        ("one needs two", pooled(2, 3), INTEGRATE),
+        ("with a bias", pooled(2, 1, bias_mantissa=np.full((1, 1, 1), -1)), INTEGRATE),
+        ("with a memory of u", pooled(2, 1, current_decay=4095), WHOLE),
+        ("too few channels", pooled(2, 1, channels=2), INTEGRATE),
+        ("relay", one_to_one(2, 1), COPY),
+        ("relay at the threshold", one_to_one(2, 2), INTEGRATE),
+        ("every other one", one_to_one(2, 1, stride=2), INTEGRATE),
+        ("shifted", one_to_one(2, 1, padding=1), INTEGRATE),
+        ("shifted in as many places", one_to_one(2, 1, stride=2, padding=1, size=3), INTEGRATE),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_leanest_loop_that_is_the_same(name: str, layer: Layer, kind: int):
+    read = layer.connections[0].synapse.input_shape
+    random = np.random.default_rng(0)
+    channels = read[0]
+    feeding = ConvSynapse(random.integers(-20, 21, (channels, 1, 3, 3)) * 2, (1, *read[1:]), padding=(1, 1))
+    first = Layer(
+        "first", (Connection(INPUT, feeding),), NeuronGroup(read, 2, 4096, 0, np.zeros((1, 1, 1), int), 0), 1.0
+    )
+    program = LoihiProgram((1, *read[1:]), (first, layer))
+    compiled = compiled_layers({INPUT: program.input_shape}, dict(enumerate(program.layers)))
+    assert compiled.layers["kind"].tolist() == [INTEGRATE, kind], name
+    spikes = random.integers(0, 2, (6, 4, *program.input_shape)).astype(np.uint8)
+    found = simulate(program, spikes)
+    assert found.any()
+    for sample in range(4):
+        assert found[:, sample].tolist() == transcribed(program, spikes[:, sample].reshape(6, -1))[-1]
+
+
+def small_program() -> LoihiProgram:
+    draw = Draw(7)
+    synapse = ConvSynapse(draw.weights(9, 2, 3, 3), (2, 6, 5), padding=(1, 1))
+    first = Layer("first", (Connection(INPUT, synapse),), draw.neuron((9, 6, 5)), 1.0)
+    second = Layer("second", (Connection(0, DenseSynapse(draw.weights(7, 270))),), draw.neuron((7,)), 1.0)
+    return LoihiProgram((2, 6, 5), (first, second))
+
+
+def test_spikes_in_any_memory():
+    program = small_program()
+    spikes = np.random.default_rng(1).integers(0, 2, (5, 8, 2, 6, 5)).astype(np.uint8)
+    expected = simulate(program, spikes)
+    assert expected.any()
+    locked = spikes.copy()
+    locked.setflags(write=False)
+    assert np.array_equal(simulate(program, locked), expected)
+    assert np.array_equal(simulate(program, np.asfortranarray(spikes)), expected)
+    assert np.array_equal(simulate(program, spikes[::-1, ::2])[::-1], simulate(program, spikes[::-1].copy())[::-1, ::2])
+    # Sources of a layer are read beside each other, whatever their memory.
+    layer = Layer("both", tuple(Connection(source, program.layers[0].connections[0].synapse) for source in (0, 1)),
+                  program.layers[0].neuron, 1.0)  # fmt: skip
+    other = 1 - spikes
+    found = layer_spikes(layer, 2, {0: spikes, 1: other})
+    assert np.array_equal(layer_spikes(layer, 2, {0: np.asfortranarray(spikes), 1: other[:, ::-1][:, ::-1]}), found)
+    assert np.array_equal(layer_spikes(layer, 2, {1: spikes, 0: other}), found)
+
+
+def test_any_number_of_threads(monkeypatch):
+    program = small_program()
+    spikes = np.random.default_rng(1).integers(0, 2, (5, 67, 2, 6, 5)).astype(np.uint8)
+    found = []
+    for threads in (1, 2, 5, 100):
+        monkeypatch.setattr(simulation, "thread_count", lambda threads=threads: threads)
+        found.append(simulate(program, spikes))
+    assert found[0].any()
+    assert all(np.array_equal(other, found[0]) for other in found)
+
+
+@pytest.mark.parametrize(("setting", "most"), [("1", 1), ("1,4", 1), ("0", None), ("", None), ("many", None)])
+def test_threads_follow_the_environment(monkeypatch, setting: str, most: int | None):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    free = simulation.thread_count()
+    monkeypatch.setenv("OMP_NUM_THREADS", setting)
+    assert simulation.thread_count() == (most or free)
+
+
+def test_no_samples():
+    program = small_program()
+    assert simulate(program, np.zeros((5, 0, 2, 6, 5), np.uint8)).shape == (5, 0, 7)
+
+
+def test_numba_is_not_imported_before_it_is_needed():
+    code = "import sys, spiq.hardware.loihi.device; sys.exit('numba' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

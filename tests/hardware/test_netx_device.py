@@ -1,0 +1,155 @@
+"""The device that runs netx files: files that are none, spikes that do not fit, workers that fail."""
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from spiq.export.errors import DeviceError, InputError
+from spiq.hardware.lava import netx_device
+from spiq.hardware.lava.netx_device import NetxDevice, open_netx
+from spiq.hardware.loihi.netx_file import write_netx
+from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
+from spiq.hardware.loihi.simulate import simulate
+from spiq.hardware.loihi.synapse import ConvSynapse, DenseSynapse
+
+PYTHON = Path(sys.executable)
+
+WORKER = """
+import json, sys, time
+for line in sys.stdin:
+    job = json.loads(line)
+    {answer}
+"""
+"""A worker that answers every job in one way."""
+
+
+def small_program() -> LoihiProgram:
+    """A convolution and a matrix with recurrence, which fire now and then."""
+    rng = np.random.default_rng(5)
+    neuron = NeuronGroup((2, 4, 3), 300, 4096, 0, np.full((2, 1, 1), 9, np.int16), 6)
+    conv = ConvSynapse((rng.integers(-60, 100, (2, 1, 3, 3)) * 2).astype(np.int16), (1, 4, 3), padding=(1, 1))
+    forward, recurrent = ((rng.integers(-60, 80, (5, size)) * 2).astype(np.int16) for size in (24, 5))
+    connections = (Connection(0, DenseSynapse(forward)), Connection(1, DenseSynapse(recurrent)))
+    output = Layer("output", connections, NeuronGroup((5,), 200, 3000, 100, np.zeros(1, np.int16), 6), 1.0)
+    return LoihiProgram((1, 4, 3), (Layer("conv", (Connection(INPUT, conv),), neuron, 1.0), output))
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    write_netx(tmp_path / "encoder.net", small_program())
+    return tmp_path / "encoder.net"
+
+
+def spikes(samples: int = 3) -> np.ndarray:
+    return (np.random.default_rng(1).random((6, samples, 1, 4, 3)) < 0.5).astype(np.uint8)
+
+
+def fake_worker(monkeypatch: pytest.MonkeyPatch, folder: Path, answer: str) -> None:
+    (folder / "worker.py").write_text(WORKER.format(answer=answer))
+    monkeypatch.setattr(netx_device, "NETX_WORKER", folder / "worker.py")
+
+
+@pytest.mark.netx
+def test_it_gives_the_simulators_spikes_and_tells_how_far_it_is(file: Path) -> None:
+    program, told = small_program(), []
+    found = NetxDevice(file, (1, 4, 3), watch=told.append).run(spikes())
+    assert 0.1 < found.mean() < 0.9
+    assert np.array_equal(found, simulate(program, spikes()))
+    assert told == sorted(told)
+    assert told[-1] == 3
+
+
+@pytest.mark.netx
+def test_a_layer_that_lava_dl_does_not_know_is_its_error(file: Path) -> None:
+    with h5py.File(file, "a") as stored:
+        stored["layer/1/type"][0] = b"pool"
+    with pytest.raises(DeviceError, match=r"encoder.net: NotImplementedError: pool is not implemented"):
+        NetxDevice(file, (1, 4, 3)).run(spikes())
+
+
+def test_the_sizes_are_those_of_the_file(file: Path) -> None:
+    opened = open_netx(file)
+    assert (opened.input_size, opened.output_size) == (12, 5)
+
+
+def test_no_samples_need_no_answer(file: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    fake_worker(monkeypatch, tmp_path, "sys.exit(1)")
+    assert NetxDevice(file, (1, 4, 3), python=PYTHON).run(spikes(0)).shape == (6, 0, 5)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a.net: there is no such file; a netx file"):
+        NetxDevice(tmp_path / "a.net", (1, 4, 3), python=PYTHON)
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="cannot be read"):
+        NetxDevice(tmp_path, (1, 4, 3), python=PYTHON)
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_a_damaged_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+    path = tmp_path_factory.getbasetemp() / "damaged.net"
+    write_netx(path, small_program())
+    content = bytearray(path.read_bytes())
+    content = content[: data.draw(st.integers(0, len(content)))]
+    for place in data.draw(st.lists(st.integers(0, max(0, len(content) - 1)), max_size=4)) if content else ():
+        content[place] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+    with suppress(InputError):
+        open_netx(path)
+
+
+def test_a_nir_file_is_not_taken_for_one(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "a.net", "w") as stored:
+        stored["node/type"] = "NIRGraph"
+    with pytest.raises(InputError, match=r"a.net: not a well-formed netx file: KeyError"):
+        open_netx(tmp_path / "a.net")
+
+
+def test_a_file_without_an_input_is_refused(file: Path) -> None:
+    with h5py.File(file, "a") as stored:
+        stored["layer/0/type"][0] = b"conv"
+    with pytest.raises(InputError, match="its layers are conv, conv, flatten, dense_rec; an input and at least one"):
+        open_netx(file)
+
+
+def test_spikes_of_another_size_are_refused(file: Path) -> None:
+    with pytest.raises(InputError, match=r"encoder.net: reads 12 spikes a step; \[1, 4, 4\] is what comes to it"):
+        NetxDevice(file, (1, 4, 4), python=PYTHON)
+    with pytest.raises(InputError, match=r"\[time, sample, 1, 4, 3\] is needed"):
+        NetxDevice(file, (1, 4, 3), python=PYTHON).run(spikes()[:, :, :, :2])
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        ("sys.exit(3)", "ended with status 3"),
+        ("time.sleep(60)", "was silent for 1 s and is ended"),
+        ("print('ready', flush=True)", "printed 'ready', which is no answer"),
+        ("print(json.dumps({'job': 9, 'done': True}), flush=True)", "out of turn"),
+        ("print(json.dumps({'job': 0, 'error': 'Oops: no'}), flush=True)", r"failed with .*encoder.net: Oops: no"),
+        ("print(json.dumps({'job': 0, 'done': True}), flush=True)", r"0.result: there is no such file"),
+    ],
+    ids=["exit", "silence", "no answer", "another job", "error", "no result"],
+)
+def test_a_worker_that_fails_is_an_error(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, message: str
+) -> None:
+    fake_worker(monkeypatch, tmp_path, answer)
+    with pytest.raises(InputError, match=message):
+        NetxDevice(file, (1, 4, 3), time_limit=1, python=PYTHON).run(spikes())
+
+
+def test_a_result_of_another_shape_is_refused(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    save = "import numpy; numpy.savez(open(job['result'], 'wb'), **{'0': numpy.zeros((6, 3, 4), 'uint8')})"
+    fake_worker(monkeypatch, tmp_path, f"{save}; print(json.dumps({{'job': 0, 'done': True}}), flush=True)")
+    with pytest.raises(DeviceError, match=r"left uint8 \[6, 3, 4\]; uint8 \[6, 3, 5\] is needed"):
+        NetxDevice(file, (1, 4, 3), python=PYTHON).run(spikes())
