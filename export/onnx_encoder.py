@@ -44,9 +44,6 @@ COUNTS = "counts"
 
 _DOUBLE, _BOOL, _INT64, _UINT8 = TensorProto.DOUBLE, TensorProto.BOOL, TensorProto.INT64, TensorProto.UINT8
 
-# Time and sample, whose sizes are open: Reshape copies a dimension that it is told is 0.
-_BATCH = (0, 0)
-
 
 def encoder_onnx(graph: PlacedGraph, dt: float) -> onnx.ModelProto:
     """The graph with time steps of `dt` seconds.
@@ -57,6 +54,22 @@ def encoder_onnx(graph: PlacedGraph, dt: float) -> onnx.ModelProto:
 
     Raises InputError where dt is not a positive time, the graph does not end in spikes, or it is recurrent.
     """
+    nodes = OnnxNodes("", [], [])
+    spikes, counts = encoder_nodes(nodes, graph, dt)
+    return checked_model(
+        "encoder",
+        nodes,
+        [spikes],
+        [counts],
+        "The spiking half of a network: how often each neuron of its last layer fires, for binary input spikes.",
+        {"dt": repr(float(dt))},
+    )
+
+
+def encoder_nodes(
+    nodes: OnnxNodes, graph: PlacedGraph, dt: float
+) -> tuple[onnx.ValueInfoProto, onnx.ValueInfoProto]:
+    """Append the operators from `spikes` to `counts`; returns what the two are. Raises as `encoder_onnx` does."""
     if not (math.isfinite(dt) and dt > 0):
         raise InputError(f"dt: found {dt!r}; a time step above 0 seconds is needed")
     if not graph.ends_in_spikes:
@@ -71,20 +84,15 @@ def encoder_onnx(graph: PlacedGraph, dt: float) -> onnx.ModelProto:
             raise InputError(
                 f"{graph.name}: {placed} reads {sources} a step later; recurrent connections are not supported in ONNX"
             )
-    nodes = OnnxNodes("", [], [])
     values: dict[str, str] = {}
     for placed in graph.nodes:
-        here = nodes.under(f"{placed.name}/")
+        here = nodes.under(f"{nodes.prefix}{placed.name}/")
         inputs = [values[source] for source in placed.sources]
         joined = here.add("Sum", inputs, "input") if len(inputs) > 1 else "".join(inputs)
         values[placed.name] = _lowered(here, placed, joined, dt, f"{graph.name}: {placed}")
-    return checked_model(
-        "encoder",
-        nodes,
-        [helper.make_tensor_value_info(SPIKES, _UINT8, ["time", "sample", *graph.input_shape])],
-        [helper.make_tensor_value_info(COUNTS, _INT64, ["sample", math.prod(graph.output_shape)])],
-        "The spiking half of a network: how often each neuron of its last layer fires, for binary input spikes.",
-        {"dt": repr(float(dt))},
+    return (
+        helper.make_tensor_value_info(SPIKES, _UINT8, ["time", "sample", *graph.input_shape]),
+        helper.make_tensor_value_info(COUNTS, _INT64, ["sample", math.prod(graph.output_shape)]),
     )
 
 
@@ -95,7 +103,7 @@ def _lowered(nodes: OnnxNodes, placed: PlacedNode, x: str, dt: float, where: str
         case nir.Input():
             return nodes.add("Cast", [SPIKES], "spikes", to=_DOUBLE)
         case nir.Output():
-            spikes = _reshaped(nodes, x, (math.prod(placed.output_shape),), "flat")
+            spikes = nodes.reshaped(x, (math.prod(placed.output_shape),), "flat")
             axes = nodes.constant("time_axis", np.array([0]))
             counts = nodes.add("ReduceSum", [spikes, axes], "sum", keepdims=0)
             nodes.operators.append(
@@ -115,7 +123,7 @@ def _lowered(nodes: OnnxNodes, placed: PlacedNode, x: str, dt: float, where: str
             scale = parameter(node.scale, "scale", placed.input_shape, where)
             return nodes.add("Mul", [x, nodes.constant("scale", scale)], "scaled")
         case nir.Flatten():
-            return _reshaped(nodes, x, placed.output_shape, "flat")
+            return nodes.reshaped(x, placed.output_shape, "flat")
         case nir.Threshold():
             threshold = _compact(parameter(node.threshold, "threshold", placed.input_shape, where))
             return _spikes(nodes, nodes.add("Greater", [x, nodes.constant("threshold", threshold)], "spike"))
@@ -132,10 +140,10 @@ def _convolved(nodes: OnnxNodes, placed: PlacedNode, node: nir.Conv1d | nir.Conv
     pixels, positions = table.shape
     columns = _windows(nodes, x, placed.input_shape[0], image, table)
     rows = in_group * pixels
-    columns = _reshaped(nodes, columns, (conv.groups, rows, positions), "columns")
+    columns = nodes.reshaped(columns, (conv.groups, rows, positions), "columns")
     weight = nodes.constant("weight", conv.weight.reshape(conv.groups, out_channels // conv.groups, rows))
     product = nodes.add("MatMul", [weight, columns], "product")
-    joined = _reshaped(nodes, product, placed.output_shape, "image")
+    joined = nodes.reshaped(product, placed.output_shape, "image")
     return _biased(nodes, joined, conv.bias.reshape(-1, *(1,) * (len(placed.output_shape) - 1)))
 
 
@@ -148,7 +156,7 @@ def _pooled(nodes: OnnxNodes, placed: PlacedNode, node: nir.SumPool2d | nir.AvgP
     total = nodes.add("ReduceSum", [gathered, axes], "sum", keepdims=0)
     if isinstance(node, nir.AvgPool2d):
         total = nodes.add("Div", [total, nodes.constant("kernel_size", np.array(float(len(table))))], "mean")
-    return _reshaped(nodes, total, placed.output_shape, "image")
+    return nodes.reshaped(total, placed.output_shape, "image")
 
 
 def _window_table(
@@ -177,7 +185,7 @@ def _windows(
 ) -> str:
     """The windows' pixels, [time, sample, channel, pixel, position]."""
     size = math.prod(image)
-    flat = _reshaped(nodes, x, (channels, size), "pixels")
+    flat = nodes.reshaped(x, (channels, size), "pixels")
     if (table == size).any():
         pads, axis = nodes.constant("pads", np.array([0, 1])), nodes.constant("pixel_axis", np.array([3]))
         flat = nodes.add("Pad", [flat, pads, nodes.constant("zero", np.array(0.0)), axis], "padded")
@@ -271,11 +279,6 @@ def _biased(nodes: OnnxNodes, x: str, bias: Float[np.ndarray, "..."]) -> str:
 
 def _spikes(nodes: OnnxNodes, spike: str) -> str:
     return nodes.add("Cast", [spike], "spikes", to=_DOUBLE)
-
-
-def _reshaped(nodes: OnnxNodes, x: str, shape: Shape, part: str) -> str:
-    target = nodes.constant(f"{part}_shape", np.array([*_BATCH, *shape]))
-    return nodes.add("Reshape", [x, target], part)
 
 
 def _image(shape: Shape) -> tuple[int, int]:

@@ -47,6 +47,12 @@ class OnnxNodes(NamedTuple):
         self.constants.append(numpy_helper.from_array(np.asarray(value, order="C"), name))
         return name
 
+    def reshaped(self, value: str, shape: Sequence[int], part: str) -> str:
+        """Append a Reshape of all but the first two axes, time and sample say, whose sizes are open."""
+        # Reshape copies a dimension that it is told is 0.
+        target = self.constant(f"{part}_shape", np.array([0, 0, *shape]))
+        return self.add("Reshape", [value, target], part)
+
 
 def checked_model(
     name: str,

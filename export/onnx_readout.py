@@ -25,13 +25,35 @@ def readout_onnx(
 
     Raises InputError where weight and bias do not fit each other or are not finite in float32.
     """
+    nodes = OnnxNodes("readout/", [], [])
+    logits = readout_nodes(nodes, EXPECTATIONS, weight, bias, relu)
+    return checked_model(
+        "readout",
+        nodes,
+        [helper.make_tensor_value_info(EXPECTATIONS, TensorProto.FLOAT, ["sample", np.shape(weight)[1]])],
+        [logits],
+        "The readout of a spiking-quantum network: class scores from the expectation value <Z> of each qubit.",
+        {},
+    )
+
+
+def readout_nodes(
+    nodes: OnnxNodes,
+    expectations: str,
+    weight: Float[np.ndarray, "class qubit"],
+    bias: Float[np.ndarray, " class"],
+    relu: bool,
+) -> onnx.ValueInfoProto:
+    """Append the operators from the value `expectations`, float32 [sample, qubit], to `logits`; returns what it is.
+
+    Raises as `readout_onnx` does.
+    """
     arrays = {"weight": np.asarray(weight), "bias": np.asarray(bias)}
     if arrays["weight"].ndim != 2 or 0 in arrays["weight"].shape:
         raise InputError(f"readout: weight has the shape {list(arrays['weight'].shape)}; [class, qubit] is needed")
-    classes, qubits = arrays["weight"].shape
+    classes = len(arrays["weight"])
     if arrays["bias"].shape != (classes,):
         raise InputError(f"readout: bias has the shape {list(arrays['bias'].shape)}; [{classes}] is needed")
-    nodes = OnnxNodes("readout/", [], [])
     constants = []
     for key, array in arrays.items():
         if array.dtype.kind not in "fiu":
@@ -41,14 +63,7 @@ def readout_onnx(
         if not np.isfinite(single).all():
             raise InputError(f"readout: {key} is not finite in float32 somewhere")
         constants.append(nodes.constant(key, single))
-    scores = nodes.add("Gemm", [EXPECTATIONS, *constants], "scores", transB=1)
+    scores = nodes.add("Gemm", [expectations, *constants], "scores", transB=1)
     last = "Relu" if relu else "Identity"
     nodes.operators.append(helper.make_node(last, [scores], [LOGITS], name=f"{nodes.prefix}{LOGITS}"))
-    return checked_model(
-        "readout",
-        nodes,
-        [helper.make_tensor_value_info(EXPECTATIONS, TensorProto.FLOAT, ["sample", qubits])],
-        [helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, ["sample", classes])],
-        "The readout of a spiking-quantum network: class scores from the expectation value <Z> of each qubit.",
-        {},
-    )
+    return helper.make_tensor_value_info(LOGITS, TensorProto.FLOAT, ["sample", classes])

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ..export.errors import InputError
 from ..export.geometry import Shape
 from .config import Encoder
+from .convolution import convolved
 from .neuron import LeakyOverTime
 
 POOL = 2
@@ -59,7 +60,9 @@ def run_encoder(
         if isinstance(layer, snntorch.Leaky):
             x = LeakyOverTime.apply(x, float(layer.beta), float(layer.threshold), surrogate_alpha)
         else:
-            x = layer(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+            flat = x.flatten(0, 1)
+            flat = convolved(layer, flat) if isinstance(layer, nn.Conv2d) else layer(flat)
+            x = flat.unflatten(0, x.shape[:2])
     return x
 
 

@@ -362,8 +362,8 @@ def test_a_changed_bundle_is_refused_by_every_command(tiny_bundle: Bundle, tmp_p
     ("arguments", "sentence"),
     [
         (("--on", "brain"), "there are nir, loihi, lava"),
-            (("--on", "lava"), "`spiq lava setup`"),
-            (("--on", "nir,loihi,nir"), "one device, or two"),
+        (("--on", "lava"), "`spiq lava setup`"),
+        (("--on", "nir,loihi,nir"), "one device, or two"),
         (("--on", "nir,loihi"), "two devices are for --compare"),
         (("--dt", 0), "dt is 0.0"),
         (("--dt", "soon"), "'--dt'"),
