@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 DEMO := runs/digits
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check clean
+.PHONY: help install demo test check bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
@@ -34,6 +34,10 @@ check: $(READY) ## ruff, pyright, and the wheel installed elsewhere
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m pytest -n 0 -q tests/end_to_end/test_wheel.py
+
+bench: $(READY) ## time spiq against PennyLane, Lava and PyTorch, side by side; writes bench.json
+	-$(BIN)/spiq lava setup
+	$(BIN)/spiq bench
 
 clean: ## remove what the other targets made
 	rm -rf $(VENV) build dist *.egg-info runs .pytest_cache .ruff_cache .hypothesis

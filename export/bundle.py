@@ -8,6 +8,7 @@
     head.json       the circuit
     head.qasm       the circuit in OpenQASM 3, its angles as inputs
     readout.onnx    expectations to logits
+    model.onnx      the whole twin in one file, from spikes to logits
     golden.npz      a few samples with every value on their way
 
 The manifest is written in one fixed form and carries the hash of its own content, so no byte in the folder can
@@ -46,6 +47,7 @@ FILES = (
     "head.json",
     "head.qasm",
     "readout.onnx",
+    "model.onnx",
     "golden.npz",
 )
 """Every file beside the manifest."""

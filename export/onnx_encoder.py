@@ -66,9 +66,7 @@ def encoder_onnx(graph: PlacedGraph, dt: float) -> onnx.ModelProto:
     )
 
 
-def encoder_nodes(
-    nodes: OnnxNodes, graph: PlacedGraph, dt: float
-) -> tuple[onnx.ValueInfoProto, onnx.ValueInfoProto]:
+def encoder_nodes(nodes: OnnxNodes, graph: PlacedGraph, dt: float) -> tuple[onnx.ValueInfoProto, onnx.ValueInfoProto]:
     """Append the operators from `spikes` to `counts`; returns what the two are. Raises as `encoder_onnx` does."""
     if not (math.isfinite(dt) and dt > 0):
         raise InputError(f"dt: found {dt!r}; a time step above 0 seconds is needed")

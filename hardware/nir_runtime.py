@@ -36,8 +36,9 @@ from ..export.graph import PlacedGraph, PlacedNode
 from ..export.time_step import DEFAULT_DT, checked_dt
 from .devices import checked_spikes
 
-CHUNK_VALUES = 2**24
-"""How many values of the widest node are held at once: what bounds the memory."""
+CHUNK_VALUES = 2**20
+"""How many values of the widest node are held at once. It bounds the memory, and what stays in the cache is twice as
+fast."""
 
 NEURONS = (nir.IF, nir.LIF, nir.CubaLIF, nir.LI, nir.I)
 """The nodes with a state."""

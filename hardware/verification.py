@@ -8,6 +8,8 @@ import numpy as np
 from ..export.bundle import Bundle
 from .catalogue import quantum_device, spiking_device
 from .cosimulation import cosimulate, read_out, sample_angles
+from .loihi.netx_file import netx_differences
+from .loihi.program import LoihiProgram
 from .onnx_session import run_onnx
 
 EXPECTATION_TOLERANCE = 1e-6
@@ -51,6 +53,10 @@ def verify(bundle: Bundle) -> Iterator[Check]:
     yield Check("encoder.onnx", "counts that differ", _unequal(counts, stored), 0)
     encoded = spiking_device("loihi", bundle).run(golden.spikes)
     yield Check("loihi.npz", "encoder spikes that differ", _unequal(encoded, golden.loihi_encoded), 0)
+    if "encoder.net" in bundle.content:
+        program = LoihiProgram.load(bundle.path / "loihi.npz")
+        differing = netx_differences(bundle.content["encoder.net"], program)
+        yield Check("encoder.net", "entries that are not as in loihi.npz", differing, 0)
     for file, name in (("head.json", "exact"), ("head.qasm", "aer")):
         device = quantum_device(name, bundle, bundle.manifest.seed)
         found = device.expectations(bundle.circuit, golden.angles, None)
@@ -58,6 +64,11 @@ def verify(bundle: Bundle) -> Iterator[Check]:
         yield Check(file, "largest difference of <Z>", error, EXPECTATION_TOLERANCE)
     error = float(np.abs(read_out(bundle.content["readout.onnx"], golden.expectations) - golden.logits).max())
     yield Check("readout.onnx", "largest difference of a logit", error, LOGIT_TOLERANCE)
+    logits = run_onnx(bundle.content["model.onnx"], {"spikes": golden.spikes})["logits"]
+    unequal = _unequal(logits.argmax(-1), golden.logits.argmax(-1))
+    yield Check("model.onnx", "predictions that differ", unequal, 0)
+    error = float(np.abs(logits - golden.logits).max())
+    yield Check("model.onnx", "largest difference of a logit", error, LOGIT_TOLERANCE)
     whole = cosimulate(bundle, spiking_device("loihi", bundle), quantum_device("aer", bundle, 0), golden.images)
     error = float(np.abs(whole.logits - golden.loihi_logits).max())
     yield Check(

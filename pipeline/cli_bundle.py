@@ -30,7 +30,9 @@ def cosim(
     hardware: Annotated[
         bool, typer.Option("--hardware", help="With --snn lava: on a Loihi 2; needs Intel's lava-loihi.")
     ] = False,
-    qpu: Annotated[str, typer.Option("--qpu", help="Quantum device: exact or aer.", metavar="NAME")] = "exact",
+    qpu: Annotated[
+        str, typer.Option("--qpu", help="Quantum device: exact, pennylane or aer.", metavar="NAME")
+    ] = "exact",
     shots: Shots = None,
     limit: Limit = None,
     images: Annotated[

@@ -13,6 +13,7 @@ from ..export.nir import to_nir
 from ..export.onnx_encoder import encoder_onnx
 from ..export.onnx_model import onnx_bytes
 from ..export.onnx_readout import readout_onnx
+from ..export.onnx_twin import twin_onnx
 from ..export.qasm import to_openqasm3
 from ..hardware.cosimulation import read_out, sample_angles
 from ..hardware.loihi.device import LoihiDevice
@@ -67,6 +68,10 @@ def export_bundle(config: Config, model: SQDRCNN, data: ImageSet, path: Path, ma
         weight, bias = (tensor.detach().float().cpu().numpy() for tensor in (model.readout.weight, model.readout.bias))
         readout = onnx_bytes(readout_onnx(weight, bias, config.readout.relu))
         (folder / "readout.onnx").write_bytes(readout)
+        twin = twin_onnx(
+            graph, config.export.dt, config.circuit.angle_scale, circuit, weight, bias, config.readout.relu
+        )
+        (folder / "model.onnx").write_bytes(onnx_bytes(twin))
         save_golden(folder / "golden.npz", _golden(config, model, data, LoihiDevice(program), readout))
         return left_out
 

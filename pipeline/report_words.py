@@ -15,7 +15,7 @@ class Halves(NamedTuple):
 
 _PYTORCH = "PyTorch, 64-bit floating point"
 _LOIHI = "Loihi's fixed point, simulated"
-_EXACT = "exact state vector, PennyLane"
+_EXACT = "exact, by the circuit's light cone"
 
 HALVES = {
     "trained": Halves(_PYTORCH, _PYTORCH),

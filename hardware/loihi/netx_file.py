@@ -67,15 +67,39 @@ def write_netx(path: Path | str, program: LoihiProgram) -> None:
     is larger than Lava's Conv holds; and where the reader would change a matrix's weights. Raises it too where the
     file cannot be written.
     """
-    layers = _file_layers(program)
+    entries = _entries(program)
     # HDF5 that meets a full disk can end the process; what is made in memory fails as any other file does.
     content = io.BytesIO()
     with h5py.File(content, "w") as file:
-        for index, fields in enumerate(layers):
-            for key, value in fields.items():
-                file[f"layer/{index}/{key}"] = value
+        for key, value in entries.items():
+            file[key] = value
     with new_file(Path(path)) as written:
         written.write_bytes(content.getvalue())
+
+
+def netx_differences(content: bytes, program: LoihiProgram) -> int:
+    """How many entries of a netx file are missing, too many, or not what the program says.
+
+    Raises InputError as `write_netx` does, and where the content is no HDF5.
+    """
+    wanted = _entries(program)
+    found: dict[str, np.ndarray] = {}
+    try:
+        with h5py.File(io.BytesIO(content), "r") as file:
+            file.visititems(lambda key, item: found.update({key: item[()]}) if isinstance(item, h5py.Dataset) else None)
+    except OSError as error:
+        raise InputError(f"encoder.net: not readable as HDF5: {error}") from error
+    differing = [key for key in wanted.keys() & found.keys() if not np.array_equal(wanted[key], found[key])]
+    return len(differing) + len(wanted.keys() ^ found.keys())
+
+
+def _entries(program: LoihiProgram) -> Fields:
+    """Every entry of the file by its path."""
+    return {
+        f"layer/{index}/{key}": value
+        for index, fields in enumerate(_file_layers(program))
+        for key, value in fields.items()
+    }
 
 
 def _file_layers(program: LoihiProgram) -> list[Fields]:

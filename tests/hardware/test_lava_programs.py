@@ -140,7 +140,10 @@ def weights(rng: Generator, shape: Shape) -> np.ndarray:
     """Whole weights on one of the chip's grids, its ends often among them."""
     match rng.choice(["mixed", "even", "excitatory", "inhibitory"], p=[0.5, 0.2, 0.2, 0.1]):
         case "mixed":
-            return rng.choice([-256, 254, 0, *range(-256, 255, 2)], shape).astype(np.int16)
+            drawn = rng.choice([-256, 254, 0, *range(-256, 255, 2)], shape).astype(np.int16)
+            # The draw may hold one sign only, and then the ends are other ones.
+            grid = chip.weight_grid(drawn)
+            return np.clip(drawn, grid.least, grid.most)
         case "even":
             return (rng.integers(-30, 31, shape) * 2).astype(np.int16)
         case "excitatory":

@@ -11,7 +11,7 @@ import pytest
 from spiq.export.bundle import Bundle
 from spiq.export.errors import InputError
 from spiq.hardware.loihi import netx_file
-from spiq.hardware.loihi.netx_file import write_netx
+from spiq.hardware.loihi.netx_file import netx_differences, write_netx
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
 from spiq.hardware.loihi.simulate import simulate
 from spiq.hardware.loihi.synapse import ConvSynapse, DenseSynapse, Synapse
@@ -237,3 +237,21 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be written"):
         write_netx(tmp_path / "file" / "a.net", whole())
+
+
+def test_a_changed_file_differs_from_its_program(tmp_path):
+    path = tmp_path / "encoder.net"
+    rng = np.random.default_rng(3)
+    neuron = NeuronGroup((4,), 20, 4096, 0, np.zeros(1, np.int16), 6)
+    weight = (rng.integers(-30, 30, (4, 6)) * 2).astype(np.int16)
+    program = LoihiProgram((6,), (Layer("a", (Connection(INPUT, DenseSynapse(weight)),), neuron, 1.0),))
+    write_netx(path, program)
+    assert netx_differences(path.read_bytes(), program) == 0
+    other = replace(program, layers=(replace(program.layers[0], neuron=replace(neuron, threshold=21)),))
+    assert netx_differences(path.read_bytes(), other) == 1
+    with h5py.File(path, "a") as file:
+        del file["layer/1/weight"]
+        file["layer/9"] = 1
+    assert netx_differences(path.read_bytes(), program) == 2
+    with pytest.raises(InputError, match=r"encoder\.net: not readable as HDF5"):
+        netx_differences(b"no", program)

@@ -5,9 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 
-from spiq.export.bundle import FILES, Bundle, open_bundle, save_golden, write_bundle
+from spiq.export.bundle import Bundle, LeftOut, open_bundle, save_golden, write_bundle
 from spiq.export.circuit import ReuploadCircuit
 from spiq.export.qasm import to_openqasm3
 from spiq.hardware.verification import verify
@@ -20,9 +22,10 @@ def failed(bundle: Bundle) -> set[str]:
 def changed(bundle: Bundle, path: Path, **content: bytes) -> Bundle:
     """The bundle with other content in some files, sealed again."""
 
-    def fill(folder: Path) -> None:
-        for name in FILES:
-            (folder / name).write_bytes(content.get(name.replace(".", "_"), bundle.content[name]))
+    def fill(folder: Path) -> LeftOut:
+        for name, stored in bundle.content.items():
+            (folder / name).write_bytes(content.get(name.replace(".", "_"), stored))
+        return bundle.manifest.left_out
 
     return write_bundle(path, bundle.manifest, fill)
 
@@ -54,14 +57,22 @@ def test_another_circuit_is_found(tiny_bundle: Bundle, tmp_path: Path) -> None:
     assert failed(bundle) == {"head.qasm", "all of them"}
 
 
+def test_another_model_is_found(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    model = onnx.load_from_string(tiny_bundle.content["model.onnx"])
+    (bias,) = (constant for constant in model.graph.initializer if constant.name == "readout/bias")
+    bias.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(bias)[::-1] + np.float32(0.01), bias.name))
+    bundle = changed(tiny_bundle, tmp_path / "bundle", model_onnx=model.SerializeToString())
+    assert failed(bundle) == {"model.onnx"}
+
+
 @pytest.mark.parametrize(
     ("field", "files"),
     [
-        ("spikes", {"manifest.json", "encoder.nir", "encoder.onnx", "loihi.npz"}),
+        ("spikes", {"manifest.json", "encoder.nir", "encoder.onnx", "loihi.npz", "model.onnx"}),
         ("encoded", {"manifest.json", "encoder.nir", "encoder.onnx"}),
         ("loihi_encoded", {"loihi.npz"}),
         ("expectations", {"head.json", "head.qasm", "readout.onnx"}),
-        ("logits", {"readout.onnx"}),
+        ("logits", {"readout.onnx", "model.onnx"}),
         ("loihi_logits", {"all of them"}),
     ],
 )
