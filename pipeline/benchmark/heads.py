@@ -28,8 +28,8 @@ Circuit = Callable[[Tensor, Tensor], Float[Tensor, "sample qubit"]]
 def head_comparisons(repetitions: int, quick: bool) -> Iterator[Result]:
     """head.train, head.train.loop, head.noisy, head.deep, head.wide."""
     batch = 256 if quick else 1024
-    ours = _step(_lightcone(), batch)
-    peer = _step(_pennylane(), batch)
+    ours = _step(lightcone(), batch)
+    peer = _step(pennylane(), batch)
     yield compared(
         "head.train",
         f"forward and backward, {QUBITS} qubits, {BLOCKS} blocks, batch {batch}",
@@ -37,7 +37,7 @@ def head_comparisons(repetitions: int, quick: bool) -> Iterator[Result]:
         side_by_side(ours, peer, repetitions),
         needed=70,
     )
-    loop = _loop(_pennylane(), 4 if quick else 16)
+    loop = _loop(pennylane(), 4 if quick else 16)
     yield compared(
         "head.train.loop",
         "the same",
@@ -45,12 +45,12 @@ def head_comparisons(repetitions: int, quick: bool) -> Iterator[Result]:
         side_by_side(ours, loop, repetitions),
         needed=3000,
     )
-    mixed = _loop(_pennylane(PAPER_NOISE), 1 if quick else 2)
+    mixed = _loop(pennylane(PAPER_NOISE), 1 if quick else 2)
     yield compared(
         "head.noisy",
         "the same with bit flip, depolarizing and amplitude damping after each block",
         f"PennyLane default.mixed ({mixed.units} of the samples)",
-        side_by_side(_step(_lightcone(PAPER_NOISE), batch), mixed, 1 if quick else min(repetitions, 3)),
+        side_by_side(_step(lightcone(PAPER_NOISE), batch), mixed, 1 if quick else min(repetitions, 3)),
         needed=10_000,
     )
     deep, wide_batch = 4, 256
@@ -59,7 +59,7 @@ def head_comparisons(repetitions: int, quick: bool) -> Iterator[Result]:
         f"forward and backward, {QUBITS} qubits, {deep} blocks, batch {wide_batch}",
         "PennyLane default.qubit, backprop, broadcast",
         side_by_side(
-            _step(_lightcone(), wide_batch, QUBITS, deep), _step(_pennylane(), wide_batch, QUBITS, deep),
+            _step(lightcone(), wide_batch, QUBITS, deep), _step(pennylane(), wide_batch, QUBITS, deep),
             repetitions,
         ),
         needed=10,
@@ -70,25 +70,28 @@ def head_comparisons(repetitions: int, quick: bool) -> Iterator[Result]:
         "head.wide",
         f"forward and backward, {many} qubits, {BLOCKS} blocks, batch {wide_batch}, exact",
         f"ours with {few} qubits; at most 10 times as long",
-        side_by_side(_step(_lightcone(), wide_batch, many), _step(_lightcone(), wide_batch, few), repetitions * 3),
+        side_by_side(_step(lightcone(), wide_batch, many), _step(lightcone(), wide_batch, few), repetitions * 3),
         needed=0.1,
     )
 
 
 def head_step(n_qubits: int, n_blocks: int, batch: int, device: str = "cpu") -> Work:
     """One forward and backward pass of our circuit, for the growth tables."""
-    return _step(_lightcone(), batch, n_qubits, n_blocks, device)
+    return _step(lightcone(), batch, n_qubits, n_blocks, device)
 
 
-def _lightcone(noise: Noise | None = None) -> Circuit:
+def lightcone(noise: Noise | None = None) -> Circuit:
+    """Our way: <Z> for angles and weights of a ring."""
     return lambda angles, weights: expectations(angles, weights, "ring", noise)
 
 
-def _pennylane(noise: Noise | None = None) -> Circuit:
+def pennylane(noise: Noise | None = None) -> Circuit:
+    """The peer's way."""
     return lambda angles, weights: pennylane_expectations(angles, weights, "ring", noise)
 
 
-def _inputs(batch: int, n_qubits: int, n_blocks: int, device: str = "cpu") -> tuple[Tensor, Tensor]:
+def inputs(batch: int, n_qubits: int, n_blocks: int, device: str = "cpu") -> tuple[Tensor, Tensor]:
+    """Angles and weights that ask for gradients, the same ones in every run."""
     random = torch.Generator().manual_seed(0)
     angles = torch.rand(batch, n_qubits, ANGLES, generator=random) * 3
     weights = torch.randn(n_blocks, n_qubits, ANGLES, generator=random)
@@ -96,7 +99,7 @@ def _inputs(batch: int, n_qubits: int, n_blocks: int, device: str = "cpu") -> tu
 
 
 def _step(circuit: Circuit, batch: int, n_qubits: int = QUBITS, n_blocks: int = BLOCKS, device: str = "cpu") -> Work:
-    angles, weights = _inputs(batch, n_qubits, n_blocks, device)
+    angles, weights = inputs(batch, n_qubits, n_blocks, device)
 
     def run() -> None:
         angles.grad = weights.grad = None
@@ -108,10 +111,10 @@ def _step(circuit: Circuit, batch: int, n_qubits: int = QUBITS, n_blocks: int = 
 
 
 def _loop(circuit: Circuit, samples: int) -> Work:
-    angles, weights = _inputs(samples, QUBITS, BLOCKS)
+    angles, weights = inputs(samples, QUBITS, BLOCKS)
 
     def run() -> None:
         angles.grad = weights.grad = None
-        torch.cat([circuit(sample, weights) for sample in angles.split(1)]).sum().backward()
+        torch.stack([circuit(sample, weights) for sample in angles]).sum().backward()
 
     return Work(run, samples)

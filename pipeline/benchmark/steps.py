@@ -35,8 +35,7 @@ def step_comparisons(repetitions: int, quick: bool) -> Iterator[Result]:
     """train.step."""
     batch = 32 if quick else BATCH
     chosen = network((2, 4, 8), "average", 28, STEPS)
-    loop = copy.deepcopy(chosen.model)
-    loop.head = SampleBySample(loop.head)  # type: ignore[assignment]
+    loop = with_loop(copy.deepcopy(chosen.model))
     yield compared(
         "train.step",
         f"the paper's model, 28x28, T = {STEPS}, batch {BATCH}, forward, backward and Adam",
@@ -46,6 +45,12 @@ def step_comparisons(repetitions: int, quick: bool) -> Iterator[Result]:
         ),
         needed=80,
     )
+
+
+def with_loop(model: SQDRCNN) -> SQDRCNN:
+    """The model with its circuit run sample by sample."""
+    model.head = SampleBySample(model.head)  # type: ignore[assignment]
+    return model
 
 
 def training_step(model: SQDRCNN, batch: int, device: str = "cpu") -> Work:

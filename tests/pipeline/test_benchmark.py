@@ -1,0 +1,64 @@
+"""The benchmark does the same work on both sides, and its arithmetic is right."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import torch
+
+from spiq.pipeline.benchmark import comparison, growth, heads, steps
+from spiq.pipeline.benchmark.comparison import Work, compared, side_by_side
+from spiq.pipeline.benchmark.growth import Point, plot
+from spiq.pipeline.benchmark.networks import network
+
+
+def test_the_two_take_turns_and_the_first_runs_are_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    clock = iter(range(100))
+    monkeypatch.setattr(comparison.time, "perf_counter", lambda: float(next(clock)))
+    ours, peer = Work(lambda: order.append("ours"), 4), Work(lambda: order.append("peer"))
+    assert side_by_side(ours, peer, 2) == ([0.25, 0.25], [1.0, 1.0])
+    assert order == ["ours", "peer"] * 3
+    order.clear()
+    side_by_side(ours, peer, 1, warm_peer=False)
+    assert order == ["ours", "ours", "peer"]
+
+
+def test_a_row_has_medians_and_the_spread_of_the_ratio() -> None:
+    row = compared("name", "work", "peer", ([1.0, 2.0, 4.0], [10.0, 10.0, 10.0]), needed=4)
+    assert (row.ours, row.peer, row.ratio, row.repetitions) == (2000.0, 10_000.0, 5.0, 3)
+    assert row.spread == pytest.approx((10 - 2.5) / 2 / 5)
+
+
+@pytest.mark.parametrize("noise", [None, heads.PAPER_NOISE], ids=["ideal", "noisy"])
+def test_both_heads_are_the_same_circuit(noise: heads.Noise | None) -> None:
+    angles, weights = (tensor.detach().double() for tensor in heads.inputs(3, 4, 2))
+    ours, peer = heads.lightcone(noise)(angles, weights), heads.pennylane(noise)(angles, weights)
+    torch.testing.assert_close(ours, peer, rtol=0, atol=1e-9)
+    # The rows head.train.loop and head.noisy hand over one sample at a time.
+    one_by_one = torch.stack([heads.pennylane(noise)(sample, weights) for sample in angles])
+    torch.testing.assert_close(one_by_one, peer, rtol=0, atol=1e-9)
+
+
+def test_the_loop_over_samples_is_the_same_model() -> None:
+    chosen = network((2, 4, 8), "average", 28, 8)
+    loop = steps.with_loop(copy.deepcopy(chosen.model))
+    spikes = torch.from_numpy(chosen.spikes(5)).float()
+    torch.testing.assert_close(loop(spikes), chosen.model(spikes), rtol=0, atol=1e-5)
+
+
+def test_the_networks_fire() -> None:
+    chosen = network((2, 4, 8), "average", 28, 8)
+    spikes = chosen.spikes(3)
+    assert spikes.shape == (8, 3, 1, 28, 28)
+    assert 0.02 < spikes.mean() < 0.5
+    assert len(chosen.take(len(chosen.images) + 2)) == len(chosen.images) + 2
+
+
+def test_the_same_points_give_the_same_picture(tmp_path: Path) -> None:
+    points = [Point("a", "qubits", size, size * 1.5, 0.1) for size in (4, 8)]
+    points += [Point("b", "samples", size, size * 2.0, 0.1) for size in (10, 100)]
+    for name in ("one.svg", "other.svg"):
+        plot(points, tmp_path / name)
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "other.svg").read_bytes()
+    assert growth.QUBITS[-1] == 128
