@@ -196,14 +196,16 @@ def _after_many_blocks(nodes: OnnxNodes, angles: str, circuit: ReuploadCircuit) 
     vectors = []
     for place in range(measured):
         here = nodes.under(f"{nodes.prefix}measured{place}/")
-        state = here.reshaped(state, (4, -1), "rows")
-        columns = here.add("Transpose", [state], "columns", perm=(0, 1, 3, 2))
-        products = here.reshaped(here.add("MatMul", [state, columns], "products"), (1, 16), "flat")
+        state = here.reshaped(state, (2, 2, -1), "split")
+        # The Reshape on either side keeps onnxruntime 1.20 from fusing the Transpose, which it cannot do in double.
+        columns = here.reshaped(here.add("Transpose", [state], "swapped", perm=(0, 1, 4, 2, 3)), (-1, 4), "columns")
+        rows = here.reshaped(state, (4, -1), "rows")
+        products = here.reshaped(here.add("MatMul", [rows, columns], "products"), (1, 16), "flat")
         vectors.append(here.add("MatMul", [products, paulis], "row"))
         if place < measured - 1:
             state = _next_qubit(here, state)
-    rows = nodes.add("Concat", vectors, "vector_rows", axis=1) if measured > 1 else vectors[0]
-    return nodes.reshaped(rows, (3, 1), "vectors")
+    joined = nodes.add("Concat", vectors, "vector_rows", axis=1) if measured > 1 else vectors[0]
+    return nodes.reshaped(joined, (3, 1), "vectors")
 
 
 def _next_qubit(nodes: OnnxNodes, state: str) -> str:
@@ -223,7 +225,7 @@ def _windows(circuit: ReuploadCircuit) -> _Windows:
     found = f"{n_blocks} blocks on a {circuit.entangler} of {n_qubits} qubits"
     if numbers > MOST_NUMBERS:
         raise InputError(
-            f"circuit: {found} take 2^{math.log2(numbers):.0f} numbers a sample in ONNX, allowed are at most "
+            f"circuit: {found} take 2^{math.log2(numbers):.1f} numbers a sample in ONNX, allowed are at most "
             f"2^{math.log2(MOST_NUMBERS):.0f}; take fewer blocks or qubits"
         )
     if gates > MOST_GATES:

@@ -57,7 +57,7 @@ def pennylane_values(
     return np.stack(circuit.qnode(qml.device("default.qubit", wires=circuit.n_qubits))(angles), axis=-1)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     n_qubits=st.integers(1, 6),
@@ -100,8 +100,8 @@ def test_every_configurable_circuit_fits_in_a_small_file(n_blocks: int, entangle
 
 @pytest.mark.parametrize(
     ("n_qubits", "n_blocks", "found"),
-    [(20, 12, r"12 blocks on a ring of 20 qubits take 2\^21 numbers a sample"), (5, 500, "take 2495 gates"),
-     (300, 200, r"take 2\^301 numbers"), (5000, 7, r"take 2\^26 numbers")],
+    [(20, 12, r"12 blocks on a ring of 20 qubits take 2\^21\.0 numbers a sample"), (5, 500, "take 2495 gates"),
+     (300, 200, r"take 2\^301\.0 numbers"), (5000, 7, r"take 2\^26\.3 numbers")],
 )  # fmt: skip
 def test_circuits_that_take_too_much_are_refused(n_qubits: int, n_blocks: int, found: str) -> None:
     with pytest.raises(InputError, match=rf"circuit: .*{found}.*, allowed are at most .*; take fewer blocks or qubits"):
@@ -136,7 +136,7 @@ def random_spikes(seed: int, time: int, sample: int) -> UInt8[np.ndarray, "time 
     return (np.random.default_rng(seed).random((time, sample, 1, 8, 8)) < 0.4).astype(np.uint8)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
     time=st.integers(1, 9),
@@ -201,9 +201,12 @@ def test_time_and_sample_are_open_and_samples_do_not_touch() -> None:
 
 
 def integrators(*names: str, size: int) -> PlacedGraph:
-    """Neurons that hand on their input's spikes, one group after the other; the first and last name are the ends'."""
+    """Neurons that hand on their input's spikes, one group after the other; the first and last name are the ends'.
+
+    A node called readout is a matrix, so that its weight has the name of the readout's.
+    """
     ones, shape = np.ones(size), np.array([size])
-    neurons = [nir.IF(ones, ones * 0.5) for _ in names[2:]]
+    neurons = [nir.Linear(np.eye(size)) if name == "readout" else nir.IF(ones, ones * 0.5) for name in names[1:-1]]
     nodes = [nir.Input({"input": shape}), *neurons, nir.Output({"output": shape})]
     edges = list(itertools.pairwise(names))
     return place(nir.NIRGraph(dict(zip(names, nodes, strict=True)), edges, type_check=False), "net.nir")
@@ -230,8 +233,11 @@ def test_the_file_is_checked_and_the_same_every_time() -> None:
     assert {entry.key for entry in read.metadata_props} == {"dt", "angle_scale"}
     assert [value.name for value in read.graph.input] == ["spikes"]
     assert [value.name for value in read.graph.output] == ["logits", "counts", "expectations"]
-    # Not every onnxruntime has a cosine in double.
-    assert "Cos" not in {node.op_type for node in read.graph.node}
+    # onnxruntime 1.20 has no cosine in double, and fuses a Transpose and a MatMul to what it has not in double.
+    made_by = {node.output[0]: node.op_type for node in read.graph.node}
+    assert "Cos" not in made_by.values()
+    for node in read.graph.node:
+        assert node.op_type != "MatMul" or "Transpose" not in {made_by.get(name) for name in node.input}
 
 
 def test_parts_that_do_not_fit_are_refused() -> None:
