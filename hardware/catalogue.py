@@ -71,6 +71,9 @@ Lava. `netx`: encoder.net on lava-dl's netx."""
 REFERENCES = {"loihi": "nir", "lava": "loihi", "netx": "loihi"}
 """What a spiking device's spikes are held against."""
 
+MUST_BE_EQUAL = ("lava", "netx")
+"""Devices that run the very program of the one that they are held against."""
+
 QUANTUM: dict[str, Callable[[Bundle, int], QuantumDevice]] = {"exact": _exact, "pennylane": _pennylane, "aer": _aer}
 """`exact`: the circuit's light cone. `pennylane`: PennyLane's state vector. `aer`: the OpenQASM file in Qiskit Aer,
 state vector or shots."""

@@ -9,6 +9,7 @@ than two batches are held at once, so memory does not grow with the number of sa
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -17,14 +18,14 @@ from jaxtyping import Float, Int64, UInt8
 from ..export.angles import angles_from_counts
 from ..export.bundle import Bundle
 from ..export.errors import InputError
-from .devices import QuantumDevice, SpikingDevice
+from .devices import QuantumDevice, SpikingDevice, WatchedDevice
 from .onnx_session import run_onnx
 
 BATCH = 1000
 """Samples handed to the devices at once."""
 
 Watch = Callable[[int], None]
-"""Told how many samples were done after each batch."""
+"""Told how many samples the spiking device has done."""
 
 
 class CoSimulation(NamedTuple):
@@ -66,6 +67,11 @@ def cosimulate(
     # The spiking device has the main thread, where Ctrl-C arrives: it may have processes to end.
     with ThreadPoolExecutor(1) as quantum:
         for start in range(0, len(images), BATCH):
+            if answers and answers[-1].done():
+                # What failed there need not wait for another batch of spikes.
+                answers[-1].result()
+            if watch and isinstance(snn, WatchedDevice):
+                snn.watch = partial(_tell, watch, start)
             spikes = bundle.coding.encode(images[start : start + BATCH], start)
             encoded = snn.run(spikes)
             if answers:
@@ -74,6 +80,10 @@ def cosimulate(
             if watch:
                 watch(min(start + BATCH, len(images)))
         return joined([answer.result() for answer in answers])
+
+
+def _tell(watch: Watch, before: int, done: int) -> None:
+    watch(before + done)
 
 
 def from_encoded(

@@ -4,7 +4,8 @@ A device knows nothing of the model or its training. It is handed plain data at 
 spiking half, a circuit and its rotation angles for the quantum half.
 """
 
-from typing import Protocol
+from collections.abc import Callable
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -24,6 +25,13 @@ class SpikingDevice(Protocol):
         the input, and there are as many steps.
         """
         ...
+
+
+@runtime_checkable
+class WatchedDevice(Protocol):
+    """A slow device that says how far a run is: `watch` is told how many of its samples are done."""
+
+    watch: Callable[[int], None] | None
 
 
 class QuantumDevice(Protocol):

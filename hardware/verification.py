@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
 from ..export.bundle import Bundle
 from .catalogue import quantum_device, spiking_device
@@ -19,13 +20,17 @@ ANGLE_TOLERANCE = 1e-9
 """Largest difference of an angle in radians: one rounding in float64, and room for another order of the factors."""
 
 LOGIT_TOLERANCE = 1e-5
-"""Largest difference of a logit: the readout is in float32."""
+"""Largest difference of a logit, in parts of the largest logit or of 1: the readout is in float32, whose rounding grows
+with the logits."""
+
+_LOGITS = "largest difference of a logit, over the largest logit or 1"
 
 
 class Check(NamedTuple):
     """One file's answer for the golden samples against the stored one.
 
-    `difference` is a number of spikes or counts, or the largest difference of a value; `allowed` is its bound.
+    `difference` is a number of spikes or counts, or the largest difference of a value, of logits in parts of the
+    largest one or of 1; `allowed` is its bound.
     """
 
     file: str
@@ -62,21 +67,22 @@ def verify(bundle: Bundle) -> Iterator[Check]:
         found = device.expectations(bundle.circuit, golden.angles, None)
         error = float(np.abs(found - golden.expectations).max())
         yield Check(file, "largest difference of <Z>", error, EXPECTATION_TOLERANCE)
-    error = float(np.abs(read_out(bundle.content["readout.onnx"], golden.expectations) - golden.logits).max())
-    yield Check("readout.onnx", "largest difference of a logit", error, LOGIT_TOLERANCE)
+    error = _logit_difference(read_out(bundle.content["readout.onnx"], golden.expectations), golden.logits)
+    yield Check("readout.onnx", _LOGITS, error, LOGIT_TOLERANCE)
     logits = run_onnx(bundle.content["model.onnx"], {"spikes": golden.spikes})["logits"]
     unequal = _unequal(logits.argmax(-1), golden.logits.argmax(-1))
     yield Check("model.onnx", "predictions that differ", unequal, 0)
-    error = float(np.abs(logits - golden.logits).max())
-    yield Check("model.onnx", "largest difference of a logit", error, LOGIT_TOLERANCE)
+    error = _logit_difference(logits, golden.logits)
+    yield Check("model.onnx", _LOGITS, error, LOGIT_TOLERANCE)
     whole = cosimulate(bundle, spiking_device("loihi", bundle), quantum_device("aer", bundle, 0), golden.images)
-    error = float(np.abs(whole.logits - golden.loihi_logits).max())
-    yield Check(
-        "all of them",
-        "from images through loihi.npz and head.qasm: largest difference of a logit",
-        error,
-        LOGIT_TOLERANCE,
-    )
+    error = _logit_difference(whole.logits, golden.loihi_logits)
+    yield Check("all of them", f"from images through loihi.npz and head.qasm: {_LOGITS}", error, LOGIT_TOLERANCE)
+
+
+def _logit_difference(found: Float[np.ndarray, "sample class"], stored: Float[np.ndarray, "sample class"]) -> float:
+    """max |found - stored| / max(1, |stored|), with the largest stored logit of each sample."""
+    scale = np.maximum(1, np.abs(stored).max(-1, keepdims=True))
+    return float((np.abs(found - stored) / scale).max())
 
 
 def _unequal(found: np.ndarray, stored: np.ndarray) -> int:

@@ -1,15 +1,11 @@
 """spiq bench: every speed that spiq claims, beside a named peer, in one run."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated, Any
 
 import typer
 
 from .cli_options import Json, print_json, print_table
-
-if TYPE_CHECKING:
-    from .benchmark.comparison import Result
-    from .benchmark.growth import Point
 
 
 def register(app: typer.Typer) -> None:
@@ -24,75 +20,74 @@ def bench(
     ] = False,
     out: Annotated[
         Path,
-        typer.Option("--out", help="Where bench.json, or growth.json and growth.svg, go.", metavar="FOLDER"),
+        typer.Option("--out", help="Where bench.json and .md, or growth.json, .md and .svg, go.", metavar="FOLDER"),
     ] = Path(),
     json: Json = False,
 ) -> None:
     """Time spiq against PennyLane, Lava and PyTorch on this machine, side by side.
 
-    Exit status 1 where a ratio is below the promised one.
+    Exit status 1 where a ratio is below the promised one; --quick measures too little to judge.
 
     Example: [bold]spiq bench --quick[/bold]
     """
+    # Where nothing can be written, that is told before the minutes, not after them.
+    _write(out / ("growth.json" if growth else "bench.json"), [])
     if growth:
         _grow(out, json)
         return
+    from .benchmark.page import COLUMNS, cells, markdown
     from .benchmark.run import as_dict, comparisons, machine
     from .progress import step_line
 
-    results = []
+    results, rows = [], []
     with step_line() as watch:
         watch("comparing")
         for result in comparisons(quick):
             results.append(result)
+            rows.append(as_dict(result))
+            # A row that was measured is not lost if a later one fails.
+            _write(out / "bench.json", rows)
+            _write_text(out / "bench.md", markdown(COLUMNS, [cells(row) for row in results]))
             watch(f"{result.name}: {result.ratio:.3g} times")
-    rows = [as_dict(result) for result in results]
-    _write(out / "bench.json", rows)
     if json:
         print_json(rows)
     else:
-        columns = ("name", "ours", "peer", "unit", "ratio", "needed", "spread", "peer's name")
-        print_table(f"{machine()}", columns, [_row(result) for result in results])
-    if not all(row["passed"] for row in rows):
+        print_table(machine(), COLUMNS, [cells(result) for result in results])
+    if not quick and any(result.passed is False for result in results):
         raise typer.Exit(1)
 
 
 def _grow(out: Path, json: bool) -> None:
-    from .benchmark.growth import grown, plot
+    from .benchmark.growth import check_plot, grown, plot
+    from .benchmark.page import GROWTH_COLUMNS, growth_cells, markdown
     from .benchmark.run import machine
     from .progress import step_line
 
+    check_plot()
     points = []
     with step_line() as watch:
         watch("growing")
         for point in grown():
             points.append(point)
             watch(f"{point.quantity} {point.size}: {point.milliseconds:.3g} ms")
-    rows = [point._asdict() for point in points]
+    rows = [point._asdict() | {"machine": machine()} for point in points]
     _write(out / "growth.json", rows)
+    _write_text(out / "growth.md", markdown(GROWTH_COLUMNS, [growth_cells(point) for point in points]))
     plot(points, out / "growth.svg")
     if json:
         print_json(rows)
     else:
-        columns = ("work", "quantity", "size", "ms", "spread")
-        print_table(machine(), columns, [_point_row(point) for point in points])
+        print_table(machine(), GROWTH_COLUMNS, [growth_cells(point) for point in points])
 
 
-def _row(result: "Result") -> tuple[str, ...]:
-    needed = "" if result.needed is None else f"{result.needed:,.6g}"
-    figures = (f"{result.ours:.3g}", f"{result.peer:.3g}", result.unit, f"{result.ratio:,.3g}", needed)
-    return result.name, *figures, f"± {result.spread:.0%}", result.peer_name
-
-
-def _point_row(point: "Point") -> tuple[str, ...]:
-    return point.work, point.quantity, f"{point.size:,}", f"{point.milliseconds:.3g}", f"± {point.spread:.0%}"
-
-
-def _write(path: Path, rows: list[dict]) -> None:
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
     import json
 
+    _write_text(path, json.dumps(rows, indent=2) + "\n")
+
+
+def _write_text(path: Path, text: str) -> None:
     from ..export.atomic import new_file
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     with new_file(path) as written:
-        written.write_text(json.dumps(rows, indent=2) + "\n")
+        written.write_text(text, encoding="utf-8")

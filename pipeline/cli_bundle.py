@@ -53,7 +53,7 @@ def cosim(
     """Run both halves together: images in, predictions out.
 
     The encoder's spikes are also held against another device's: loihi's against the NIR file's in floating point,
-    lava's and netx's, which must be equal, against loihi's.
+    lava's and netx's against loihi's. Exit status 1 where these two are not equal to it.
 
     Example: [bold]spiq cosim runs/digits/bundle --snn loihi --qpu aer --shots 1024[/bold]
     """
@@ -64,7 +64,8 @@ def cosim(
     from ..export.bundle import open_bundle
 
     opened = open_bundle(bundle)
-    from ..hardware.catalogue import REFERENCES, quantum_device, spiking_device
+    from ..hardware.catalogue import MUST_BE_EQUAL, REFERENCES, quantum_device, spiking_device
+    from ..hardware.comparison import compare
     from ..hardware.cosimulation import cosimulate
     from .progress import sample_bars
 
@@ -93,10 +94,12 @@ def cosim(
                 opened, spiking_device(reference, opened), quantum_device("exact", opened, 0), pixels, None,
                 lambda done: watch(reference, done, len(pixels)),
             )  # fmt: skip
+            found = compare({"output": result.encoded}, {"output": other.encoded})
             figures |= {
                 "compared_with": reference,
                 "agreement": float((result.predictions == other.predictions).mean()),
-                "spike_mismatches": int((result.encoded != other.encoded).sum()),
+                "spike_mismatches": found.mismatches["output"],
+                "first_difference": found.first._asdict() if found.first else None,
             }
     figures["seconds"] = round(seconds, 3)
     if out is not None:
@@ -109,6 +112,8 @@ def cosim(
         print_table(
             f"{opened.manifest.name}", ("figure", "value"), [(key, _text(value)) for key, value in figures.items()]
         )
+    if snn in MUST_BE_EQUAL and figures["spike_mismatches"]:
+        raise typer.Exit(1)
 
 
 def qasm(

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ..export.graph import PlacedGraph
+    from ..hardware.loihi.program import LoihiProgram
 
 DEVICES = ("nir", "loihi", "lava")
 """Where a graph can run: in floating point, in Loihi's fixed point, or as the same on real Lava."""
@@ -74,6 +75,11 @@ def nir(
         raise InputError("--out needs --spikes")
     if spikes is not None and len(devices) > 1 and not compare:
         raise InputError(f"--on {on}: two devices are for --compare")
+    if "lava" in devices:
+        from ..hardware.lava.environment import required
+
+        # Before anything that takes long.
+        required("lava")
     from ..export.graph import place, read_nir
     from ..export.time_step import DEFAULT_DT
 
@@ -112,7 +118,7 @@ def nir(
 
 
 def _devices(on: str) -> list[str]:
-    devices = on.split(",")
+    devices = [name.strip() for name in on.split(",")]
     for device in devices:
         if device not in DEVICES:
             raise InputError(f"--on {device}: there is no such device for a graph; there are {', '.join(DEVICES)}")
@@ -131,15 +137,20 @@ def _run(device: str, placed: "PlacedGraph", x: "np.ndarray", dt: float, with_la
         from ..hardware.loihi.simulate import simulate, simulate_layers
 
         program = lower_to_loihi(placed, dt, x)
-        if device == "lava":
-            from ..hardware.lava.device import LavaDevice
+        if device == "loihi":
+            return _answer(program, simulate_layers(program, x) if with_layers else (simulate(program, x),))
+    from ..hardware.lava.device import LavaDevice
+    from .progress import sample_bars
 
-            lava = LavaDevice(program)
-            spikes = lava.layers(x) if with_layers else (lava.run(x),)
-        else:
-            spikes = simulate_layers(program, x) if with_layers else (simulate(program, x),)
+    with sample_bars() as watch:
+        lava = LavaDevice(program, watch=lambda done: watch("lava", done, x.shape[1]))
+        return _answer(program, lava.layers(x) if with_layers else (lava.run(x),))
+
+
+def _answer(program: "LoihiProgram", spikes: "tuple[np.ndarray, ...]") -> Answer:
+    """The spikes of the program's last layers, by name."""
     names = [layer.name for layer in program.layers][-len(spikes) :]
-    output = spikes[-1].reshape(*x.shape[:2], program.output_size)
+    output = spikes[-1].reshape(*spikes[-1].shape[:2], program.output_size)
     return Answer(output, dict(zip(names, spikes, strict=True)))
 
 

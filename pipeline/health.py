@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
-from ..hardware.lava.environment import COMMANDS, ready
+from ..export.errors import InputError
+from ..hardware.lava.environment import required
 
 
 class Finding(NamedTuple):
@@ -69,7 +70,9 @@ def _lava() -> list[Finding]:
     names = {"lava": "Lava", "netx": "lava-dl netx"}
     found = []
     for name, title in names.items():
-        there = ready(name)
-        advice = f"{COMMANDS[name]}, to run on it"
-        found.append(Finding(title, "ready" if there else "not set up", there, optional=True, advice=advice))
+        try:
+            required(name)
+            found.append(Finding(title, "ready", True, optional=True))
+        except InputError as error:
+            found.append(Finding(title, "not set up", False, optional=True, advice=str(error)))
     return found

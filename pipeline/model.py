@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from ..export.angles import ANGLES, angles_from_counts
 from ..export.circuit import Entangler, ReuploadCircuit
 from ..export.geometry import Shape
-from ..hardware.qpu.lightcone import expectations
+from ..hardware.qpu.lightcone import allowed_method, expectations
 from ..hardware.qpu.noise import NOISELESS, Noise
-from ..hardware.qpu.qnode import pennylane_expectations
+from ..hardware.qpu.qnode import check_qubits, pennylane_expectations
 from .config import Circuit, Config
 from .encoder import build_encoder, run_encoder
 
@@ -37,10 +37,18 @@ class Forward(NamedTuple):
 
 
 class ReuploadHead(nn.Module):
-    """The circuit with trainable weights [block, qubit, 3], on the simulator that the configuration names."""
+    """The circuit with trainable weights [block, qubit, 3], on the simulator that the configuration names.
+
+    Raises `InputError` for a circuit that is too large for that simulator.
+    """
 
     def __init__(self, config: Circuit, noise: Noise) -> None:
         super().__init__()
+        noisy = noise != NOISELESS
+        if config.simulator == "lightcone":
+            allowed_method(config.qubits, config.blocks, config.entangler, noisy)
+        else:
+            check_qubits(config.qubits, noisy)
         self.entangler: Entangler = config.entangler
         self.noise = noise
         self.weights = nn.Parameter(torch.empty(config.blocks, config.qubits, ANGLES))

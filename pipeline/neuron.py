@@ -17,10 +17,14 @@ import math
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 
 class LeakyOverTime(torch.autograd.Function):
-    """`apply(x, beta, threshold, alpha)`: spikes [time, ...] for the currents x [time, ...], every neuron from rest."""
+    """`apply(x, beta, threshold, alpha)`: spikes [time, ...] for the currents x [time, ...], every neuron from rest.
+
+    It has first derivatives only; a second one raises RuntimeError.
+    """
 
     @staticmethod
     def forward(
@@ -40,6 +44,7 @@ class LeakyOverTime(torch.autograd.Function):
         return (v > threshold).to(x.dtype)
 
     @staticmethod
+    @once_differentiable
     def backward(  # type: ignore[override]
         ctx: torch.autograd.function.FunctionCtx, gradient: Float[Tensor, "time *neurons"]
     ) -> tuple[Float[Tensor, "time *neurons"], None, None, None]:

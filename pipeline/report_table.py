@@ -1,7 +1,7 @@
 """The report as a table for people."""
 
 from .cli_options import print_table
-from .rung import CONFIDENCE, Report, Rung
+from .rung import CONFIDENCE, Report, Rung, lava_mismatches
 
 COLUMNS = (
     "rung",
@@ -52,6 +52,9 @@ def verdict(report: Report) -> str:
     measured = [rung.name for rung in report.rungs if rung.accuracy is not None]
     if not measured:
         return f"gate {passed}: no rung was measured"
+    wrong = lava_mismatches(report.rungs)
+    if wrong:
+        return f"gate {passed}: {wrong} of Lava's spikes are not loihi's"
     # A gain is no drop below zero to a reader, and rounding must not leave a "-0.00".
     points = round(gate.accuracy_drop * 100, 2)
     side = "over" if points < 0 else "under"

@@ -35,7 +35,7 @@ class Rung(BaseModel):
 
 
 class Gate(BaseModel):
-    """Whether the last rung lies no further under the first than allowed."""
+    """Whether the last rung lies no further under the first than allowed, and Lava gives loihi's spikes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -114,6 +114,11 @@ def measured(
         seconds=round(seconds, 3),
         **figures,
     )
+
+
+def lava_mismatches(rungs: list[Rung]) -> int:
+    """Spikes of real Lava that are not loihi's, where that rung was climbed."""
+    return sum(rung.spike_mismatches or 0 for rung in rungs if rung.name == "lava")
 
 
 def wilson(right: int, samples: int) -> tuple[float, float]:

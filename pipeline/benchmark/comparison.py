@@ -9,20 +9,35 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
+LEAST_SECONDS = 0.2
+"""A run that is over sooner is repeated until so much time has passed, and its mean counts."""
+
 
 class Work(NamedTuple):
-    """Something to time: `run` does `units` units of it. `prepare`, untimed, comes before each run."""
+    """Something to time: `run` does `units` units of it.
+
+    Where `start` is given, it does `start_units` of them, and its time is taken off: what a peer takes to start, which
+    has nothing to do with how fast it is.
+    """
 
     run: Callable[[], object]
     units: int = 1
-    prepare: Callable[[], object] | None = None
+    start: Callable[[], object] | None = None
+    start_units: int = 0
+
+
+class Times(NamedTuple):
+    """Seconds a unit, a number for each repetition."""
+
+    ours: list[float]
+    peer: list[float]
 
 
 class Result(NamedTuple):
-    """A row of bench.json. `ours` and `peer` are medians of `unit`, `ratio` is how many times faster we are.
+    """A row of bench.json. `ours` and `peer` are medians of `unit`, and `ratio` is peer / ours.
 
-    `spread` is the relative spread of the ratio over the repetitions: half of (largest - smallest) / median. `needed`
-    is the ratio that is promised; None where nothing is.
+    `spread` is half of (largest - smallest) / median of the repetitions' ratios; None where there is one only.
+    `needed` is the ratio that is promised, `passed` whether the promise is kept; None where nothing is promised.
     """
 
     name: str
@@ -32,56 +47,67 @@ class Result(NamedTuple):
     peer_name: str
     ratio: float
     unit: str
-    spread: float
+    spread: float | None
     needed: float | None
+    passed: bool | None
     repetitions: int
 
 
-def side_by_side(ours: Work, peer: Work, repetitions: int, warm_peer: bool = True) -> tuple[list[float], list[float]]:
-    """Seconds a unit for each, in turns; an untimed run of each goes first, for caches and compilers.
+def side_by_side(ours: Work, peer: Work, repetitions: int, warm_peer: bool = True) -> Times:
+    """Time both in turns; an untimed run of each goes first, for caches and compilers.
 
     A peer that runs for minutes in processes of its own has nothing to warm.
     """
-    _seconds(ours)
+    ours.run()
     if warm_peer:
-        _seconds(peer)
-    mine, theirs = [], []
+        peer.run()
+    times = Times([], [])
     for _ in range(repetitions):
-        mine.append(_seconds(ours))
-        theirs.append(_seconds(peer))
-    return mine, theirs
+        times.ours.append(seconds(ours))
+        times.peer.append(seconds(peer))
+    return times
 
 
 def compared(
     name: str,
     work: str,
     peer_name: str,
-    times: tuple[list[float], list[float]],
+    times: Times,
     unit: str = "ms a sample",
     scale: float = 1e3,
     needed: float | None = None,
 ) -> Result:
-    """The row for these seconds a unit; `scale` turns a second into `unit`."""
-    mine, theirs = times
-    ratios = [other / own for own, other in zip(mine, theirs, strict=True)]
-    ratio = statistics.median(ratios)
+    """The row for these times; `scale` turns a second into `unit`."""
+    ratios = [peer / ours for ours, peer in zip(*times, strict=True)]
+    ours, peer = statistics.median(times.ours), statistics.median(times.peer)
+    ratio = peer / ours
     return Result(
         name=name,
         work=work,
-        ours=statistics.median(mine) * scale,
-        peer=statistics.median(theirs) * scale,
+        ours=ours * scale,
+        peer=peer * scale,
         peer_name=peer_name,
         ratio=ratio,
         unit=unit,
-        spread=(max(ratios) - min(ratios)) / 2 / ratio,
+        spread=(max(ratios) - min(ratios)) / 2 / statistics.median(ratios) if len(ratios) > 1 else None,
         needed=needed,
-        repetitions=len(mine),
+        passed=None if needed is None else ratio >= needed,
+        repetitions=len(ratios),
     )
 
 
-def _seconds(work: Work) -> float:
-    if work.prepare:
-        work.prepare()
-    started = time.perf_counter()
-    work.run()
-    return (time.perf_counter() - started) / work.units
+def seconds(work: Work) -> float:
+    """Seconds a unit of one timing."""
+    whole = _timed(work.run)
+    if work.start is None:
+        return whole / work.units
+    return (whole - _timed(work.start)) / (work.units - work.start_units)
+
+
+def _timed(run: Callable[[], object]) -> float:
+    started, runs, passed = time.perf_counter(), 0, 0.0
+    while passed < LEAST_SECONDS:
+        run()
+        runs += 1
+        passed = time.perf_counter() - started
+    return passed / runs

@@ -1,16 +1,22 @@
 """How our times grow, one size at a time: qubits, blocks, time steps, samples, channels."""
 
+import copy
+import resource
 import statistics
-import time
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from ...export.errors import InputError
+from ...hardware.catalogue import quantum_device, spiking_device
+from ...hardware.cosimulation import cosimulate
 from ...hardware.loihi.device import LoihiDevice
-from .comparison import Work
-from .heads import head_step
-from .networks import network
+from ..exporting import export_bundle
+from .comparison import Work, seconds
+from .heads import head_step, lightcone
+from .networks import image_set, network
+from .spiking import mnist_encoder
 
 REPETITIONS = 5
 HEAD_BATCH = 256
@@ -24,44 +30,54 @@ CHANNELS = (4, 8, 16, 32)
 
 
 class Point(NamedTuple):
-    """The median of the milliseconds that the work took at this size, and half the relative spread."""
+    """The median of the milliseconds that the work took at this size, and half the relative spread.
+
+    `peak_mib` is the most memory that the process has had so far, in MiB; the images themselves are in it.
+    """
 
     work: str
     quantity: str
     size: int
     milliseconds: float
     spread: float
+    peak_mib: float
 
 
 def grown() -> Iterator[Point]:
     """Every point of growth.json."""
     head = f"head, forward and backward, batch {HEAD_BATCH}"
     for n_qubits in QUBITS:
-        yield _point(f"{head}, 2 blocks", "qubits", n_qubits, head_step(n_qubits, 2, HEAD_BATCH))
+        yield _point(f"{head}, 2 blocks", "qubits", n_qubits, head_step(lightcone(), HEAD_BATCH, n_qubits, 2))
     for n_blocks in BLOCKS:
-        yield _point(f"{head}, 9 qubits", "blocks", n_blocks, head_step(9, n_blocks, HEAD_BATCH))
+        yield _point(f"{head}, 9 qubits", "blocks", n_blocks, head_step(lightcone(), HEAD_BATCH, 9, n_blocks))
     for steps in STEPS:
-        yield _point(
-            f"loihi, {IMAGES} images, channels 8-16-16", "time steps", steps, _encoder((8, 16, 16), steps, IMAGES)
-        )
-    for samples in SAMPLES:
-        yield _point("loihi, channels 8-16-16, T = 8", "samples", samples, _encoder((8, 16, 16), 8, samples))
+        work = f"loihi, {IMAGES} images, channels 8-16-16"
+        yield _point(work, "time steps", steps, _encoder((8, 16, 16), steps))
     for channels in CHANNELS:
-        yield _point(
-            f"loihi, {IMAGES} images, T = 8, channels c-2c-2c", "channels c", channels,
-            _encoder((channels, 2 * channels, 2 * channels), 8, IMAGES),
-        )  # fmt: skip
+        work = f"loihi, {IMAGES} images, T = 8, channels c-2c-2c"
+        yield _point(work, "channels c", channels, _encoder((channels, 2 * channels, 2 * channels), 8))
+    chosen = mnist_encoder()
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = export_bundle(chosen.config, copy.deepcopy(chosen.model), image_set(chosen), Path(folder) / "bundle")
+        snn, qpu = spiking_device("loihi", bundle), quantum_device("exact", bundle, 0)
+        for samples in SAMPLES:
+            images = chosen.take(samples)
+            whole = Work(lambda images=images: cosimulate(bundle, snn, qpu, images))
+            yield _point("co-simulation, loihi and exact, 8-16-16, T = 8", "samples", samples, whole)
+
+
+def check_plot() -> None:
+    """Raises InputError where matplotlib is missing."""
+    try:
+        import matplotlib  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise InputError("--growth draws with matplotlib, which is missing; pip install 'spiq[bench]'") from error
 
 
 def plot(points: list[Point], path: Path) -> None:
-    """Write the growth as an SVG, an axis a quantity, both scales logarithmic.
+    """Write the growth as an SVG, an axis a quantity, both scales logarithmic."""
+    import matplotlib
 
-    Raises InputError where matplotlib is missing.
-    """
-    try:
-        import matplotlib
-    except ModuleNotFoundError as error:
-        raise InputError("--growth draws with matplotlib, which is missing; pip install 'spiq[bench]'") from error
     matplotlib.use("svg")
     # So that the same points give the same bytes.
     matplotlib.rcParams["svg.hashsalt"] = "spiq"
@@ -84,27 +100,15 @@ def plot(points: list[Point], path: Path) -> None:
     pyplot.close(figure)
 
 
-def _encoder(channels: tuple[int, ...], steps: int, samples: int) -> Work:
+def _encoder(channels: tuple[int, ...], steps: int) -> Work:
     chosen = network(channels, "flatten", 28, steps)
-    device = LoihiDevice(chosen.program)
-    # In parts, as the co-simulation hands them over: what is held does not grow.
-    part = min(samples, IMAGES)
-    spikes = chosen.spikes(part)
-
-    def run() -> None:
-        for _ in range(samples // part):
-            device.run(spikes)
-
-    return Work(run)
+    device, spikes = LoihiDevice(chosen.program), chosen.spikes(IMAGES)
+    return Work(lambda: device.run(spikes))
 
 
 def _point(work: str, quantity: str, size: int, timed: Work) -> Point:
-    seconds = [_seconds(timed.run) for _ in range(REPETITIONS + 1)][1:]
-    middle = statistics.median(seconds)
-    return Point(work, quantity, size, middle * 1e3, (max(seconds) - min(seconds)) / 2 / middle)
-
-
-def _seconds(run: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    run()
-    return time.perf_counter() - started
+    timed.run()
+    times = [seconds(timed) for _ in range(REPETITIONS)]
+    middle = statistics.median(times)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return Point(work, quantity, size, middle * 1e3, (max(times) - min(times)) / 2 / middle, peak)

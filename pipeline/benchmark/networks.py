@@ -1,4 +1,4 @@
-"""The networks that the benchmark runs: those of the examples, untrained, on images that are at hand.
+"""The networks that the benchmark runs: of the examples' sizes, untrained, on images that are at hand.
 
 Speed depends on how much fires, not on what was learnt. So the weights are the seeded initial ones, and the batch norms
 take their statistics from the images, which gives every layer the activity of a network that is being trained.
@@ -17,7 +17,7 @@ from ...export.nir import to_nir
 from ...hardware.loihi.lower import lower_to_loihi
 from ...hardware.loihi.program import LoihiProgram
 from ..config import Config
-from ..data import load_images
+from ..data import ImageSet, load_images
 from ..data.sources import DATA_VARIABLE
 from ..model import SQDRCNN
 
@@ -42,6 +42,12 @@ class Network(NamedTuple):
     def take(self, samples: int) -> Float32[np.ndarray, "sample channel height width"]:
         """The first images, starting over where there are too few."""
         return self.images[np.arange(samples) % len(self.images)]
+
+
+def image_set(chosen: Network) -> ImageSet:
+    """The images as a set to export with; their labels mean nothing."""
+    labels = np.arange(len(chosen.images)) % 10
+    return ImageSet(chosen.images, labels, chosen.images, labels, 10, chosen.source)
 
 
 @cache

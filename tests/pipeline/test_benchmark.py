@@ -1,15 +1,21 @@
 """The benchmark does the same work on both sides, and its arithmetic is right."""
 
 import copy
+import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
+from typer.testing import CliRunner
 
+from spiq.export.errors import InputError
 from spiq.pipeline.benchmark import comparison, growth, heads, steps
+from spiq.pipeline.benchmark import run as bench_run
 from spiq.pipeline.benchmark.comparison import Work, compared, side_by_side
 from spiq.pipeline.benchmark.growth import Point, plot
 from spiq.pipeline.benchmark.networks import network
+from spiq.pipeline.cli import app
 
 
 def test_the_two_take_turns_and_the_first_runs_are_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -24,10 +30,49 @@ def test_the_two_take_turns_and_the_first_runs_are_not_timed(monkeypatch: pytest
     assert order == ["ours", "ours", "peer"]
 
 
+def test_short_work_is_repeated_and_a_start_is_taken_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+
+    def lasting(duration: float) -> Callable[[], None]:
+        def run() -> None:
+            nonlocal now
+            now += duration
+
+        return run
+
+    monkeypatch.setattr(comparison.time, "perf_counter", lambda: now)
+    assert comparison.seconds(Work(lasting(0.03), 3)) == pytest.approx(0.01)
+    assert now == pytest.approx(0.21)
+    assert comparison.seconds(Work(lasting(7.0), 12, lasting(2.0), 2)) == pytest.approx(0.5)
+
+
 def test_a_row_has_medians_and_the_spread_of_the_ratio() -> None:
-    row = compared("name", "work", "peer", ([1.0, 2.0, 4.0], [10.0, 10.0, 10.0]), needed=4)
-    assert (row.ours, row.peer, row.ratio, row.repetitions) == (2000.0, 10_000.0, 5.0, 3)
+    row = compared("name", "work", "peer", comparison.Times([1.0, 2.0, 4.0], [10.0, 10.0, 10.0]), needed=4)
+    assert (row.ours, row.peer, row.ratio, row.repetitions, row.passed) == (2000.0, 10_000.0, 5.0, 3, True)
     assert row.spread == pytest.approx((10 - 2.5) / 2 / 5)
+    alone = compared("name", "work", "peer", comparison.Times([1.0], [3.0]), needed=4)
+    assert (alone.spread, alone.passed) == (None, False)
+    assert compared("name", "work", "peer", comparison.Times([1.0], [3.0])).passed is None
+
+
+def test_what_cannot_be_written_is_told_before_anything_runs(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    monkey = CliRunner().invoke(app, ["bench", "--out", str(tmp_path / "file" / "x")])
+    assert isinstance(monkey.exception, InputError)
+    assert "cannot be written" in str(monkey.exception)
+
+
+def test_the_rows_are_written_and_decide_the_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = compared("name", "work", "peer", comparison.Times([1.0], [3.0]), needed=4)
+    monkeypatch.setattr(bench_run, "comparisons", lambda quick: iter([slow]))
+    for options, status in (([], 1), (["--quick"], 0)):
+        done = CliRunner().invoke(app, ["bench", "--json", "--out", str(tmp_path), *options])
+        assert done.exit_code == status
+        (row,) = json.loads((tmp_path / "bench.json").read_text())
+        assert row == json.loads(done.stdout)[0]
+        keys = {"name", "ours", "peer", "peer_name", "ratio", "unit", "spread", "machine"}
+        assert keys <= row.keys()
+        assert "| name | work | 1e+03 | 3e+03 |" in (tmp_path / "bench.md").read_text()
 
 
 @pytest.mark.parametrize("noise", [None, heads.PAPER_NOISE], ids=["ideal", "noisy"])
@@ -56,8 +101,8 @@ def test_the_networks_fire() -> None:
 
 
 def test_the_same_points_give_the_same_picture(tmp_path: Path) -> None:
-    points = [Point("a", "qubits", size, size * 1.5, 0.1) for size in (4, 8)]
-    points += [Point("b", "samples", size, size * 2.0, 0.1) for size in (10, 100)]
+    points = [Point("a", "qubits", size, size * 1.5, 0.1, 500.0) for size in (4, 8)]
+    points += [Point("b", "samples", size, size * 2.0, 0.1, 500.0) for size in (10, 100)]
     for name in ("one.svg", "other.svg"):
         plot(points, tmp_path / name)
     assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "other.svg").read_bytes()

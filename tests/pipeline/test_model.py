@@ -7,11 +7,17 @@ import pennylane as qml
 import pytest
 import snntorch
 import torch
+from torch import Tensor
 
 from spiq.export.errors import InputError
-from spiq.pipeline.config import Config, load_config
+from spiq.hardware.qpu.noise import Noise
+from spiq.pipeline.config import Circuit, Config, load_config
+from spiq.pipeline.data import ImageSet
 from spiq.pipeline.encoder import run_encoder
-from spiq.pipeline.model import SQDRCNN
+from spiq.pipeline.model import SQDRCNN, ReuploadHead
+from spiq.pipeline.run_folder import CHECKPOINT
+from spiq.pipeline.tracing import traced
+from spiq.pipeline.training import train
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -68,6 +74,114 @@ def test_the_head_is_pennylanes_circuit_on_the_rates() -> None:
         expected = np.array(circuit(angles))
         assert np.allclose(trace.expectations[sample].detach().numpy(), expected, rtol=0, atol=1e-12)
     assert torch.allclose(trace.logits, model.readout(trace.expectations))
+
+
+CHANNELS = {
+    "bit_flip": 0.05,
+    "phase_flip": 0.1,
+    "depolarizing": 0.03,
+    "amplitude_damping": 0.2,
+    "phase_damping": 0.15,
+    "readout": 0.04,
+}
+
+
+def noisy_circuit(angles: Tensor, weights: Tensor) -> Tensor:
+    """PennyLane's density matrix for one sample: noise after each block, the readout's error once."""
+    n_blocks, n_qubits = weights.shape[:2]
+
+    @qml.qnode(qml.device("default.mixed", wires=n_qubits), interface="torch", diff_method="backprop")
+    def circuit() -> list:
+        for block in range(n_blocks):
+            for qubit in range(n_qubits):
+                qml.Rot(*angles[qubit], wires=qubit)
+                qml.Rot(*weights[block, qubit], wires=qubit)
+            for qubit in range(n_qubits):
+                qml.CZ([qubit, (qubit + 1) % n_qubits])
+            for qubit in range(n_qubits):
+                qml.BitFlip(CHANNELS["bit_flip"], wires=qubit)
+                qml.PhaseFlip(CHANNELS["phase_flip"], wires=qubit)
+                qml.DepolarizingChannel(CHANNELS["depolarizing"], wires=qubit)
+                qml.AmplitudeDamping(CHANNELS["amplitude_damping"], wires=qubit)
+                qml.PhaseDamping(CHANNELS["phase_damping"], wires=qubit)
+        for qubit in range(n_qubits):
+            qml.BitFlip(CHANNELS["readout"], wires=qubit)
+        return [qml.expval(qml.Z(qubit)) for qubit in range(n_qubits)]
+
+    return torch.stack(list(circuit()))
+
+
+@pytest.mark.parametrize("simulator", ["lightcone", "pennylane"])
+def test_the_noisy_head_is_pennylanes_density_matrix(simulator: str) -> None:
+    torch.manual_seed(2)
+    head = ReuploadHead(Circuit(qubits=3, blocks=2, simulator=simulator), Noise(**CHANNELS)).double()  # type: ignore[arg-type]
+    angles, mixing = torch.randn(2, 3, 3, dtype=torch.float64), torch.randn(2, 3, dtype=torch.float64)
+    given, expected_given = angles.clone().requires_grad_(), angles.clone().requires_grad_()
+    weights = head.weights.detach().clone().requires_grad_()
+    values = head(given)
+    expected = torch.stack([noisy_circuit(sample, weights) for sample in expected_given])
+    torch.testing.assert_close(values, expected, rtol=0, atol=1e-10)
+    (values * mixing).sum().backward()
+    (expected * mixing).sum().backward()
+    torch.testing.assert_close(given.grad, expected_given.grad, rtol=0, atol=1e-10)
+    torch.testing.assert_close(head.weights.grad, weights.grad, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("simulator", ["lightcone", "pennylane"])
+def test_noise_is_for_training_only(simulator: str) -> None:
+    torch.manual_seed(3)
+    settings = config(
+        circuit={"qubits": 3, "blocks": 2, "simulator": simulator}, encoder={"channels": [2]}, noise=CHANNELS
+    )
+    model = SQDRCNN(settings, (1, 8, 8), 4)
+    spikes = (torch.rand(6, 2, 1, 8, 8) < 0.5).to(torch.uint8)
+    ideal = traced(model, spikes.numpy())
+    noisy = model.trace(spikes.double())
+    assert np.array_equal(noisy.angles.detach().numpy(), ideal.angles)
+    circuit = model.head.circuit().qnode(qml.device("default.qubit", wires=3))
+    expected = np.stack(circuit(ideal.angles), axis=-1)
+    assert np.allclose(ideal.expectations, expected, rtol=0, atol=1e-12)
+    assert np.abs(noisy.expectations.detach().numpy() - expected).max() > 0.05
+    assert not np.allclose(noisy.logits.detach().numpy(), ideal.logits, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("simulator", ["lightcone", "pennylane"])
+def test_training_with_noise_gives_the_same_bytes_again(
+    tiny_config: Config, tiny_images: ImageSet, tmp_path: Path, simulator: str
+) -> None:
+    def trained(name: str, **noise: float) -> bytes:
+        update = {
+            "circuit": tiny_config.circuit.model_copy(update={"simulator": simulator}),
+            "training": tiny_config.training.model_copy(update={"epochs": 2}),
+            "noise": tiny_config.noise.model_copy(update=noise),
+        }
+        (tmp_path / name).mkdir()
+        train(tiny_config.model_copy(update=update), tiny_images, tmp_path / name)
+        return (tmp_path / name / CHECKPOINT).read_bytes()
+
+    first = trained("first", **CHANNELS)
+    assert trained("second", **CHANNELS) == first
+    assert trained("ideal") != first
+
+
+@pytest.mark.parametrize(
+    ("circuit", "message"),
+    [
+        (
+            {"qubits": 16, "blocks": 8},
+            "circuit: 8 blocks on a ring of 16 qubits take at least 268435456 numbers a sample, allowed are at most",
+        ),
+        (
+            {"qubits": 14, "simulator": "pennylane"},
+            "circuit.qubits: found 14, allowed on PennyLane's simulator with noise are at most 10",
+        ),
+    ],
+    ids=["lightcone", "pennylane"],
+)
+def test_circuits_too_large_for_noise_are_refused_when_the_network_is_built(circuit: dict, message: str) -> None:
+    SQDRCNN(config(circuit=circuit), (1, 8, 8), 2)
+    with pytest.raises(InputError, match=message):
+        SQDRCNN(config(circuit=circuit, noise={"readout": 0.1}), (1, 8, 8), 2)
 
 
 def test_gradients_reach_every_parameter() -> None:

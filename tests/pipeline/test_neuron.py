@@ -57,3 +57,11 @@ def test_the_input_stays_as_it_is() -> None:
     kept = x.clone()
     LeakyOverTime.apply(x, 0.9, 0.5, 2.0)
     assert torch.equal(x, kept)
+
+
+def test_a_second_derivative_is_refused() -> None:
+    x = torch.rand(4, 3, requires_grad=True)
+    spikes = LeakyOverTime.apply(x, 0.9, 0.5, 2.0)
+    (gradient,) = torch.autograd.grad((spikes * x).sum(), x, create_graph=True)
+    with pytest.raises(RuntimeError, match="once_differentiable"):
+        gradient.sum().backward()

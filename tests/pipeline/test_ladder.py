@@ -1,0 +1,86 @@
+"""What the ladder does where Lava is missing, fails, or gives other spikes."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from spiq.export.bundle import Bundle
+from spiq.export.errors import DeviceError, InputError
+from spiq.hardware.devices import SpikingDevice
+from spiq.pipeline import ladder
+from spiq.pipeline.checkpoint import load_model
+from spiq.pipeline.config import Config
+from spiq.pipeline.data import ImageSet
+from spiq.pipeline.ladder import climb, spiking_device
+from spiq.pipeline.report_table import verdict
+from spiq.pipeline.rung import Report, Rung
+
+
+class Changed:
+    """Loihi's spikes, all but a few of the first sample's."""
+
+    def __init__(self, loihi: SpikingDevice, flips: int) -> None:
+        self.loihi, self.flips = loihi, flips
+
+    def run(self, spikes: np.ndarray) -> np.ndarray:
+        found = self.loihi.run(spikes)
+        found[0, 0, : self.flips] ^= 1
+        return found
+
+
+class Dead:
+    def run(self, spikes: np.ndarray) -> np.ndarray:
+        raise DeviceError("Lava's worker was killed")
+
+
+@pytest.fixture
+def climbed(
+    tiny_run: Path,
+    tiny_config: Config,
+    tiny_bundle: Bundle,
+    tiny_images: ImageSet,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Any:
+    def with_lava(lava: SpikingDevice | None) -> tuple[Report, dict[str, Rung]]:
+        def device(name: str, bundle: Bundle) -> SpikingDevice:
+            return lava if name == "lava" and lava else spiking_device(name, bundle)
+
+        def required(name: str) -> None:
+            if lava is None:
+                raise InputError("Lava is not set up")
+
+        monkeypatch.setattr(ladder, "spiking_device", device)
+        monkeypatch.setattr(ladder, "required", required)
+        model, progress = load_model(tiny_run, tiny_config)
+        images, labels = tiny_images.test_images, tiny_images.test_labels
+        report = climb(tiny_config, model, progress.history, tiny_bundle, images, labels)
+        return report, {rung.name: rung for rung in report.rungs}
+
+    return with_lava
+
+
+def test_without_lava_its_rung_is_skipped_with_the_reason(climbed: Any) -> None:
+    report, rungs = climbed(None)
+    assert rungs["lava"].skipped == "Lava is not set up"
+    assert rungs["qasm"].agreement == 1.0
+    assert report.gate.passed
+
+
+def test_a_lava_that_fails_costs_its_own_rung_only(climbed: Any) -> None:
+    report, rungs = climbed(Dead())
+    assert rungs["lava"].skipped == "Lava's worker was killed"
+    assert rungs["shots"].samples == 40
+    assert report.gate.passed
+
+
+@pytest.mark.parametrize("flips", [0, 3])
+def test_spikes_that_are_not_loihis_fail_the_gate(climbed: Any, tiny_bundle: Bundle, flips: int) -> None:
+    report, rungs = climbed(Changed(spiking_device("loihi", tiny_bundle), flips))
+    assert rungs["lava"].samples == 5
+    assert rungs["lava"].spike_mismatches == flips
+    assert report.gate.passed == (flips == 0)
+    assert ("3 of Lava's spikes are not loihi's" in verdict(report)) == (flips == 3)
+    # The next rung is held against all of loihi's samples again.
+    assert rungs["qasm"].agreement == 1.0
