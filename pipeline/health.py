@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..export.errors import InputError
-from ..hardware.lava.environment import required
+from ..hardware.lava.environment import COMMANDS, required
 
 
 class Finding(NamedTuple):
@@ -74,5 +74,6 @@ def _lava() -> list[Finding]:
             required(name)
             found.append(Finding(title, "ready", True, optional=True))
         except InputError as error:
-            found.append(Finding(title, "not set up", False, optional=True, advice=str(error)))
+            advice = f"{COMMANDS[name]}, to run on it ({error})"
+            found.append(Finding(title, "not set up", False, optional=True, advice=advice))
     return found

@@ -22,7 +22,7 @@ from ..export.circuit import Entangler, ReuploadCircuit
 from ..export.geometry import Shape
 from ..hardware.qpu.lightcone import allowed_method, expectations
 from ..hardware.qpu.noise import NOISELESS, Noise
-from ..hardware.qpu.qnode import check_qubits, pennylane_expectations
+from ..hardware.qpu.qnode import check_qubits, pennylane_expectations_in_parts
 from .config import Circuit, Config
 from .encoder import build_encoder, run_encoder
 
@@ -57,7 +57,7 @@ class ReuploadHead(nn.Module):
         else:
             nn.init.uniform_(self.weights, 0.0, 2 * math.pi)
 
-        self._expectations = expectations if config.simulator == "lightcone" else pennylane_expectations
+        self._expectations = expectations if config.simulator == "lightcone" else pennylane_expectations_in_parts
 
     def forward(self, angles: Float[Tensor, "sample qubit 3"], noisy: bool = True) -> Float[Tensor, "sample qubit"]:
         """<Z> of each qubit for angles in radians, with the configured noise unless it is not asked for."""

@@ -13,10 +13,12 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
+from types import FrameType, TracebackType
 from typing import Any
 
 from ...export.errors import DeviceError, InputError
@@ -25,6 +27,9 @@ WORKER = Path(__file__).with_name("worker.py")
 
 SHARED_MEMORY = Path("/dev/shm")
 """Where Linux keeps named shared memory and semaphores, as files."""
+
+LEAST_ROOM = 2**16
+"""Bytes: with less room there, shared memory counts as full."""
 
 LONGEST_LINE = 2**16
 """Bytes: no answer of a worker is nearly as long."""
@@ -61,11 +66,15 @@ class LavaWorker:
         try:
             self.folder = Path(tempfile.mkdtemp(prefix="spiq-lava-"))
         except OSError as error:
-            raise InputError(f"{tempfile.gettempdir()}: cannot be written: {error.strerror}") from error
+            # Where no folder at all can be written, the reason names those that were tried.
+            where = Path(error.filename).parent if error.filename else "the temporary folder"
+            raise InputError(f"{where}: cannot be written: {error.strerror}") from error
         self._log = self.folder / "log"
+        self._unread = b""
+        process = None
         try:
             with self._log.open("wb") as log:
-                self._process = subprocess.Popen(
+                process = self._process = subprocess.Popen(
                     [str(self.python), "-I", str(self.script), str(self.folder)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
@@ -75,31 +84,34 @@ class LavaWorker:
                     bufsize=0,
                 )
             os.set_blocking(self.fileno(), False)
-        except OSError as error:
-            shutil.rmtree(self.folder, ignore_errors=True)
+            self.heard = time.monotonic()
+            return self
+        except BaseException as error:
+            with signals_held():
+                self._end(process)
+            if not isinstance(error, OSError):
+                raise
             raise InputError(
                 f"{self.python}: cannot be started: {error.strerror}; `spiq lava setup` makes Lava's environment anew"
             ) from error
-        except BaseException:
-            shutil.rmtree(self.folder, ignore_errors=True)
-            raise
-        self._unread = b""
-        self.heard = time.monotonic()
-        return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Kills the worker with all that it started, and removes what they leave behind."""
-        process = self._process
-        # The leader is not waited for yet, so its number cannot belong to others.
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-        _wait_for_group(process.pid)
-        for pipe in (process.stdin, process.stdout):
-            if pipe:
-                pipe.close()
+        """Kills the worker with all that it started, and removes what they leave behind; a signal waits for that."""
+        with signals_held():
+            self._end(self._process)
+
+    def _end(self, process: "subprocess.Popen[bytes] | None") -> None:
+        if process:
+            # The leader is not waited for yet, so its number cannot belong to others.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+            _wait_for_group(process.pid)
+            for pipe in (process.stdin, process.stdout):
+                if pipe:
+                    pipe.close()
         for left in SHARED_MEMORY.glob(f"*{self.folder.name}-*"):
             left.unlink(missing_ok=True)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -144,11 +156,15 @@ class LavaWorker:
 
     def failure(self, what: str) -> DeviceError:
         """The error that the worker did this, with the last line of its log."""
-        with self._log.open("rb") as log:
+        tail = b""
+        with suppress(OSError), self._log.open("rb") as log:
             log.seek(max(0, self._log.stat().st_size - LOG_TAIL))
-            lines = log.read().decode(errors="replace").split("\n")
+            tail = log.read()
+        lines = tail.decode(errors="replace").split("\n")
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        return DeviceError(f"Lava's worker {what}; its log {f'ends with {last[:LAST_LINE]!r}' if last else 'is empty'}")
+        full = f"; {SHARED_MEMORY}, through which Lava's processes speak, is full" if _shared_memory_is_full() else ""
+        log_end = f"ends with {last[:LAST_LINE]!r}" if last else "is empty"
+        return DeviceError(f"Lava's worker {what}{full}; its log {log_end}")
 
     def _received(self) -> bytes | None:
         """What is in the pipe: None if nothing is yet, no bytes if nothing ever will be."""
@@ -160,7 +176,7 @@ class LavaWorker:
     def _answer(self, line: bytes) -> dict[str, Any]:
         try:
             answer = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise self._no_answer(line) from error
         if not isinstance(answer, dict):
             raise self._no_answer(line)
@@ -179,6 +195,53 @@ class LavaWorker:
         if ended.si_code == os.CLD_EXITED:
             return f"ended with status {ended.si_status}"
         return f"was killed by {signal.Signals(ended.si_status).name}"
+
+
+@contextmanager
+def worker_stack() -> Iterator[ExitStack]:
+    """A stack to enter several workers on. At the block's end all are ended before a signal is heard."""
+    stack = ExitStack()
+    try:
+        yield stack
+    finally:
+        with signals_held():
+            stack.close()
+
+
+@contextmanager
+def signals_held() -> Iterator[None]:
+    """Lets SIGINT and SIGTERM wait until the end of the block, so that pressing Ctrl-C twice cuts nothing short.
+
+    They come to the main thread, so there is nothing to do in others. The handlers are replaced, since the libraries'
+    threads would take a signal that the main thread blocks.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+
+    def note(number: int, frame: FrameType | None) -> None:
+        came.append(number)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    # A handler that Python does not know could not be put back.
+    before = {number: handler for number, handler in before.items() if handler not in (None, signal.SIG_IGN)}
+    try:
+        for number in before:
+            signal.signal(number, note)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        for number in dict.fromkeys(came):
+            signal.raise_signal(number)
+
+
+def _shared_memory_is_full() -> bool:
+    with suppress(OSError):
+        room = os.statvfs(SHARED_MEMORY)
+        return room.f_bavail * room.f_frsize < LEAST_ROOM
+    return False
 
 
 def _wait_for_group(leader: int) -> None:

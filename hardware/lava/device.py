@@ -12,6 +12,9 @@ from ..devices import checked_spikes
 from ..loihi.program import LoihiProgram
 from .jobs import TIME_LIMIT, Job, Layers, Watch, run_jobs
 
+LEAST_SHARE = 16
+"""Samples: with fewer, the start of another worker takes longer than it saves."""
+
 
 class LavaDevice:
     """Lava with this program: a `SpikingDevice`.
@@ -58,7 +61,7 @@ class LavaDevice:
         checked_spikes(spikes, self.program.input_shape)
         samples = spikes.shape[1]
         # There is one chip; its simulations run side by side, one on each core.
-        share = max(1, math.ceil(samples / (1 if self.hardware else _cores())))
+        share = max(LEAST_SHARE, math.ceil(samples / (1 if self.hardware else _cores())))
         parts = [spikes[:, start : start + share] for start in range(0, max(1, samples), share)]
         jobs = [Job(self.program, part, every_layer, self.hardware) for part in parts]
         done = run_jobs(self.python, jobs, len(jobs), self.watch, self.time_limit)

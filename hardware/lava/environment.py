@@ -38,8 +38,15 @@ COMMANDS = {"lava": "spiq lava setup", "netx": "spiq lava setup --netx"}
 STAMP = "installed.json"
 """Holds the list of what was installed, once all of it is."""
 
-TRIAL = "import lava.proc.lif.process"
-"""Needs most of Lava, and of the interpreter the modules that a CPython built without their libraries lacks."""
+TRIALS = {
+    "lava": "import lava.proc.lif.process",
+    "netx": (
+        "import sys; sys.path.append(sys.argv[1]); from slayer_stand_in import stand_in; stand_in(); "
+        "import lava.lib.dl.netx.hdf5"
+    ),
+}
+"""What each environment must be able to do, in Python; the argument is this file's folder. They need most of Lava, and
+of the interpreter the modules that a CPython built without their libraries lacks."""
 
 
 class Environment(NamedTuple):
@@ -52,7 +59,7 @@ class Environment(NamedTuple):
 
 def environment(name: str) -> Environment:
     """Where the environment `name` is, or would be."""
-    home = Path(os.environ.get(HOME_VARIABLE) or cache_folder() / "lava").absolute()
+    home = Path(os.path.expanduser(os.environ.get(HOME_VARIABLE) or cache_folder() / "lava")).absolute()
     identity = hashlib.sha256("\n".join(pinned(name)).encode()).hexdigest()
     folder = home / f"{name}-{identity[:12]}"
     return Environment(name, folder, folder / "bin" / "python")
@@ -77,20 +84,28 @@ def ready(name: str) -> bool:
     try:
         stamp = json.loads((made.folder / STAMP).read_text(encoding="utf-8"))
         there = set(os.listdir(packages))
+        has_python = made.python.exists()
     except (OSError, ValueError):
         return False
     metadata = {f"{pin.replace('-', '_').replace('==', '-')}.dist-info" for pin in pinned(name)}
-    return stamp == list(pinned(name)) and made.python.exists() and metadata <= there
+    return stamp == list(pinned(name)) and has_python and metadata <= there
 
 
 def required(name: str) -> Environment:
-    """The environment `name`. Raises InputError, which says what to type, where it is not ready."""
-    if ready(name):
-        return environment(name)
+    """The environment `name`. Raises InputError, which says what to type, where it is not ready or not to be read."""
     made = environment(name)
-    if made.folder.exists():
+    if ready(name):
+        return made
+    try:
+        # glob says nothing of a folder that cannot be read.
+        there = os.listdir(made.folder.parent) if made.folder.parent.is_dir() else []
+        if made.folder.name in there:
+            os.listdir(made.folder)
+    except OSError as error:
+        raise InputError(f"{error.filename}: cannot be read: {error.strerror}; Lava's environment is there") from error
+    if made.folder.name in there:
         raise InputError(f"{made.folder}: this environment for Lava is not whole; `{COMMANDS[name]}` makes it anew")
-    if any(made.folder.parent.glob(f"{name}-*")):
+    if any(other.startswith(f"{name}-") for other in there):
         raise InputError(
             f"{made.folder.parent}: the environment for Lava there is another version's of spiq; `{COMMANDS[name]}` "
             "makes the one for this version"
@@ -171,7 +186,7 @@ def _fetch(uv: Uv, made: Environment, search: Search) -> None:
 
 def _try(made: Environment, lock: int) -> None:
     """Raise InputError where Lava does not even import."""
-    command = [str(made.python), "-I", "-c", TRIAL]
+    command = [str(made.python), "-I", "-c", TRIALS[made.name], str(Path(__file__).parent)]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, pass_fds=(lock,))
     if done.returncode:
         reason = (done.stderr.strip().splitlines() or [f"it ended with exit status {done.returncode}"])[-1]

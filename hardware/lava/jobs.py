@@ -5,19 +5,19 @@ Files go to a worker and come from it in the worker's own folder, one job at a t
 
 import selectors
 import time
-import zipfile
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
 
-from ...export.errors import DeviceError, InputError
+from ...export.arrays import read_npz
+from ...export.errors import InputError
 from ..devices import checked_spikes
 from ..loihi.program import LoihiProgram
-from .client import WORKER, LavaWorker
+from .client import WORKER, LavaWorker, worker_stack
 
 TIME_LIMIT = 600.0
 """Seconds that a worker may be silent. It speaks after each sample, but not more often than five times a second."""
@@ -62,13 +62,13 @@ def run_jobs(
     waiting = [number for number in range(len(jobs)) if number not in found]
     waiting.reverse()
     finished = told = 0
-    with ExitStack() as stack, selectors.DefaultSelector() as selector:
+    with worker_stack() as stack, selectors.DefaultSelector() as selector:
         desks = [_Desk(stack.enter_context(LavaWorker(python, script))) for _ in range(min(workers, len(waiting)))]
         for desk in desks:
             selector.register(desk.worker, selectors.EVENT_READ)
         while len(found) < len(jobs):
             selector.select(LOOK)
-            for desk in desks:
+            for desk in tuple(desks):
                 for answer in desk.worker.receive():
                     layers = desk.take(answer, jobs)
                     if layers is not None and desk.job is not None:
@@ -78,6 +78,11 @@ def run_jobs(
                 if desk.is_idle and waiting:
                     number = waiting.pop()
                     desk.give(number, jobs[number])
+                if desk.job is None and not waiting:
+                    # There is nothing left for it to do, so it is no matter how it ends.
+                    selector.unregister(desk.worker)
+                    desks.remove(desk)
+                    continue
                 if not desk.is_idle and time.monotonic() - desk.worker.heard > time_limit:
                     raise desk.worker.failure(f"was silent for {time_limit:g} s and is ended")
             done = finished + sum(desk.samples for desk in desks)
@@ -124,7 +129,7 @@ class _Desk:
             case {"job": number, "missing": str(sentence)} if number == self.job:
                 raise InputError(sentence)
             case {"job": number, "error": str(error)} if number == self.job:
-                raise DeviceError(f"Lava's worker failed: {error}")
+                raise self.worker.failure(f"failed: {error}")
             case {"job": int(number), "done": True} if number == self.job:
                 return self._result(number, jobs[number])
             case _:
@@ -136,18 +141,21 @@ class _Desk:
         layers = job.program.layers
         wanted = {str(index): layers[index].neuron.shape for index in _wanted(job)}
         try:
-            with np.load(path, allow_pickle=False) as archive:
-                found = tuple(archive[key] for key in wanted)
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
-            raise self.worker.failure(f"left a result that cannot be read: {error}") from error
+            arrays = read_npz(path, wanted)
+        except InputError as error:
+            raise self.worker.failure(f"left a result that cannot be read: {str(error).rstrip('.')}") from error
+        found = tuple(arrays[key] for key in wanted)
         for key, spikes in zip(wanted, found, strict=True):
             shape = (*job.spikes.shape[:2], *wanted[key])
             if spikes.dtype != np.uint8 or spikes.shape != shape:
                 raise self.worker.failure(
                     f"left {spikes.dtype} {list(spikes.shape)} for layer {key}; uint8 {list(shape)} is needed"
                 )
+            if spikes.max() > 1:
+                raise self.worker.failure(f"left the value {spikes.max()} for layer {key}; spikes are 0 or 1")
         for left in self.worker.folder.glob(f"{number}.*"):
-            left.unlink()
+            with suppress(OSError):
+                left.unlink()
         return found
 
 

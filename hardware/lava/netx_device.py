@@ -5,6 +5,7 @@ import math
 import select
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -157,12 +158,18 @@ def _result(worker: LavaWorker, number: int, job: NetxJob) -> UInt8[np.ndarray, 
     if not job.spikes.shape[1]:
         return np.zeros((*time_and_samples, job.file.output_size), np.uint8)
     paths = _paths(worker, number)
-    spikes = read_npz(paths[-1], ["0"])["0"]
+    try:
+        spikes = read_npz(paths[-1], ["0"])["0"]
+    except InputError as error:
+        raise worker.failure(f"left a result that cannot be read: {str(error).rstrip('.')}") from error
     needed = (*time_and_samples, job.file.output_size)
     if spikes.dtype != np.uint8 or spikes.shape[:2] != time_and_samples or spikes.size != math.prod(needed):
         raise worker.failure(f"left {spikes.dtype} {list(spikes.shape)}; uint8 {list(needed)} is needed")
+    if spikes.max() > 1:
+        raise worker.failure(f"left the value {spikes.max()}; spikes are 0 or 1")
     for path in paths:
-        path.unlink()
+        with suppress(OSError):
+            path.unlink()
     return spikes.reshape(needed)
 
 

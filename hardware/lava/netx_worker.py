@@ -75,7 +75,7 @@ class NetxRunner(runner.Runner):
             for synapse in synapses:
                 synapse.a_buff.set(np.zeros(synapse.a_buff.shape, int))
             now = step
-        recorder.stop()
+        self.stop(recorder)
         values = heard.reshape(samples, steps, *held)
         return {0: (values.transpose(1, 0, 4, 3, 2) if len(held) == 3 else values.swapaxes(0, 1))}
 

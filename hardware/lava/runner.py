@@ -31,6 +31,7 @@ class Runner:
 
     def __init__(self, hardware: bool) -> None:
         from lava.magma.compiler.compiler_graphs import ProcGroupDiGraphs
+        from lava.magma.core.process.process import ProcessServer
         from lava.magma.core.run_conditions import RunSteps
         from lava.magma.core.run_configs import Loihi2HwCfg, Loihi2SimCfg
 
@@ -47,6 +48,7 @@ class Runner:
             self._adapters = spike
         self._configuration = (lambda: Loihi2HwCfg()) if hardware else (lambda: Loihi2SimCfg(select_tag="fixed_pt"))
         self._steps: Any = RunSteps
+        self._server: Any = ProcessServer
 
         from network import Network
         from processes import make_processes
@@ -85,7 +87,7 @@ class Runner:
         recorder = network.recorder(layers, heard, tell_samples)
         depth = max(network.depths[index] for index in layers)
         self.advance(recorder, len(sent) + depth)
-        recorder.stop()
+        self.stop(recorder)
         ends = np.cumsum(sizes)
         found = {}
         for index, shape, size, end in zip(layers, shapes, sizes, ends, strict=True):
@@ -106,6 +108,11 @@ class Runner:
             raise RuntimeError("; ".join(filter(None, causes)) or str(error)) from error
         finally:
             self._is_running = False
+
+    def stop(self, process: Any) -> None:
+        """Ends a run. Lava keeps a list of all processes there ever were, with what was sent; it is emptied."""
+        process.stop()
+        self._server().processes.clear()
 
     def failure(self) -> str:
         """What went wrong in a process of Lava's that ended in the middle of `advance`; "" where none did.
@@ -129,7 +136,9 @@ def _cause(process: Any) -> str:
     if not getattr(process, "exception", None):
         return ""
     error, trace = process.exception
-    print(trace, file=sys.stderr, flush=True)
+    # The log may lie on a disk that is full.
+    with suppress(OSError):
+        print(trace, file=sys.stderr, flush=True)
     return f"{type(error).__name__} in one of Lava's processes: {error}"
 
 

@@ -36,6 +36,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,11 @@ PROGRESS_INTERVAL = 0.2
 PROCESS_INTERVAL = 1.0
 """Seconds between two looks at whether Lava's processes live."""
 
-LONGEST_ERROR = 1000
-"""Characters: a line must fit into what a pipe takes at once, since several processes write to it."""
+LONGEST_ERROR = 3000
+"""Bytes in JSON: a line must fit into what a pipe takes at once, 4096, since several processes write to it."""
+
+FAREWELL = 5.0
+"""Seconds that killed processes have to vanish."""
 
 
 def main() -> None:
@@ -83,7 +87,9 @@ def main() -> None:
         except UnavailableError as error:
             _answer(answered, {"job": job["job"], "missing": str(error)})
         except Exception as error:
-            traceback.print_exc()
+            # The log may lie on the disk whose being full is the error.
+            with suppress(OSError):
+                traceback.print_exc()
             _answer_error(answered, job["job"], f"{type(error).__name__}: {error}")
         ended.set()
 
@@ -94,9 +100,12 @@ def _do(job: dict[str, Any], runner: Any, answered: int) -> None:
     spikes = np.load(job["spikes"], allow_pickle=False)
     found = runner.run(program, spikes, job["every_layer"], _teller(job["job"], answered))
     written = Path(f"{job['result']}.part")
-    with written.open("wb") as file:
-        np.savez(file, **{str(index): values for index, values in found.items()})
-    written.replace(job["result"])
+    try:
+        with written.open("wb") as file:
+            np.savez(file, **{str(index): values for index, values in found.items()})
+        written.replace(job["result"])
+    finally:
+        written.unlink(missing_ok=True)
     _answer(answered, {"job": job["job"], "done": True})
 
 
@@ -114,11 +123,16 @@ def _teller(job: int, answered: int) -> Callable[[int], None]:
 
 
 def _answer(answered: int, content: dict[str, Any]) -> None:
-    os.write(answered, json.dumps(content).encode() + b"\n")
+    # Without a client, the thread that reads its jobs ends this process.
+    with suppress(BrokenPipeError):
+        os.write(answered, json.dumps(content).encode() + b"\n")
 
 
 def _answer_error(answered: int, job: int, what: str) -> None:
-    _answer(answered, {"job": job, "error": " ".join(what.split())[:LONGEST_ERROR]})
+    sentence = " ".join(what.split())[:LONGEST_ERROR]
+    while len(json.dumps(sentence)) > LONGEST_ERROR:
+        sentence = sentence[: len(sentence) * 9 // 10]
+    _answer(answered, {"job": job, "error": sentence})
 
 
 def _watch(runner: Any, job: int, answered: int, ended: threading.Event) -> None:
@@ -134,12 +148,33 @@ def _read_jobs(given: int, jobs: "queue.SimpleQueue[dict[str, Any]]", folder: Pa
         *lines, unread = (unread + received).split(b"\n")
         for line in lines:
             jobs.put(json.loads(line))
+    # Lava's processes first: they would make anew what is removed.
+    end = time.monotonic() + FAREWELL
+    while (others := _others()) and time.monotonic() < end:
+        for other in others:
+            with suppress(OSError):
+                os.kill(other, signal.SIGKILL)
+        time.sleep(0.02)
     shutil.rmtree(folder, ignore_errors=True)
     for left in SHARED_MEMORY.glob(f"*{folder.name}-*"):
         left.unlink(missing_ok=True)
     if os.getpgrp() == os.getpid():
         os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(0)
+
+
+def _others() -> "list[int]":
+    """The other processes of this worker's group that still run; none where it leads no group."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat") if os.getpgrp() == os.getpid() else ():
+        try:
+            # pid (name) state parent group …; the name may hold anything.
+            state, _, group = stat.read_text().rpartition(")")[2].split()[:3]
+        except (OSError, ValueError):
+            continue
+        if int(group) == os.getpgrp() and state not in "ZX" and int(stat.parent.name) != os.getpid():
+            found.append(int(stat.parent.name))
+    return found
 
 
 def _name_shared_memory(name: str) -> None:

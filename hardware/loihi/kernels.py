@@ -15,6 +15,8 @@ All places, offsets and counts are unsigned: Numba looks for negative indices ot
 vector instructions. Its integers of fewer than 64 bits are widened by every sum; the casts say where 32 bits wrap.
 """
 
+import pickle
+
 import numba
 import numpy as np
 from numba.core import types
@@ -81,15 +83,23 @@ _INPUT_SHIFT = np.int32(chip.INPUT_SHIFT)
 _SHIFT, _ROUND = np.int64(chip.DECAY_SHIFT), np.int64(chip.DECAY_UNITY - 1)
 
 
+# What Python's pickle, in which Numba keeps its cache, raises for bytes that are not its own: `pickle.UnpicklingError`
+# says in its documentation which others there are.
+_DAMAGED = (pickle.UnpicklingError, EOFError, AttributeError, ImportError, LookupError, TypeError, ValueError)
+
 _inner = numba.njit(error_model="numpy")
 
 
 def _kept_on_disk(function):
-    """Compiled when this module is imported, or read from Numba's cache; compiled each time where it has no folder."""
+    """Compiled when this module is imported, or read from Numba's cache.
+
+    Compiled each time where the cache has no folder, where its folder cannot be written, and where its files are
+    damaged.
+    """
     options = {"nogil": True, "error_model": "numpy"}
     try:
         return numba.njit(_SIGNATURE, cache=True, **options)(function)
-    except RuntimeError:
+    except (RuntimeError, OSError, *_DAMAGED):
         return numba.njit(_SIGNATURE, **options)(function)
 
 

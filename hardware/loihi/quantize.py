@@ -50,7 +50,8 @@ def quantize(layers: Sequence[FloatLayer], input_shape: Shape, calibration: Cali
         scale = exact_scale(layer)
         if scale is None:
             scale = full_scale(layer)
-            if calibration is not None:
+            # A neuron that only stands for a bias fires always, whatever its scale.
+            if calibration is not None and layer.name in calibration.neurons:
                 scale = _searched_scale(layer, index, scale, reads, calibration.neurons[layer.name])
         quantized.append(at_scale(layer, scale))
         if calibration is not None:

@@ -16,6 +16,7 @@ The entries are not compressed and carry no time of writing, so the same program
 
 import io
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
@@ -220,7 +221,7 @@ def _arrays(path: Path) -> dict[str, np.ndarray]:
                 arrays[key] = np.lib.format.read_array(content, allow_pickle=False)
     except InputError:
         raise
-    except (zipfile.BadZipFile, OSError, EOFError, ValueError, RuntimeError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, MemoryError) as error:
         where = f"the key {key}: " if key else ""
         raise InputError(f"{path}: {where}not readable as a Loihi program (.npz): {error}") from error
     return arrays

@@ -68,6 +68,17 @@ def cheapest_method(n_qubits: int, n_blocks: int, entangler: Entangler, noisy: b
     return min(methods, key=lambda method: method.cost)
 
 
+def allowed_method(n_qubits: int, n_blocks: int, entangler: Entangler, noisy: bool) -> Method:
+    """The cheapest method. Raises `InputError` where a sample would take more than `MOST_NUMBERS` numbers."""
+    method = cheapest_method(n_qubits, n_blocks, entangler, noisy)
+    if method.numbers > MOST_NUMBERS:
+        raise InputError(
+            f"circuit: {n_blocks} blocks on a {entangler} of {n_qubits} qubits take at least {method.numbers} numbers "
+            f"a sample, allowed are at most {MOST_NUMBERS}; take fewer blocks or qubits"
+        )
+    return method
+
+
 def expectations(
     angles: Float[Tensor, "sample qubit 3"],
     weights: Float[Tensor, "block qubit 3"],
@@ -84,12 +95,7 @@ def expectations(
     _check(angles, weights)
     n_blocks, n_qubits = weights.shape[:2]
     entangled_pairs(n_qubits, entangler)
-    method = cheapest_method(n_qubits, n_blocks, entangler, noise is not None and noise != NOISELESS)
-    if method.numbers > MOST_NUMBERS:
-        raise InputError(
-            f"circuit: {n_blocks} blocks on a {entangler} of {n_qubits} qubits take at least {method.numbers} numbers "
-            f"a sample, allowed are at most {MOST_NUMBERS}; take fewer blocks or qubits"
-        )
+    method = allowed_method(n_qubits, n_blocks, entangler, noise is not None and noise != NOISELESS)
     weights = weights.to(angles.dtype)
 
     def run(part: Tensor, weights: Tensor) -> Tensor:

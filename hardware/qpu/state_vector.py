@@ -95,12 +95,14 @@ def _first_columns(
 
 
 def _first_column(turns: Float[Tensor, "*axis 3"]) -> tuple[Complex, Complex]:
-    phi, theta, omega = (turns / 2).unbind(-1)
-    cos, sin = torch.cos(theta), torch.sin(theta)
-    mean, difference = phi + omega, phi - omega
+    # By the addition formulas: phi + omega itself would be rounded, by 1e-5 and more where float32 angles are large.
+    cos_phi, cos, cos_omega = torch.cos(turns / 2).unbind(-1)
+    sin_phi, sin, sin_omega = torch.sin(turns / 2).unbind(-1)
+    cos_cos, sin_sin = cos_phi * cos_omega, sin_phi * sin_omega
+    sin_cos, cos_sin = sin_phi * cos_omega, cos_phi * sin_omega
     return (
-        Complex(cos * torch.cos(mean), -cos * torch.sin(mean)),
-        Complex(sin * torch.cos(difference), -sin * torch.sin(difference)),
+        Complex(cos * (cos_cos - sin_sin), -cos * (sin_cos + cos_sin)),
+        Complex(sin * (cos_cos + sin_sin), -sin * (sin_cos - cos_sin)),
     )
 
 

@@ -1,7 +1,6 @@
 """The commands that run real Lava and lava-dl's netx, as processes."""
 
 import json
-import os
 import subprocess
 import sysconfig
 from pathlib import Path
@@ -31,9 +30,9 @@ def test_the_ladder_has_the_rung_lava(tiny_run: Path) -> None:
     assert rungs["qasm"]["agreement"] == 1.0
 
 
-@pytest.mark.lava
-@pytest.mark.netx
-@pytest.mark.parametrize("snn", ["lava", "netx"])
+@pytest.mark.parametrize(
+    "snn", [pytest.param("lava", marks=pytest.mark.lava), pytest.param("netx", marks=pytest.mark.netx)]
+)
 def test_cosim_gives_loihis_spikes(tiny_run: Path, snn: str, tmp_path: Path) -> None:
     out = tmp_path / "values.npz"
     done = spiq("cosim", tiny_run / "bundle", "--snn", snn, "--limit", 7, "--json", "--out", out)
@@ -66,7 +65,3 @@ def test_nir_compares_loihi_with_lava(name: str) -> None:
     assert len(found["layer_mismatches"]) > 1 or name == "snntorch_recurrent"
     assert set(found["layer_mismatches"].values()) == {0}
     assert found["spikes"] > 0
-
-
-def test_nothing_is_left_in_shared_memory() -> None:
-    assert [name for name in os.listdir("/dev/shm") if "spiq-lava" in name] == []

@@ -1,5 +1,7 @@
 """The co-simulation against the parts by hand: snnTorch's spikes, PennyLane's circuit, the readout's matrix."""
 
+from threading import Event
+
 import numpy as np
 import onnx
 import pennylane as qml
@@ -7,10 +9,12 @@ import pytest
 from onnx import numpy_helper
 
 from spiq.export.bundle import Bundle
-from spiq.export.errors import InputError
+from spiq.export.circuit import ReuploadCircuit
+from spiq.export.errors import DeviceError, InputError
 from spiq.hardware import cosimulation
 from spiq.hardware.catalogue import quantum_device, spiking_device
 from spiq.hardware.cosimulation import cosimulate
+from spiq.hardware.devices import SpikingDevice
 
 
 def expected_logits(bundle: Bundle, encoded: np.ndarray) -> np.ndarray:
@@ -69,8 +73,8 @@ def test_the_answer_does_not_depend_on_the_batches(tiny_bundle: Bundle, monkeypa
     [
         (np.zeros((2, 1, 9, 8)), "images have the shape"),
         (np.zeros((0, 1, 8, 8)), "there are no images"),
-        (np.full((1, 1, 8, 8), np.nan), "NaN|nan|finite|number"),
-        (np.full((1, 1, 8, 8), 2.0), "0"),
+        (np.full((1, 1, 8, 8), np.nan), "images must lie in .0, 1., but hold NaN"),
+        (np.full((1, 1, 8, 8), 2.0), "images must lie in .0, 1., but range from 2 to 2"),
     ],
 )
 def test_images_that_do_not_fit_are_refused(tiny_bundle: Bundle, images: np.ndarray, message: str) -> None:
@@ -81,5 +85,98 @@ def test_images_that_do_not_fit_are_refused(tiny_bundle: Bundle, images: np.ndar
 def test_unknown_devices_are_refused_with_those_there_are(tiny_bundle: Bundle) -> None:
     with pytest.raises(InputError, match="there are nir, loihi"):
         spiking_device("brain", tiny_bundle)
-    with pytest.raises(InputError, match="there are exact, aer"):
+    with pytest.raises(InputError, match="there are exact, pennylane, aer"):
         quantum_device("abacus", tiny_bundle, 0)
+
+
+WAIT = 30
+"""Seconds after which a test gives up on the other device."""
+
+
+class FakeSpiking:
+    """Spikes by rule; hands over batch 2 only when the quantum device has begun with batch 1."""
+
+    def __init__(self, features: int, quantum_begins: Event, spiking_is_done: Event) -> None:
+        self.features, self.quantum_begins, self.spiking_is_done = features, quantum_begins, spiking_is_done
+        self.calls = 0
+
+    def run(self, spikes: np.ndarray) -> np.ndarray:
+        self.calls += 1
+        if self.calls == 2:
+            assert self.quantum_begins.wait(WAIT)
+            self.spiking_is_done.set()
+        return spikes.reshape(*spikes.shape[:2], -1)[:, :, : self.features]
+
+
+class FakeQuantum:
+    """Gives zeros; answers batch 1 only when the spiking device has worked on batch 2."""
+
+    def __init__(self, begins: Event, spiking_is_done: Event) -> None:
+        self.begins, self.spiking_is_done = begins, spiking_is_done
+
+    def expectations(self, circuit: ReuploadCircuit, angles: np.ndarray, shots: int | None) -> np.ndarray:
+        self.begins.set()
+        assert self.spiking_is_done.wait(WAIT)
+        return np.zeros(angles.shape[:2])
+
+
+def test_both_devices_work_at_the_same_time(tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cosimulation, "BATCH", 2)
+    begins, done = Event(), Event()
+    snn = FakeSpiking(3 * tiny_bundle.circuit.n_qubits, begins, done)
+    # Each waits for the other: one after the other, neither would ever go on.
+    result = cosimulate(
+        tiny_bundle, snn, FakeQuantum(begins, done), np.random.default_rng(1).random((5, *tiny_bundle.image_shape))
+    )
+    assert snn.calls == 3
+    assert result.encoded.shape[1] == 5
+
+
+class FailingSpiking:
+    """Fails in its second batch."""
+
+    def __init__(self, device: SpikingDevice) -> None:
+        self.device, self.calls = device, 0
+
+    def run(self, spikes: np.ndarray) -> np.ndarray:
+        self.calls += 1
+        if self.calls == 2:
+            raise DeviceError("the spiking device fell over")
+        return self.device.run(spikes)
+
+
+class FailingQuantum:
+    """Fails in the batch of that number."""
+
+    def __init__(self, batch: int) -> None:
+        self.batch, self.calls = batch, 0
+
+    def expectations(self, circuit: ReuploadCircuit, angles: np.ndarray, shots: int | None) -> np.ndarray:
+        self.calls += 1
+        if self.calls == self.batch:
+            raise DeviceError("the quantum device fell over")
+        return np.zeros(angles.shape[:2])
+
+
+def test_an_error_of_either_device_comes_through(tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cosimulation, "BATCH", 2)
+    images = np.random.default_rng(2).random((6, *tiny_bundle.image_shape))
+    snn = spiking_device("loihi", tiny_bundle)
+    with pytest.raises(DeviceError, match="the spiking device fell over"):
+        cosimulate(tiny_bundle, FailingSpiking(snn), FailingQuantum(0), images)
+    for batch in (1, 2, 3):
+        with pytest.raises(DeviceError, match="the quantum device fell over"):
+            cosimulate(tiny_bundle, snn, FailingQuantum(batch), images)
+
+
+@pytest.mark.parametrize("qpu", ["exact", "aer"])
+def test_shots_are_drawn_batch_after_batch(tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, qpu: str) -> None:
+    monkeypatch.setattr(cosimulation, "BATCH", 2)
+    images = np.random.default_rng(3).random((7, *tiny_bundle.image_shape))
+    snn = spiking_device("loihi", tiny_bundle)
+    result = cosimulate(tiny_bundle, snn, quantum_device(qpu, tiny_bundle, 5), images, shots=50)
+    device = quantum_device(qpu, tiny_bundle, 5)
+    serial = [
+        device.expectations(tiny_bundle.circuit, result.angles[start : start + 2], 50) for start in range(0, 7, 2)
+    ]
+    assert np.array_equal(result.expectations, np.concatenate(serial))

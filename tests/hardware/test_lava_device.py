@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from numpy.random import Generator
 
 from spiq.export.errors import InputError
+from spiq.hardware.lava import device as lava_device
 from spiq.hardware.lava.device import LavaDevice
 from spiq.hardware.lava.environment import required
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
@@ -101,6 +103,24 @@ def test_run_gives_the_last_layer_and_tells_how_far_it_is() -> None:
 def test_no_samples_give_no_spikes() -> None:
     program = convolutional()
     assert LavaDevice(program).run(spikes_for(program, samples=0)).shape == (6, 0, 5)
+
+
+@pytest.mark.lava
+def test_samples_are_shared_out_to_several_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    shares: list[list[int]] = []
+    run_jobs = lava_device.run_jobs
+
+    def recorded(python: Path, jobs: list[lava_device.Job], *rest: Any) -> Any:
+        shares.append([job.spikes.shape[1] for job in jobs])
+        return run_jobs(python, jobs, *rest)
+
+    monkeypatch.setattr(lava_device, "run_jobs", recorded)
+    program = recurrent()
+    for cores, samples, expected in ((3, 35, [16, 16, 3]), (2, 50, [25, 25]), (64, 5, [5])):
+        monkeypatch.setattr(lava_device, "_cores", lambda cores=cores: cores)
+        spikes = spikes_for(program, time=2, samples=samples)
+        assert np.array_equal(LavaDevice(program).run(spikes), simulate(program, spikes))
+        assert shares.pop() == expected
 
 
 @pytest.mark.lava

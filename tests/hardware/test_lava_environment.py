@@ -275,6 +275,45 @@ def test_an_environment_of_another_version_is_named_and_left_alone(uv: Path, hom
     assert other.is_dir()
 
 
+def test_a_home_that_cannot_be_read_is_said(uv: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Root may read every folder, but none with such a name.
+    monkeypatch.setenv("SPIQ_LAVA_HOME", f"/{'a' * 300}")
+    assert not lava.ready("lava")
+    with pytest.raises(InputError, match="aaa: cannot be read: File name too long"):
+        lava.required("lava")
+
+
+@pytest.mark.parametrize("refused", ["home", "environment", "python"])
+def test_a_folder_without_permission_is_said(
+    uv: Path, home: Path, monkeypatch: pytest.MonkeyPatch, refused: str
+) -> None:
+    lava.set_up("lava", nothing)
+    made = lava.environment("lava")
+    where = {"home": home, "environment": made.folder, "python": made.python.parent}[refused]
+    allow = {name: getattr(os, name) for name in ("stat", "listdir")}
+
+    def asked(name: str) -> Callable[..., object]:
+        def ask(path: str | Path, *rest: object, **options: object) -> object:
+            inside = where in Path(path).parents
+            if inside or (name == "listdir" and Path(path) == where):
+                raise PermissionError(13, "Permission denied", str(path))
+            return allow[name](path, *rest, **options)
+
+        return ask
+
+    for name in allow:
+        monkeypatch.setattr(os, name, asked(name))
+    assert not lava.ready("lava")
+    message = "is not whole" if refused == "python" else "cannot be read: Permission denied"
+    with pytest.raises(InputError, match=message):
+        lava.required("lava")
+
+
+def test_a_tilde_is_the_users_folder(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPIQ_LAVA_HOME", "~/lava")
+    assert lava.environment("lava").folder.parent == machine / "home" / "lava"
+
+
 def test_without_a_python_uv_fetches_one(uv: Path, machine: Path) -> None:
     (machine / "second" / "python3.10").unlink()
     lava.set_up("lava", nothing)
@@ -489,6 +528,23 @@ def test_the_netx_reader_runs_without_pytorch_by_the_stand_in_alone(tmp_path: Pa
     assert not pytorch
     assert "NotImplementedError: a netx file with resonate-and-fire neurons" in done.stderr
     assert "Warning" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param("lava", marks=pytest.mark.lava), pytest.param("netx", marks=pytest.mark.netx)]
+)
+def test_each_trial_needs_its_packages(name: str) -> None:
+    command = [str(lava.required(name).python), "-I", "-c", lava.TRIALS[name], str(REQUIREMENTS)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.lava
+def test_the_trial_of_netx_fails_without_lava_dl() -> None:
+    command = [str(lava.required("lava").python), "-I", "-c", lava.TRIALS["netx"], str(REQUIREMENTS)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode != 0
+    assert "No module named" in done.stderr
 
 
 @pytest.mark.lava

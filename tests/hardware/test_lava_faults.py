@@ -124,13 +124,64 @@ def script(folder: Path, body: str) -> Path:
         ("os.close(1); time.sleep(99)", "closed its standard output"),
         ("job = ready(); signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(99)", "was silent for 2 s"),
         ("subprocess.Popen(['sleep', '99', str(folder)]); ready(); sys.exit(1)", "ended with status 1"),
+        ("os.write(1, b'[' * 60000 + b'\\n'); time.sleep(99)", "which is no answer"),
+        ("import shutil; shutil.rmtree(folder); sys.exit(1)", "ended with status 1; its log is empty"),
     ],
-    ids=range(15),
+    ids=range(17),
 )  # fmt: skip
 def test_a_bad_worker_is_one_sentence(place: Path, tmp_path: Path, body: str, message: str) -> None:
     with pytest.raises(DeviceError, match=message) as caught:
         run_jobs(Path(sys.executable), [job()], time_limit=2, script=script(tmp_path, body))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("save", "message"),
+    [
+        ("np.save(file, np.zeros(3))", "left a result that cannot be read: .*single array"),
+        ("np.savez(file, **{'0': np.full((4, 3, 5), 7, np.uint8)})", "left the value 7 for layer 0; spikes are 0 or 1"),
+        (
+            "np.savez_compressed(file, **{'0': np.random.default_rng(0).integers(0, 255, 60).astype('u1')})\n"
+            "file.seek(60)\n"
+            "file.write(b'\\xff' * 10)",
+            "left a result that cannot be read",
+        ),
+    ],
+    ids=["npy", "values", "deflate"],
+)
+def test_a_result_that_is_no_spikes_is_refused(place: Path, tmp_path: Path, save: str, message: str) -> None:
+    body = (
+        "import numpy as np\n"
+        "job = ready()\n"
+        f"file = open(job['result'], 'wb')\n{save}\nfile.close()\n"
+        "say(job=0, done=True)\n"
+        "time.sleep(99)"
+    )
+    with pytest.raises(DeviceError, match=message):
+        run_jobs(Path(sys.executable), [job()], time_limit=20, script=script(tmp_path, body))
+
+
+def test_a_worker_that_dies_when_nothing_is_left_to_do_is_no_error(place: Path, tmp_path: Path) -> None:
+    # One worker does all jobs. The other ends before it was given any, when the last one is already given.
+    body = (
+        "import numpy as np\n"
+        f"first, last = pathlib.Path({str(tmp_path / 'first')!r}), pathlib.Path({str(tmp_path / 'last')!r})\n"
+        "try: first.mkdir()\n"
+        "except FileExistsError:\n"
+        "    while not last.exists(): time.sleep(0.02)\n"
+        "    sys.exit(1)\n"
+        "say(ready=True)\n"
+        "for line in sys.stdin:\n"
+        "    job = json.loads(line)\n"
+        "    with open(job['result'], 'wb') as file: np.savez(file, **{'0': np.ones((4, 3, 5), np.uint8)})\n"
+        "    if job['job'] == 2:\n"
+        "        last.mkdir()\n"
+        "        time.sleep(2)\n"
+        "    say(job=job['job'], done=True)\n"
+    )
+    jobs = [job(), job(), job()]
+    found = run_jobs(Path(sys.executable), jobs, workers=2, time_limit=20, script=script(tmp_path, body))
+    assert [layer.all() for (layer,) in found] == [True] * 3
 
 
 def test_a_result_of_another_shape_is_refused(place: Path, tmp_path: Path) -> None:
@@ -153,6 +204,13 @@ def test_an_interpreter_that_is_not_there(place: Path, tmp_path: Path) -> None:
 def test_a_temporary_folder_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
     with pytest.raises(InputError, match="none: cannot be written: No such file"):
+        run_jobs(Path(sys.executable), [job()])
+
+
+def test_no_temporary_folder_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/nowhere/at/all"])
+    with pytest.raises(InputError, match=r"the temporary folder: cannot be written: No usable .*'/nowhere/at/all'"):
         run_jobs(Path(sys.executable), [job()])
 
 
@@ -193,7 +251,7 @@ class WhileItRuns:
     ("act", "message"),
     [
         ("kill the worker", "was killed by SIGKILL"),
-        ("kill one of Lava's processes", "worker failed: one of Lava's processes was killed by SIGKILL$"),
+        ("kill one of Lava's processes", "worker failed: one of Lava's processes was killed by SIGKILL; its log"),
         ("stop the worker", "was silent for 4 s"),
     ],
 )
@@ -273,6 +331,35 @@ def test_no_room_for_the_job(place: Path, tmp_path: Path) -> None:
     )
 
 
+def with_a_small(folder: Path | str, size: str, command: list[str]) -> subprocess.CompletedProcess[str]:
+    """The command, where a file system of so few bytes lies over the folder; it goes with the command."""
+    mount = 'mount -t tmpfs -o "size=$1" none "$0" && shift && exec "$@"'
+    start = ["unshare", "--map-root-user", "--mount", "sh", "-c"]
+    try:
+        allowed = subprocess.run([*start, mount, str(folder), size, "true"], capture_output=True, timeout=20)
+    except FileNotFoundError:
+        pytest.skip("there is no unshare")
+    if allowed.returncode:
+        pytest.skip(f"no file system may be mounted here: {allowed.stderr.decode().strip()}")
+    return subprocess.run([*start, mount, str(folder), size, *command], capture_output=True, text=True, timeout=120)
+
+
+@pytest.mark.lava
+def test_a_disk_too_full_for_the_result(place: Path) -> None:
+    # The job takes 11 pages of 4096 bytes, and the result 8 more.
+    lines = "run_jobs(required('lava').python, [job(10, 600)])"
+    done = with_a_small(place, "60k", client(place, lines))
+    sentence = done.stderr.strip().splitlines()[-1]
+    assert re.search(r"DeviceError: Lava's worker failed: OSError: .*(No space left|requested and)", sentence)
+
+
+@pytest.mark.lava
+def test_shared_memory_that_is_full(place: Path) -> None:
+    done = with_a_small("/dev/shm", "64k", client(place, "run_jobs(required('lava').python, [job(10, 300)])"))
+    sentence = done.stderr.strip().splitlines()[-1]
+    assert re.search("DeviceError: Lava's worker .*; /dev/shm, through which Lava's processes speak, is full", sentence)
+
+
 RUN_ENDLESS = "run_jobs(required('lava').python, [ENDLESS], watch=lambda samples: print(samples, flush=True))"
 
 
@@ -290,6 +377,26 @@ def test_a_killed_client_leaves_nothing(place: Path) -> None:
         time.sleep(0.05)
     assert group(leader) == []
     assert shared_by(folder) == []
+
+
+@pytest.mark.lava
+@pytest.mark.parametrize("last", [signal.SIGINT, signal.SIGTERM], ids=["int", "term"])
+def test_pressing_ctrl_c_again_cuts_nothing_short(place: Path, last: signal.Signals) -> None:
+    lines = RUN_ENDLESS.replace("[ENDLESS]", "[ENDLESS, ENDLESS], 2")
+    with subprocess.Popen(client(place, lines), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        next(line for line in process.stdout if int(line) > 0)
+        folders = list(place.iterdir())
+        leaders = [leader_of(folder) for folder in folders]
+        assert len(leaders) == 2
+        for number in (signal.SIGINT, signal.SIGINT, signal.SIGINT, last):
+            process.send_signal(number)
+            time.sleep(0.02)
+        process.communicate(timeout=60)
+    assert process.returncode in (-signal.SIGINT, -last)
+    assert list(place.iterdir()) == []
+    assert [shared_by(folder) for folder in folders] == [[], []]
+    assert [group(leader) for leader in leaders] == [[], []]
 
 
 @pytest.mark.lava

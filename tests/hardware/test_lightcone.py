@@ -88,6 +88,15 @@ def test_every_method_alone(name, n_qubits, entangler, monkeypatch):
         np.testing.assert_allclose(expectations(angles, weights, entangler).numpy(), expected, atol=1e-12)
 
 
+@pytest.mark.parametrize(("name", "n_blocks"), [("closed form", 2), ("light cone", 4), ("state vector", 4)])
+def test_large_angles_in_single_precision(name, n_blocks, monkeypatch):
+    force(monkeypatch, name)
+    random = np.random.default_rng(11)
+    angles, weights = (torch.tensor(random.uniform(-1000, 1000, (count, 4, 3))).float() for count in (200, n_blocks))
+    expected = pennylane_values(angles.double(), weights.double(), "line")
+    np.testing.assert_allclose(expectations(angles, weights, "line").numpy(), expected, atol=4e-6)
+
+
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-5), (torch.float64, 1e-11)])
 @pytest.mark.parametrize(
     ("n_qubits", "n_blocks", "entangler"),

@@ -136,7 +136,7 @@ def test_spikes_of_another_size_are_refused(file: Path) -> None:
         ("print('ready', flush=True)", "printed 'ready', which is no answer"),
         ("print(json.dumps({'job': 9, 'done': True}), flush=True)", "out of turn"),
         ("print(json.dumps({'job': 0, 'error': 'Oops: no'}), flush=True)", r"failed with .*encoder.net: Oops: no"),
-        ("print(json.dumps({'job': 0, 'done': True}), flush=True)", r"0.result: there is no such file"),
+        ("print(json.dumps({'job': 0, 'done': True}), flush=True)", r"left a result .*0.result: there is no such file"),
     ],
     ids=["exit", "silence", "no answer", "another job", "error", "no result"],
 )
@@ -146,6 +146,24 @@ def test_a_worker_that_fails_is_an_error(
     fake_worker(monkeypatch, tmp_path, answer)
     with pytest.raises(InputError, match=message):
         NetxDevice(file, (1, 4, 3), time_limit=1, python=PYTHON).run(spikes())
+
+
+@pytest.mark.parametrize(
+    ("save", "message"),
+    [
+        ("numpy.savez(file, **{'0': numpy.full((6, 3, 5), 7, 'uint8')})", "left the value 7; spikes are 0 or 1"),
+        ("numpy.save(file, numpy.zeros(3))", "left a result that cannot be read: .*single array"),
+        ("file.write(b'PK')", "left a result that cannot be read"),
+    ],
+    ids=["values", "npy", "rubbish"],
+)
+def test_a_result_that_is_no_spikes_is_refused(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, save: str, message: str
+) -> None:
+    lines = f"import numpy; file = open(job['result'], 'wb'); {save}; file.close()"
+    fake_worker(monkeypatch, tmp_path, f"{lines}; print(json.dumps({{'job': 0, 'done': True}}), flush=True)")
+    with pytest.raises(DeviceError, match=message):
+        NetxDevice(file, (1, 4, 3), python=PYTHON).run(spikes())
 
 
 def test_a_result_of_another_shape_is_refused(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,6 +57,30 @@ def test_another_circuit_is_found(tiny_bundle: Bundle, tmp_path: Path) -> None:
     assert failed(bundle) == {"head.qasm", "all of them"}
 
 
+def test_the_bound_of_a_logit_grows_with_the_logits(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    def found(part: float) -> set[str]:
+        """What fails where the readout's bias is 400, and the golden logits are wrong by a part of themselves."""
+        content = {}
+        for name in ("readout.onnx", "model.onnx"):
+            model = onnx.load_from_string(tiny_bundle.content[name])
+            (bias,) = (
+                constant
+                for constant in model.graph.initializer
+                if constant.name.endswith("bias") and constant.dims == [10]
+            )
+            bias.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(bias) + np.float32(400), bias.name))
+            content[name.replace(".", "_")] = model.SerializeToString()
+        golden = tiny_bundle.golden
+        logits, loihi_logits = ((values + 400) * (1 + part) for values in (golden.logits, golden.loihi_logits))
+        save_golden(tmp_path / "golden.npz", replace(golden, logits=logits, loihi_logits=loihi_logits))
+        content["golden_npz"] = (tmp_path / "golden.npz").read_bytes()
+        return failed(changed(tiny_bundle, tmp_path / f"bundle{part}", **content))
+
+    # 5e-6 of 400 is 2e-3, a rounding or two of float32 at 400 is 6e-5.
+    assert found(5e-6) == set()
+    assert found(2e-5) == {"readout.onnx", "model.onnx", "all of them"}
+
+
 def test_another_model_is_found(tiny_bundle: Bundle, tmp_path: Path) -> None:
     model = onnx.load_from_string(tiny_bundle.content["model.onnx"])
     (bias,) = (constant for constant in model.graph.initializer if constant.name == "readout/bias")

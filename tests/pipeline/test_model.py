@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from spiq.export.errors import InputError
+from spiq.hardware.qpu import qnode
 from spiq.hardware.qpu.noise import Noise
 from spiq.pipeline.config import Circuit, Config, load_config
 from spiq.pipeline.data import ImageSet
@@ -111,8 +112,14 @@ def noisy_circuit(angles: Tensor, weights: Tensor) -> Tensor:
     return torch.stack(list(circuit()))
 
 
-@pytest.mark.parametrize("simulator", ["lightcone", "pennylane"])
-def test_the_noisy_head_is_pennylanes_density_matrix(simulator: str) -> None:
+@pytest.mark.parametrize(
+    ("simulator", "at_once"), [("lightcone", None), ("pennylane", None), ("pennylane", 1)], ids=str
+)
+def test_the_noisy_head_is_pennylanes_density_matrix(
+    simulator: str, at_once: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if at_once:
+        monkeypatch.setattr(qnode, "MOST_AMPLITUDES", at_once * 4**3)
     torch.manual_seed(2)
     head = ReuploadHead(Circuit(qubits=3, blocks=2, simulator=simulator), Noise(**CHANNELS)).double()  # type: ignore[arg-type]
     angles, mixing = torch.randn(2, 3, 3, dtype=torch.float64), torch.randn(2, 3, dtype=torch.float64)
@@ -173,7 +180,7 @@ def test_training_with_noise_gives_the_same_bytes_again(
         ),
         (
             {"qubits": 14, "simulator": "pennylane"},
-            "circuit.qubits: found 14, allowed on PennyLane's simulator with noise are at most 10",
+            "circuit.qubits: found 14, allowed on PennyLane's simulator with noise are at most 9",
         ),
     ],
     ids=["lightcone", "pennylane"],
