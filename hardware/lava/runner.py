@@ -110,8 +110,10 @@ class Runner:
             self._is_running = False
 
     def stop(self, process: Any) -> None:
-        """Ends a run. Lava keeps a list of all processes there ever were, with what was sent; it is emptied."""
+        """Ends a run. Lava keeps all processes that there ever were; what each was given, spikes too, is dropped."""
         process.stop()
+        for ended in self._server().processes:
+            ended.proc_params._parameters.clear()
         self._server().processes.clear()
 
     def failure(self) -> str:
