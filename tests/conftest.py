@@ -1,10 +1,15 @@
 """What the tests of several packages share: a tiny trained run, made once."""
 
 import os
+import signal
 from pathlib import Path
 
 # Both cores are busy with tests already; a tensor library that starts threads of its own only slows them down.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# A shell lets its background jobs ignore Ctrl-C, and the commands that tests stop with it would inherit that.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 import pytest
 
