@@ -111,4 +111,4 @@ def _point(work: str, quantity: str, size: int, timed: Work) -> Point:
     times = [seconds(timed) for _ in range(REPETITIONS)]
     middle = statistics.median(times)
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return Point(work, quantity, size, middle * 1e3, (max(times) - min(times)) / 2 / middle, peak)
+    return Point(work, quantity, size, middle * timed.units * 1e3, (max(times) - min(times)) / 2 / middle, peak)
