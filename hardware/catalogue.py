@@ -23,18 +23,11 @@ def _loihi(bundle: Bundle) -> SpikingDevice:
     return LoihiDevice(LoihiProgram.load(bundle.path / "loihi.npz"))
 
 
-def _lava(bundle: Bundle) -> SpikingDevice:
+def _lava(bundle: Bundle, hardware: bool = False) -> SpikingDevice:
     from .lava.device import LavaDevice
     from .loihi.program import LoihiProgram
 
-    return LavaDevice(LoihiProgram.load(bundle.path / "loihi.npz"))
-
-
-def _lava_hardware(bundle: Bundle) -> SpikingDevice:
-    from .lava.device import LavaDevice
-    from .loihi.program import LoihiProgram
-
-    return LavaDevice(LoihiProgram.load(bundle.path / "loihi.npz"), hardware=True)
+    return LavaDevice(LoihiProgram.load(bundle.path / "loihi.npz"), hardware)
 
 
 def _netx(bundle: Bundle) -> SpikingDevice:
@@ -89,7 +82,7 @@ def spiking_device(name: str, bundle: Bundle, hardware: bool = False) -> Spiking
     if hardware:
         if name != "lava":
             raise InputError(f"--hardware goes with --snn lava, not with --snn {name}")
-        return _lava_hardware(bundle)
+        return _lava(bundle, hardware)
     return SPIKING[name](bundle)
 
 

@@ -7,7 +7,6 @@ The two devices work at the same time: while the quantum device has one batch, t
 than two batches are held at once, so memory does not grow with the number of samples, the answers aside.
 """
 
-from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
@@ -18,14 +17,11 @@ from jaxtyping import Float, Int64, UInt8
 from ..export.angles import angles_from_counts
 from ..export.bundle import Bundle
 from ..export.errors import InputError
-from .devices import QuantumDevice, SpikingDevice, WatchedDevice
+from .devices import QuantumDevice, SpikingDevice, Watch, WatchedDevice
 from .onnx_session import run_onnx
 
 BATCH = 1000
 """Samples handed to the devices at once."""
-
-Watch = Callable[[int], None]
-"""Told how many samples the spiking device has done."""
 
 
 class CoSimulation(NamedTuple):
@@ -55,8 +51,8 @@ def cosimulate(
 ) -> CoSimulation:
     """Run the images, with pixels in [0, 1], through the bundle on the two devices.
 
-    `shots` measurements a sample, or exact expectation values. Raises InputError where the images do not fit the
-    bundle or the shots are not positive.
+    `shots` measurements a sample, or exact expectation values; `watch` hears how far the spiking device is. Raises
+    InputError where the images do not fit the bundle or the shots are not positive.
     """
     if images.shape[1:] != bundle.image_shape:
         needed = ", ".join(map(str, bundle.image_shape))

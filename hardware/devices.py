@@ -14,6 +14,9 @@ from ..export.circuit import ReuploadCircuit
 from ..export.errors import InputError
 from ..export.geometry import Shape
 
+Watch = Callable[[int], None]
+"""Told how many samples are done."""
+
 
 class SpikingDevice(Protocol):
     """Runs one spiking network, which its constructor was given."""
@@ -31,7 +34,7 @@ class SpikingDevice(Protocol):
 class WatchedDevice(Protocol):
     """A slow device that says how far a run is: `watch` is told how many of its samples are done."""
 
-    watch: Callable[[int], None] | None
+    watch: Watch | None
 
 
 class QuantumDevice(Protocol):

@@ -8,9 +8,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from ...export.errors import InputError
-from ..devices import checked_spikes
+from ..devices import Watch, checked_spikes
 from ..loihi.program import LoihiProgram
-from .jobs import TIME_LIMIT, Job, Layers, Watch, run_jobs
+from .jobs import TIME_LIMIT, Layers, ProgramJob, run_jobs
 
 LEAST_SHARE = 16
 """Samples: with fewer, the start of another worker takes longer than it saves."""
@@ -63,7 +63,7 @@ class LavaDevice:
         # There is one chip; its simulations run side by side, one on each core.
         share = max(LEAST_SHARE, math.ceil(samples / (1 if self.hardware else _cores())))
         parts = [spikes[:, start : start + share] for start in range(0, max(1, samples), share)]
-        jobs = [Job(self.program, part, every_layer, self.hardware) for part in parts]
+        jobs = [ProgramJob(self.program, part, every_layer, self.hardware) for part in parts]
         done = run_jobs(self.python, jobs, len(jobs), self.watch, self.time_limit)
         return tuple(np.concatenate(layer, axis=1) for layer in zip(*done, strict=True))
 

@@ -1,21 +1,22 @@
-"""Programs and their input spikes, run by several workers of Lava at once.
+"""Jobs, run by several workers of Lava at once.
 
 Files go to a worker and come from it in the worker's own folder, one job at a time.
 """
 
 import selectors
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from jaxtyping import UInt8
 
 from ...export.arrays import read_npz
 from ...export.errors import InputError
-from ..devices import checked_spikes
+from ...export.geometry import Shape
+from ..devices import Watch, checked_spikes
 from ..loihi.program import LoihiProgram
 from .client import WORKER, LavaWorker, worker_stack
 
@@ -26,20 +27,66 @@ LOOK = 0.2
 """Seconds between two looks at whether the workers still live."""
 
 
-class Job(NamedTuple):
-    """A program and the spikes to run it on, as they come from outside: uint8 [time, sample, *shape]."""
+class Job(Protocol):
+    """Something for a worker to run on spikes from outside, uint8 [time, sample, *shape]."""
+
+    @property
+    def name(self) -> str:
+        """What an error calls it."""
+        ...
+
+    @property
+    def spikes(self) -> UInt8[np.ndarray, "time sample *shape"]: ...
+
+    @property
+    def results(self) -> dict[str, Shape]:
+        """The shapes in which the worker leaves spikes, by the number under which it does."""
+        ...
+
+    @property
+    def options(self) -> dict[str, bool]:
+        """What else the worker is told, in the words of `worker.py`."""
+        ...
+
+    def check(self) -> None:
+        """Raises InputError where the spikes do not fit."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """Write what is to be run, as the worker reads it."""
+        ...
+
+
+class ProgramJob(NamedTuple):
+    """A program, to be heard at every layer or at the last, in Lava's simulation or on the chip."""
 
     program: LoihiProgram
     spikes: UInt8[np.ndarray, "time sample *shape"]
     every_layer: bool = False
     hardware: bool = False
 
+    @property
+    def name(self) -> str:
+        return "the program"
+
+    @property
+    def results(self) -> dict[str, Shape]:
+        shapes = {str(index): layer.neuron.shape for index, layer in enumerate(self.program.layers)}
+        return shapes if self.every_layer else dict([shapes.popitem()])
+
+    @property
+    def options(self) -> dict[str, bool]:
+        return {"every_layer": self.every_layer, "hardware": self.hardware}
+
+    def check(self) -> None:
+        checked_spikes(self.spikes, self.program.input_shape)
+
+    def save(self, path: Path) -> None:
+        self.program.save(path)
+
 
 Layers = tuple[UInt8[np.ndarray, "time sample *layer"], ...]
-"""The spikes of each layer of a job, or of the last alone, each in its group's shape."""
-
-Watch = Callable[[int], None]
-"""Told how many samples of all jobs are done."""
+"""The spikes of each of a job's results."""
 
 
 def run_jobs(
@@ -57,7 +104,7 @@ def run_jobs(
     theirs is left.
     """
     for job in jobs:
-        checked_spikes(job.spikes, job.program.input_shape)
+        job.check()
     found: dict[int, Layers] = {number: _silence(job) for number, job in enumerate(jobs) if not job.spikes.shape[1]}
     waiting = [number for number in range(len(jobs)) if number not in found]
     waiting.reverse()
@@ -110,13 +157,13 @@ class _Desk:
         folder = self.worker.folder
         paths = {key: folder / f"{number}.{key}" for key in ("program", "spikes", "result")}
         try:
-            job.program.save(paths["program"])
+            job.save(paths["program"])
             with paths["spikes"].open("wb") as file:
                 np.save(file, job.spikes)
         except OSError as error:
             raise InputError(f"{folder}: cannot be written: {error.strerror or error}") from error
         content: dict[str, Any] = {key: str(path) for key, path in paths.items()}
-        self.worker.send({"job": number, **content, "every_layer": job.every_layer, "hardware": job.hardware})
+        self.worker.send({"job": number, **content, **job.options})
         self.job = number
 
     def take(self, answer: dict[str, Any], jobs: Sequence[Job]) -> Layers | None:
@@ -128,8 +175,8 @@ class _Desk:
                 self.samples = samples
             case {"job": number, "missing": str(sentence)} if number == self.job:
                 raise InputError(sentence)
-            case {"job": number, "error": str(error)} if number == self.job:
-                raise self.worker.failure(f"failed: {error}")
+            case {"job": int(number), "error": str(error)} if number == self.job:
+                raise self.worker.failure(f"failed with {jobs[number].name}: {error}")
             case {"job": int(number), "done": True} if number == self.job:
                 return self._result(number, jobs[number])
             case _:
@@ -138,8 +185,7 @@ class _Desk:
 
     def _result(self, number: int, job: Job) -> Layers:
         path = self.worker.folder / f"{number}.result"
-        layers = job.program.layers
-        wanted = {str(index): layers[index].neuron.shape for index in _wanted(job)}
+        wanted = job.results
         try:
             arrays = read_npz(path, wanted)
         except InputError as error:
@@ -159,12 +205,6 @@ class _Desk:
         return found
 
 
-def _wanted(job: Job) -> range:
-    count = len(job.program.layers)
-    return range(count) if job.every_layer else range(count - 1, count)
-
-
 def _silence(job: Job) -> Layers:
     """The result of a job without samples."""
-    shapes = [job.program.layers[index].neuron.shape for index in _wanted(job)]
-    return tuple(np.zeros((*job.spikes.shape[:2], *shape), np.uint8) for shape in shapes)
+    return tuple(np.zeros((*job.spikes.shape[:2], *shape), np.uint8) for shape in job.results.values())

@@ -2,10 +2,6 @@
 
 import io
 import math
-import select
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,12 +9,11 @@ import h5py
 import numpy as np
 from jaxtyping import UInt8
 
-from ...export.arrays import read_npz, write_npz
+from ...export.arrays import write_npz
 from ...export.errors import InputError
 from ...export.geometry import Shape
-from ..devices import checked_spikes
-from .client import LavaWorker
-from .jobs import LOOK, TIME_LIMIT, Watch
+from ..devices import Watch, checked_spikes
+from .jobs import TIME_LIMIT, run_jobs
 
 NETX_WORKER = Path(__file__).with_name("netx_worker.py")
 
@@ -33,10 +28,33 @@ class NetxFile(NamedTuple):
 
 
 class NetxJob(NamedTuple):
-    """A file and the spikes to run it on: uint8 [time, sample, *shape]."""
+    """A file and the spikes to run it on: a `Job` whose result is flat, in channel-height-width order."""
 
     file: NetxFile
     spikes: UInt8[np.ndarray, "time sample *shape"]
+
+    @property
+    def name(self) -> str:
+        return self.file.name
+
+    @property
+    def results(self) -> dict[str, Shape]:
+        return {"0": (self.file.output_size,)}
+
+    @property
+    def options(self) -> dict[str, bool]:
+        return {"every_layer": False, "hardware": False}
+
+    def check(self) -> None:
+        shape = self.spikes.shape[2:]
+        checked_spikes(self.spikes, shape)
+        if math.prod(shape) != self.file.input_size:
+            raise InputError(
+                f"{self.file.name}: reads {self.file.input_size} spikes a step; {list(shape)} is what comes to it"
+            )
+
+    def save(self, path: Path) -> None:
+        write_npz(path, {"netx": np.frombuffer(self.file.content, np.uint8)})
 
 
 class NetxDevice:
@@ -75,7 +93,7 @@ class NetxDevice:
         or the reader fails.
         """
         checked_spikes(spikes, self.input_shape)
-        (found,) = run_netx(self.python, [NetxJob(self.file, spikes)], self.watch, self.time_limit)
+        ((found,),) = run_jobs(self.python, [NetxJob(self.file, spikes)], 1, self.watch, self.time_limit, NETX_WORKER)
         return found
 
 
@@ -99,81 +117,3 @@ def open_netx(path: Path | str) -> NetxFile:
     if len(types) < 2 or types[0] != "input":
         raise InputError(f"{path}: its layers are {', '.join(types)}; an input and at least one more are needed")
     return NetxFile(str(path), content, sizes[0], sizes[-1])
-
-
-def run_netx(
-    python: Path, jobs: Sequence[NetxJob], watch: Watch | None = None, time_limit: float = TIME_LIMIT
-) -> list[UInt8[np.ndarray, "time sample feature"]]:
-    """What each job gives, one after the other in one worker under the interpreter `python`.
-
-    Raises InputError where the temporary folder cannot be written, DeviceError where the worker fails, ends, or is
-    silent for `time_limit` seconds. It has ended then, and nothing of it is left.
-    """
-    found: list[UInt8[np.ndarray, "time sample feature"]] = []
-    finished = 0
-    with LavaWorker(python, NETX_WORKER) as worker:
-        for number, job in enumerate(jobs):
-            if job.spikes.shape[1]:
-                for samples in _done(worker, number, job, time_limit):
-                    if watch:
-                        watch(finished + samples)
-            found.append(_result(worker, number, job))
-            finished += job.spikes.shape[1]
-            if watch:
-                watch(finished)
-    return found
-
-
-def _done(worker: LavaWorker, number: int, job: NetxJob, time_limit: float) -> Iterator[int]:
-    """Gives the job to the worker and waits until it is done; yields how many samples are."""
-    program, spikes, result = _paths(worker, number)
-    try:
-        write_npz(program, {"netx": np.frombuffer(job.file.content, np.uint8)})
-        with spikes.open("wb") as file:
-            np.save(file, job.spikes)
-    except OSError as error:
-        raise InputError(f"{worker.folder}: cannot be written: {error.strerror or error}") from error
-    paths = {"program": str(program), "spikes": str(spikes), "result": str(result)}
-    worker.send({"job": number, **paths, "every_layer": False, "hardware": False})
-    while True:
-        select.select([worker], [], [], LOOK)
-        for answer in worker.receive():
-            match answer:
-                case {"ready": True}:
-                    pass
-                case {"job": answered, "samples": int(samples)} if answered == number:
-                    yield samples
-                case {"job": answered, "error": str(error)} if answered == number:
-                    raise worker.failure(f"failed with {job.file.name}: {error}")
-                case {"job": answered, "done": True} if answered == number:
-                    return
-                case _:
-                    raise worker.failure(f"answered {answer} out of turn")
-        if time.monotonic() - worker.heard > time_limit:
-            raise worker.failure(f"was silent for {time_limit:g} s and is ended")
-
-
-def _result(worker: LavaWorker, number: int, job: NetxJob) -> UInt8[np.ndarray, "time sample feature"]:
-    time_and_samples = job.spikes.shape[:2]
-    if not job.spikes.shape[1]:
-        return np.zeros((*time_and_samples, job.file.output_size), np.uint8)
-    paths = _paths(worker, number)
-    try:
-        spikes = read_npz(paths[-1], ["0"])["0"]
-    except InputError as error:
-        raise worker.failure(f"left a result that cannot be read: {str(error).rstrip('.')}") from error
-    needed = (*time_and_samples, job.file.output_size)
-    if spikes.dtype != np.uint8 or spikes.shape[:2] != time_and_samples or spikes.size != math.prod(needed):
-        raise worker.failure(f"left {spikes.dtype} {list(spikes.shape)}; uint8 {list(needed)} is needed")
-    if spikes.max() > 1:
-        raise worker.failure(f"left the value {spikes.max()}; spikes are 0 or 1")
-    for path in paths:
-        with suppress(OSError):
-            path.unlink()
-    return spikes.reshape(needed)
-
-
-def _paths(worker: LavaWorker, number: int) -> tuple[Path, Path, Path]:
-    """The job's program, spikes and result."""
-    program, spikes, result = (worker.folder / f"{number}.{key}" for key in ("program", "spikes", "result"))
-    return program, spikes, result

@@ -48,7 +48,7 @@ class NetxRunner(runner.Runner):
         every_layer: bool,
         tell: Callable[[int], None],
     ) -> dict[int, np.ndarray]:
-        """The output's spikes [time, sample, *shape] for spikes from outside, [time, sample, *shape], as number 0."""
+        """The output's spikes [time, sample, feature] for spikes from outside, [time, sample, *shape], as number 0."""
         steps, samples = spikes.shape[:2]
         with tempfile.NamedTemporaryFile(suffix=".net") as file:
             file.write(program["netx"].tobytes())
@@ -77,7 +77,8 @@ class NetxRunner(runner.Runner):
             now = step
         self.stop(recorder)
         values = heard.reshape(samples, steps, *held)
-        return {0: (values.transpose(1, 0, 4, 3, 2) if len(held) == 3 else values.swapaxes(0, 1))}
+        in_order = values.transpose(1, 0, *range(values.ndim - 1, 1, -1))
+        return {0: in_order.reshape(steps, samples, -1)}
 
 
 def _sent(spikes: np.ndarray, held: tuple) -> np.ndarray:

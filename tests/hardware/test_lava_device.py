@@ -110,7 +110,7 @@ def test_samples_are_shared_out_to_several_workers(monkeypatch: pytest.MonkeyPat
     shares: list[list[int]] = []
     run_jobs = lava_device.run_jobs
 
-    def recorded(python: Path, jobs: list[lava_device.Job], *rest: Any) -> Any:
+    def recorded(python: Path, jobs: list[lava_device.ProgramJob], *rest: Any) -> Any:
         shares.append([job.spikes.shape[1] for job in jobs])
         return run_jobs(python, jobs, *rest)
 

@@ -21,18 +21,18 @@ import pytest
 from spiq.export.errors import DeviceError, InputError
 from spiq.hardware.lava.client import WORKER, LavaWorker
 from spiq.hardware.lava.environment import required
-from spiq.hardware.lava.jobs import Job, run_jobs
+from spiq.hardware.lava.jobs import ProgramJob, run_jobs
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
 from spiq.hardware.loihi.simulate import simulate
 from spiq.hardware.loihi.synapse import DenseSynapse
 
 
-def job(time_steps: int = 4, samples: int = 3) -> Job:
+def job(time_steps: int = 4, samples: int = 3) -> ProgramJob:
     rng = np.random.default_rng(0)
     synapse = DenseSynapse((rng.integers(-60, 61, (5, 6)) * 2).astype(np.int16))
     neuron = NeuronGroup((5,), 100, 4096, 0, np.zeros(1, np.int16), 0)
     program = LoihiProgram((6,), (Layer("layer", (Connection(INPUT, synapse),), neuron, 1.0),))
-    return Job(program, (rng.random((time_steps, samples, 6)) < 0.5).astype(np.uint8))
+    return ProgramJob(program, (rng.random((time_steps, samples, 6)) < 0.5).astype(np.uint8))
 
 
 ENDLESS = job(50, 4000)
@@ -120,7 +120,7 @@ def script(folder: Path, body: str) -> Path:
             "job = ready(); open(job['result'], 'w').write('PK'); say(job=0, done=True); time.sleep(99)",
             "left a result that cannot be read",
         ),
-        ("job = ready(); say(job=0, error='disk on fire'); time.sleep(99)", "failed: disk on fire"),
+        ("job = ready(); say(job=0, error='disk on fire'); time.sleep(99)", "failed with the program: disk on fire"),
         ("os.close(1); time.sleep(99)", "closed its standard output"),
         ("job = ready(); signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(99)", "was silent for 2 s"),
         ("subprocess.Popen(['sleep', '99', str(folder)]); ready(); sys.exit(1)", "ended with status 1"),
@@ -251,7 +251,10 @@ class WhileItRuns:
     ("act", "message"),
     [
         ("kill the worker", "was killed by SIGKILL"),
-        ("kill one of Lava's processes", "worker failed: one of Lava's processes was killed by SIGKILL; its log"),
+        (
+            "kill one of Lava's processes",
+            "worker failed with the program: one of Lava's processes was killed by SIGKILL; its log",
+        ),
         ("stop the worker", "was silent for 4 s"),
     ],
 )
@@ -296,7 +299,8 @@ def test_an_error_in_one_of_lavas_processes(place: Path, tmp_path: Path) -> None
         "models.AbstractPyDenseModelBitAcc.run_spk = run_spk"
     )
     with pytest.raises(
-        DeviceError, match=r"failed: (RuntimeError: )?ValueError in one of Lava's processes: no current"
+        DeviceError,
+        match=r"failed with the program: (RuntimeError: )?ValueError in one of Lava's processes: no current",
     ):
         run_jobs(required("lava").python, [job()], script=worker_that(tmp_path, prelude))
 
@@ -305,7 +309,7 @@ def test_an_error_in_one_of_lavas_processes(place: Path, tmp_path: Path) -> None
 def test_no_room_for_the_result(place: Path, tmp_path: Path) -> None:
     # A limit on the size of files stands for a full disk, which takes root's rights to make.
     prelude = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))"
-    with pytest.raises(DeviceError, match=r"failed: OSError: .*File too large"):
+    with pytest.raises(DeviceError, match=r"failed with the program: OSError: .*File too large"):
         run_jobs(required("lava").python, [job(10, 100)], script=worker_that(tmp_path, prelude))
 
 
@@ -350,7 +354,9 @@ def test_a_disk_too_full_for_the_result(place: Path) -> None:
     lines = "run_jobs(required('lava').python, [job(10, 600)])"
     done = with_a_small(place, "60k", client(place, lines))
     sentence = done.stderr.strip().splitlines()[-1]
-    assert re.search(r"DeviceError: Lava's worker failed: OSError: .*(No space left|requested and)", sentence)
+    assert re.search(
+        r"DeviceError: Lava's worker failed with the program: OSError: .*(No space left|requested and)", sentence
+    )
 
 
 @pytest.mark.lava

@@ -9,7 +9,7 @@ from spiq.export.errors import InputError
 from spiq.export.graph import place, read_nir
 from spiq.hardware.comparison import compare
 from spiq.hardware.lava.environment import required
-from spiq.hardware.lava.jobs import Job, run_jobs
+from spiq.hardware.lava.jobs import ProgramJob, run_jobs
 from spiq.hardware.loihi.lower import lower_to_loihi
 from spiq.hardware.loihi.simulate import simulate_layers
 
@@ -43,7 +43,9 @@ def test_lava_gives_the_simulators_spikes() -> None:
     jobs = []
     for name in LOWERED:
         x, dt = peer(name)
-        jobs.append(Job(lower_to_loihi(place(read_nir(PEERS / f"{name}.nir"), name), dt, x), x, every_layer=True))
+        jobs.append(
+            ProgramJob(lower_to_loihi(place(read_nir(PEERS / f"{name}.nir"), name), dt, x), x, every_layer=True)
+        )
     answers = run_jobs(required("lava").python, jobs, workers=2)
     for name, job, answer in zip(LOWERED, jobs, answers, strict=True):
         names = [layer.name for layer in job.program.layers]

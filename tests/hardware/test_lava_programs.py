@@ -13,7 +13,7 @@ from numpy.random import Generator
 
 from spiq.export.errors import InputError
 from spiq.hardware.lava.environment import required
-from spiq.hardware.lava.jobs import Job, Layers, run_jobs
+from spiq.hardware.lava.jobs import Layers, ProgramJob, run_jobs
 from spiq.hardware.loihi import chip
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
 from spiq.hardware.loihi.simulate import simulate_layers
@@ -30,7 +30,7 @@ MANY = 2 * 64**2
 Shape = tuple[int, ...]
 
 
-def random_job(seed: int) -> Job:
+def random_job(seed: int) -> ProgramJob:
     """A program and its input, to be run for every layer."""
     rng = np.random.default_rng(seed)
     makers = (images, flat, limits, borders, large_numbers)
@@ -38,7 +38,7 @@ def random_job(seed: int) -> Job:
     steps, samples = int(rng.integers(1, 7)), int(rng.integers(1, 5))
     rate = rng.choice([0.1, 0.4, 0.8, 1.0])
     spikes = rng.random((steps, samples, *program.input_shape)) < rate
-    return Job(program, spikes.astype(np.uint8), every_layer=True)
+    return ProgramJob(program, spikes.astype(np.uint8), every_layer=True)
 
 
 def images(rng: Generator) -> LoihiProgram:
@@ -248,7 +248,7 @@ def layer(rng: Generator, name: str, synapses: list[tuple[int, Synapse]], shape:
     return Layer(name, tuple(Connection(source, synapse) for source, synapse in synapses), neuron, 1.0)
 
 
-def first_difference(job: Job, found: Layers) -> str:
+def first_difference(job: ProgramJob, found: Layers) -> str:
     """Where Lava's spikes differ from the simulator's; "" if nowhere."""
     for number, (ours, lava) in enumerate(zip(simulate_layers(job.program, job.spikes), found, strict=True)):
         if not np.array_equal(ours, lava):

@@ -22,6 +22,7 @@ PYTHON = Path(sys.executable)
 
 WORKER = """
 import json, sys, time
+print(json.dumps({{'ready': True}}), flush=True)
 for line in sys.stdin:
     job = json.loads(line)
     {answer}
@@ -151,7 +152,10 @@ def test_a_worker_that_fails_is_an_error(
 @pytest.mark.parametrize(
     ("save", "message"),
     [
-        ("numpy.savez(file, **{'0': numpy.full((6, 3, 5), 7, 'uint8')})", "left the value 7; spikes are 0 or 1"),
+        (
+            "numpy.savez(file, **{'0': numpy.full((6, 3, 5), 7, 'uint8')})",
+            "left the value 7 for layer 0; spikes are 0 or 1",
+        ),
         ("numpy.save(file, numpy.zeros(3))", "left a result that cannot be read: .*single array"),
         ("file.write(b'PK')", "left a result that cannot be read"),
     ],
@@ -169,5 +173,5 @@ def test_a_result_that_is_no_spikes_is_refused(
 def test_a_result_of_another_shape_is_refused(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save = "import numpy; numpy.savez(open(job['result'], 'wb'), **{'0': numpy.zeros((6, 3, 4), 'uint8')})"
     fake_worker(monkeypatch, tmp_path, f"{save}; print(json.dumps({{'job': 0, 'done': True}}), flush=True)")
-    with pytest.raises(DeviceError, match=r"left uint8 \[6, 3, 4\]; uint8 \[6, 3, 5\] is needed"):
+    with pytest.raises(DeviceError, match=r"left uint8 \[6, 3, 4\] for layer 0; uint8 \[6, 3, 5\] is needed"):
         NetxDevice(file, (1, 4, 3), python=PYTHON).run(spikes())

@@ -19,7 +19,8 @@ from scipy.signal import convolve2d
 
 from spiq.export.errors import InputError
 from spiq.hardware.lava.environment import required
-from spiq.hardware.lava.netx_device import NetxJob, open_netx, run_netx
+from spiq.hardware.lava.jobs import run_jobs
+from spiq.hardware.lava.netx_device import NETX_WORKER, NetxJob, open_netx
 from spiq.hardware.loihi.netx_file import write_netx
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
 from spiq.hardware.loihi.simulate import simulate
@@ -283,7 +284,8 @@ def test_the_random_programs_hold_what_they_are_to_try(tmp_path: Path) -> None:
 def test_every_spike_of_a_random_program_is_that_of_lava_dl(tmp_path: Path) -> None:
     written = writable(tmp_path, range(PROGRAMS))
     jobs = [NetxJob(open_netx(path), spikes) for path, _, spikes in written]
-    for (path, program, spikes), found in zip(written, run_netx(required("netx").python, jobs), strict=True):
+    done = run_jobs(required("netx").python, jobs, script=NETX_WORKER)
+    for (path, program, spikes), (found,) in zip(written, done, strict=True):
         ours = simulate(program, spikes)
         wrong = np.argwhere(ours != found)
         assert not len(wrong), f"{path.name}: {len(wrong)} of {ours.size}, first at {wrong[0].tolist()}"
