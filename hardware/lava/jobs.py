@@ -116,6 +116,11 @@ def run_jobs(
         while len(found) < len(jobs):
             selector.select(LOOK)
             for desk in tuple(desks):
+                if desk.job is None and not waiting:
+                    # There is nothing left for it to do, so it is no matter how it ends.
+                    selector.unregister(desk.worker)
+                    desks.remove(desk)
+                    continue
                 for answer in desk.worker.receive():
                     layers = desk.take(answer, jobs)
                     if layers is not None and desk.job is not None:
@@ -125,11 +130,6 @@ def run_jobs(
                 if desk.is_idle and waiting:
                     number = waiting.pop()
                     desk.give(number, jobs[number])
-                if desk.job is None and not waiting:
-                    # There is nothing left for it to do, so it is no matter how it ends.
-                    selector.unregister(desk.worker)
-                    desks.remove(desk)
-                    continue
                 if not desk.is_idle and time.monotonic() - desk.worker.heard > time_limit:
                     raise desk.worker.failure(f"was silent for {time_limit:g} s and is ended")
             done = finished + sum(desk.samples for desk in desks)
