@@ -20,14 +20,15 @@ w_rec from the neurons back to themselves, a recurrent group is
 as in snnTorch's RLeaky and RSynaptic. So w_rec's bias acts from t = 0 on.
 """
 
-from collections.abc import Callable, Iterator
+import math
+from collections.abc import Callable
 from typing import Any
 
 import nir
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, UInt8
+from jaxtyping import Float, Shaped, UInt8
 from torch import Tensor
 
 from ..export import geometry
@@ -35,10 +36,11 @@ from ..export.errors import InputError
 from ..export.graph import PlacedGraph, PlacedNode
 from ..export.time_step import DEFAULT_DT, checked_dt
 from .devices import checked_spikes
+from .sample_parts import over_parts
 
-CHUNK_VALUES = 2**20
-"""How many values of the widest node are held at once. It bounds the memory, and what stays in the cache is twice as
-fast."""
+CHUNK_VALUES = 2**18
+"""How many values of the widest node a thread holds at once. It bounds the memory, and what stays in the cache is twice
+as fast."""
 
 NEURONS = (nir.IF, nir.LIF, nir.CubaLIF, nir.LI, nir.I)
 """The nodes with a state."""
@@ -57,29 +59,31 @@ class NirRuntime:
         """
         if not self.graph.ends_in_spikes:
             raise InputError(f"{self.graph.name}: its output is not spikes but values; end it in a spiking neuron")
-        return self.values(spikes).astype(np.uint8)
+        return self._outputs(spikes, np.uint8)
 
     def values(self, spikes: UInt8[np.ndarray, "time sample *shape"]) -> Float[np.ndarray, "time sample feature"]:
         """The graph's output, which need not be spikes, flattened in channel-height-width order."""
-        last = self.graph.nodes[-1].name
-        chunks = [trace[last].flatten(2).numpy() for trace in self._chunks(spikes)]
-        return np.concatenate(chunks, axis=1) if chunks else np.zeros((len(spikes), 0, *self._features()))
+        return self._outputs(spikes, np.float64)
 
     def trace(self, spikes: UInt8[np.ndarray, "time sample *shape"]) -> dict[str, Float[np.ndarray, "time sample *"]]:
         """Every node's output by name, for all samples at once."""
         checked_spikes(spikes, self.graph.input_shape)
         return {name: value.numpy() for name, value in self._trace(spikes).items()}
 
-    def _features(self) -> tuple[int]:
-        return (int(np.prod(self.graph.output_shape)),)
-
-    def _chunks(self, spikes: UInt8[np.ndarray, "time sample *shape"]) -> Iterator[dict[str, Tensor]]:
+    def _outputs(
+        self, spikes: UInt8[np.ndarray, "time sample *shape"], dtype: type[np.generic]
+    ) -> Shaped[np.ndarray, "time sample feature"]:
         checked_spikes(spikes, self.graph.input_shape)
         time, samples = spikes.shape[:2]
-        widest = max(int(np.prod(placed.output_shape)) for placed in self.graph.nodes)
-        size = max(1, CHUNK_VALUES // (time * widest))
-        for start in range(0, samples, size):
-            yield self._trace(spikes[:, start : start + size])
+        last, widest = self.graph.nodes[-1].name, max(math.prod(placed.output_shape) for placed in self.graph.nodes)
+        out = np.empty((time, samples, math.prod(self.graph.output_shape)), dtype)
+
+        def run(part: slice) -> None:
+            out[:, part] = self._trace(spikes[:, part])[last].flatten(2).numpy()
+
+        for _ in over_parts(run, samples, max(1, CHUNK_VALUES // (time * widest))):
+            pass
+        return out
 
     @torch.no_grad()
     def _trace(self, spikes: UInt8[np.ndarray, "time sample *shape"]) -> dict[str, Tensor]:

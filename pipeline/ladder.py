@@ -20,11 +20,13 @@ from collections.abc import Callable
 import numpy as np
 from jaxtyping import Float, Int64
 
+from ..export.angles import ANGLES
 from ..export.bundle import WRITERS, Bundle
 from ..export.errors import DeviceError, InputError
 from ..hardware.catalogue import quantum_device, spiking_device
 from ..hardware.cosimulation import BATCH, CoSimulation, cosimulate, from_encoded, joined
 from ..hardware.lava.environment import required
+from ..hardware.sample_parts import over_parts
 from .checkpoint import Epoch
 from .config import Config
 from .model import SQDRCNN
@@ -36,8 +38,8 @@ SKIPPED = {
 }
 """Rungs that are never climbed, with the reason."""
 
-PYTORCH_BATCH = 32
-"""Samples that PyTorch takes at once in float64: what stays in the cache is twice as fast."""
+PYTORCH_BATCH = 16
+"""Samples that a thread of PyTorch takes at once in float64: what stays in the cache is twice as fast."""
 
 Watch = Callable[[str, int, int], None]
 """Told on the way: the rung's name, samples done, samples in all."""
@@ -137,12 +139,26 @@ def gate(rungs: list[Rung], max_accuracy_drop: float) -> Gate:
 def _trained(
     config: Config, model: SQDRCNN, images: Float[np.ndarray, "sample channel height width"], watch: Watch | None
 ) -> CoSimulation:
-    parts = []
-    for start in range(0, len(images), PYTORCH_BATCH):
-        spikes = config.coding_scheme.encode(images[start : start + PYTORCH_BATCH], start)
-        parts.append(traced(model, spikes))
-        _tell(watch, "trained", min(start + PYTORCH_BATCH, len(images)), len(images))
-    return joined(parts)
+    samples, qubits, classes = len(images), config.circuit.qubits, model.readout.out_features
+    # One place for all answers: small ones kept between the large tensors of every part would hold their memory open.
+    whole = CoSimulation(
+        np.empty((config.coding.steps, samples, ANGLES * qubits), np.uint8),
+        np.empty((samples, qubits, ANGLES)),
+        np.empty((samples, qubits)),
+        np.empty((samples, classes)),
+    )
+
+    def run(part: slice) -> int:
+        found = traced(model, config.coding_scheme.encode(images[part], part.start))
+        whole.encoded[:, part] = found.encoded
+        whole.angles[part], whole.expectations[part], whole.logits[part] = found[1:]
+        return part.stop
+
+    # Converted before the threads begin, each of which would do it.
+    model.double().eval()
+    for done in over_parts(run, samples, PYTORCH_BATCH):
+        _tell(watch, "trained", done, samples)
+    return whole
 
 
 def _tell(watch: Watch | None, name: str, done: int, total: int) -> None:
