@@ -7,17 +7,19 @@ The two devices work at the same time: while the quantum device has one batch, t
 than two batches are held at once, so memory does not grow with the number of samples, the answers aside.
 """
 
+from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float, Int64, UInt8
 
-from ..export.angles import angles_from_counts
+from ..export.angles import ANGLES, angles_from_counts
 from ..export.bundle import Bundle
 from ..export.errors import InputError
-from .devices import QuantumDevice, SpikingDevice, Watch, WatchedDevice
+from .devices import QuantumDevice, SpikingDevice, Watch, WatchedDevice, checked_answer, checked_expectations
 from .onnx_session import run_onnx
 
 BATCH = 1000
@@ -25,7 +27,7 @@ BATCH = 1000
 
 
 class CoSimulation(NamedTuple):
-    """What each part gave for each sample."""
+    """What each part gave for each sample; angles are in radians."""
 
     encoded: UInt8[np.ndarray, "time sample feature"]
     angles: Float[np.ndarray, "sample qubit 3"]
@@ -34,10 +36,12 @@ class CoSimulation(NamedTuple):
 
     @property
     def counts(self) -> Int64[np.ndarray, "sample feature"]:
+        """How often each feature spiked."""
         return self.encoded.sum(0, dtype=np.int64)
 
     @property
     def predictions(self) -> Int64[np.ndarray, " sample"]:
+        """The class with the largest logit, the first of equals."""
         return self.logits.argmax(-1)
 
 
@@ -52,7 +56,8 @@ def cosimulate(
     """Run the images, with pixels in [0, 1], through the bundle on the two devices.
 
     `shots` measurements a sample, or exact expectation values; `watch` hears how far the spiking device is. Raises
-    InputError where the images do not fit the bundle or the shots are not positive.
+    InputError where the images do not fit the bundle or the shots are not positive, and DeviceError where a device
+    fails or what it answers is not what it must be.
     """
     if images.shape[1:] != bundle.image_shape:
         needed = ", ".join(map(str, bundle.image_shape))
@@ -61,7 +66,7 @@ def cosimulate(
         raise InputError("there are no images; at least one is needed")
     answers: list[Future[CoSimulation]] = []
     # The spiking device has the main thread, where Ctrl-C arrives: it may have processes to end.
-    with ThreadPoolExecutor(1) as quantum:
+    with ThreadPoolExecutor(1) as quantum, _own_watch(snn):
         for start in range(0, len(images), BATCH):
             if answers and answers[-1].done():
                 # What failed there need not wait for another batch of spikes.
@@ -69,7 +74,8 @@ def cosimulate(
             if watch and isinstance(snn, WatchedDevice):
                 snn.watch = partial(_tell, watch, start)
             spikes = bundle.coding.encode(images[start : start + BATCH], start)
-            encoded = snn.run(spikes)
+            shape = (*spikes.shape[:2], ANGLES * bundle.circuit.n_qubits)
+            encoded = checked_answer(snn, snn.run(spikes), shape)
             if answers:
                 answers[-1].result()
             answers.append(quantum.submit(from_encoded, bundle, qpu, encoded, shots))
@@ -82,12 +88,25 @@ def _tell(watch: Watch, before: int, done: int) -> None:
     watch(before + done)
 
 
+@contextmanager
+def _own_watch(snn: SpikingDevice) -> Iterator[None]:
+    """At the block's end the device tells whom it told before."""
+    if not isinstance(snn, WatchedDevice):
+        yield
+        return
+    before = snn.watch
+    try:
+        yield
+    finally:
+        snn.watch = before
+
+
 def from_encoded(
     bundle: Bundle, qpu: QuantumDevice, encoded: UInt8[np.ndarray, "time sample feature"], shots: int | None
 ) -> CoSimulation:
-    """The way from the encoder's spikes on."""
+    """The way from the encoder's spikes on. Raises as `cosimulate` does."""
     angles = sample_angles(encoded, bundle.manifest.angle_scale)
-    expectations = qpu.expectations(bundle.circuit, angles, shots)
+    expectations = checked_expectations(qpu, qpu.expectations(bundle.circuit, angles, shots), angles.shape[:2])
     return CoSimulation(encoded, angles, expectations, read_out(bundle.content["readout.onnx"], expectations))
 
 

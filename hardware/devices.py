@@ -11,11 +11,14 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from ..export.circuit import ReuploadCircuit
-from ..export.errors import InputError
+from ..export.errors import DeviceError, InputError
 from ..export.geometry import Shape
 
 Watch = Callable[[int], None]
 """Told how many samples are done."""
+
+ROUNDING = 1e-9
+"""How far outside of [-1, 1] an <Z> may lie."""
 
 
 class SpikingDevice(Protocol):
@@ -60,3 +63,40 @@ def checked_spikes(spikes: np.ndarray, shape: Shape) -> UInt8[np.ndarray, "time 
     if spikes.size and spikes.max() > 1:
         raise InputError(f"spikes hold the value {spikes.max()}; 0 and 1 are allowed")
     return spikes
+
+
+def checked_answer(
+    device: SpikingDevice, answer: np.ndarray, shape: tuple[int, int, int]
+) -> UInt8[np.ndarray, "time sample feature"]:
+    """What a spiking device gave, if it is uint8, 0 or 1, and of that shape [time, sample, feature].
+
+    Raises DeviceError otherwise: a delay that was left in, say, would make each sample's rates wrong, and unnoticed.
+    """
+    name = type(device).__name__
+    if not isinstance(answer, np.ndarray) or answer.dtype != np.uint8:
+        found = getattr(answer, "dtype", type(answer).__name__)
+        raise DeviceError(f"{name}: its spikes are {found}; an array of uint8 is needed")
+    if answer.shape != shape:
+        raise DeviceError(f"{name}: its spikes have the shape {list(answer.shape)}; {list(shape)} is needed")
+    if answer.size and answer.max() > 1:
+        raise DeviceError(f"{name}: its spikes hold the value {answer.max()}; 0 and 1 are allowed")
+    return answer
+
+
+def checked_expectations(
+    device: QuantumDevice, answer: np.ndarray, shape: tuple[int, int]
+) -> Float[np.ndarray, "sample qubit"]:
+    """What a quantum device gave, if it is floating-point numbers in [-1, 1] of that shape [sample, qubit].
+
+    Raises DeviceError otherwise.
+    """
+    name = type(device).__name__
+    if not isinstance(answer, np.ndarray) or not np.issubdtype(answer.dtype, np.floating):
+        found = getattr(answer, "dtype", type(answer).__name__)
+        raise DeviceError(f"{name}: its <Z> are {found}; an array of floating-point numbers is needed")
+    if answer.shape != shape:
+        raise DeviceError(f"{name}: its <Z> have the shape {list(answer.shape)}; {list(shape)} is needed")
+    outside = answer[~(np.abs(answer) <= 1 + ROUNDING)]
+    if outside.size:
+        raise DeviceError(f"{name}: its <Z> hold the value {outside[0]}; -1 to 1 is allowed")
+    return answer

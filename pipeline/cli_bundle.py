@@ -53,7 +53,8 @@ def cosim(
     """Run both halves together: images in, predictions out.
 
     The encoder's spikes are also held against another device's: loihi's against the NIR file's in floating point,
-    lava's and netx's against loihi's. Exit status 1 where these two are not equal to it.
+    lava's and netx's against loihi's. Exit status 1 where these two are not equal to it. The agreement is that of the
+    predictions with these other spikes, on the same quantum device with the same shots and seed.
 
     Example: [bold]spiq cosim runs/digits/bundle --snn loihi --qpu aer --shots 1024[/bold]
     """
@@ -70,7 +71,9 @@ def cosim(
     from .progress import sample_bars
 
     spiking = spiking_device(snn, opened, hardware)
-    quantum = quantum_device(qpu, opened, opened.manifest.seed if seed is None else seed)
+    if seed is None:
+        seed = opened.manifest.seed
+    quantum = quantum_device(qpu, opened, seed)
     pixels, labels = _images(opened, images, limit)
     started = time.perf_counter()
     with sample_bars() as watch:
@@ -91,7 +94,7 @@ def cosim(
         if snn in REFERENCES:
             reference = REFERENCES[snn]
             other = cosimulate(
-                opened, spiking_device(reference, opened), quantum_device("exact", opened, 0), pixels, None,
+                opened, spiking_device(reference, opened), quantum_device(qpu, opened, seed), pixels, shots,
                 lambda done: watch(reference, done, len(pixels)),
             )  # fmt: skip
             found = compare({"output": result.encoded}, {"output": other.encoded})

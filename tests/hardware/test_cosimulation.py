@@ -1,6 +1,8 @@
 """The co-simulation against the parts by hand: snnTorch's spikes, PennyLane's circuit, the readout's matrix."""
 
+from collections.abc import Callable
 from threading import Event
+from typing import cast
 
 import numpy as np
 import onnx
@@ -14,7 +16,7 @@ from spiq.export.errors import DeviceError, InputError
 from spiq.hardware import cosimulation
 from spiq.hardware.catalogue import quantum_device, spiking_device
 from spiq.hardware.cosimulation import cosimulate
-from spiq.hardware.devices import SpikingDevice
+from spiq.hardware.devices import QuantumDevice, SpikingDevice, Watch
 
 
 def expected_logits(bundle: Bundle, encoded: np.ndarray) -> np.ndarray:
@@ -180,3 +182,77 @@ def test_shots_are_drawn_batch_after_batch(tiny_bundle: Bundle, monkeypatch: pyt
         device.expectations(tiny_bundle.circuit, result.angles[start : start + 2], 50) for start in range(0, 7, 2)
     ]
     assert np.array_equal(result.expectations, np.concatenate(serial))
+
+
+class Answering:
+    """A device of either kind that answers with what a rule makes of a right answer."""
+
+    def __init__(self, device: SpikingDevice | QuantumDevice, change: Callable[[np.ndarray], object]) -> None:
+        self.device, self.change = device, change
+
+    def run(self, spikes: np.ndarray) -> np.ndarray:
+        return cast(np.ndarray, self.change(cast(SpikingDevice, self.device).run(spikes)))
+
+    def expectations(self, circuit: ReuploadCircuit, angles: np.ndarray, shots: int | None) -> np.ndarray:
+        values = cast(QuantumDevice, self.device).expectations(circuit, angles, shots)
+        return cast(np.ndarray, self.change(values))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda spikes: np.pad(spikes, ((2, 0), (0, 0), (0, 0))), r"shape \[\d+, 3, 9\]; \[\d, 3, 9\] is needed"),
+        (lambda spikes: spikes[:, :1], r"shape \[\d, 1, 9\]; \[\d, 3, 9\] is needed"),
+        (lambda spikes: spikes[:, :, :6], r"shape \[\d, 3, 6\]; \[\d, 3, 9\] is needed"),
+        (lambda spikes: np.full_like(spikes, 3), "hold the value 3; 0 and 1 are allowed"),
+        (lambda spikes: 0.37 * spikes, "are float64; an array of uint8"),
+        (lambda spikes: spikes.tolist(), "are list; an array of uint8"),
+    ],
+)
+def test_spikes_that_cannot_be_are_the_devices_error(
+    tiny_bundle: Bundle, change: Callable[[np.ndarray], object], message: str
+) -> None:
+    snn = Answering(spiking_device("loihi", tiny_bundle), change)
+    with pytest.raises(DeviceError, match=f"Answering: its spikes .*{message}"):
+        cosimulate(tiny_bundle, snn, quantum_device("exact", tiny_bundle, 0), tiny_bundle.golden.images[:3])
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda values: values[:1], r"shape \[1, 3\]; \[3, 3\] is needed"),
+        (lambda values: np.where(values == values[1], np.nan, values), "hold the value nan; -1 to 1"),
+        (lambda values: values + 7, r"hold the value \S+; -1 to 1"),
+        (lambda values: values.round().astype(int), "are int64; an array of floating-point"),
+    ],
+)
+def test_expectations_that_cannot_be_are_the_devices_error(
+    tiny_bundle: Bundle, change: Callable[[np.ndarray], object], message: str
+) -> None:
+    qpu = Answering(quantum_device("exact", tiny_bundle, 0), change)
+    with pytest.raises(DeviceError, match=f"Answering: its <Z> .*{message}"):
+        cosimulate(tiny_bundle, spiking_device("loihi", tiny_bundle), qpu, tiny_bundle.golden.images[:3])
+
+
+class Watched:
+    """A spiking device that says how far it is."""
+
+    def __init__(self, device: SpikingDevice, watch: Watch) -> None:
+        self.device, self.watch = device, watch
+
+    def run(self, spikes: np.ndarray) -> np.ndarray:
+        self.watch(spikes.shape[1])
+        return self.device.run(spikes)
+
+
+def test_a_device_tells_its_own_watch_again_afterwards(tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cosimulation, "BATCH", 2)
+    own: list[int] = []
+    told: list[int] = []
+    snn, qpu = Watched(spiking_device("loihi", tiny_bundle), own.append), quantum_device("exact", tiny_bundle, 0)
+    images = tiny_bundle.golden.images[:3]
+    cosimulate(tiny_bundle, snn, qpu, images, watch=told.append)
+    assert (own, told) == ([], [2, 2, 3, 3])
+    cosimulate(tiny_bundle, snn, qpu, images)
+    assert own == [2, 1]
+    assert told == [2, 2, 3, 3]
