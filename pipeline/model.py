@@ -21,7 +21,7 @@ from ..export.angles import ANGLES, angles_from_counts
 from ..export.circuit import Entangler, ReuploadCircuit
 from ..export.geometry import Shape
 from ..hardware.qpu.lightcone import allowed_method, expectations
-from ..hardware.qpu.noise import NOISELESS, Noise
+from ..hardware.qpu.noise import Noise
 from ..hardware.qpu.qnode import check_qubits, pennylane_expectations_in_parts
 from .config import Circuit, Config
 from .encoder import build_encoder, run_encoder
@@ -44,11 +44,10 @@ class ReuploadHead(nn.Module):
 
     def __init__(self, config: Circuit, noise: Noise) -> None:
         super().__init__()
-        noisy = noise != NOISELESS
         if config.simulator == "lightcone":
-            allowed_method(config.qubits, config.blocks, config.entangler, noisy)
+            allowed_method(config.qubits, config.blocks, config.entangler, bool(noise))
         else:
-            check_qubits(config.qubits, noisy)
+            check_qubits(config.qubits, bool(noise))
         self.entangler: Entangler = config.entangler
         self.noise = noise
         self.weights = nn.Parameter(torch.empty(config.blocks, config.qubits, ANGLES))
@@ -61,8 +60,7 @@ class ReuploadHead(nn.Module):
 
     def forward(self, angles: Float[Tensor, "sample qubit 3"], noisy: bool = True) -> Float[Tensor, "sample qubit"]:
         """<Z> of each qubit for angles in radians, with the configured noise unless it is not asked for."""
-        noise = self.noise if noisy and self.noise != NOISELESS else None
-        return self._expectations(angles, self.weights, self.entangler, noise)
+        return self._expectations(angles, self.weights, self.entangler, self.noise if noisy else None)
 
     def circuit(self) -> ReuploadCircuit:
         """The trained circuit as plain data."""

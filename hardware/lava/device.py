@@ -57,13 +57,16 @@ class LavaDevice:
         """Every layer's spikes, each in its group's shape. Raises as `run` does."""
         return self._run(spikes, every_layer=True)
 
+    def shares(self, samples: int) -> list[slice]:
+        """Which of so many samples each run of Lava gets; the runs go side by side."""
+        # There is one chip; its simulations run one on each core.
+        share = max(LEAST_SHARE, math.ceil(samples / (1 if self.hardware else _cores())))
+        return [slice(start, min(start + share, samples)) for start in range(0, max(1, samples), share)]
+
     def _run(self, spikes: UInt8[np.ndarray, "time sample *shape"], every_layer: bool) -> Layers:
         checked_spikes(spikes, self.program.input_shape)
-        samples = spikes.shape[1]
-        # There is one chip; its simulations run side by side, one on each core.
-        share = max(LEAST_SHARE, math.ceil(samples / (1 if self.hardware else _cores())))
-        parts = [spikes[:, start : start + share] for start in range(0, max(1, samples), share)]
-        jobs = [ProgramJob(self.program, part, every_layer, self.hardware) for part in parts]
+        shares = self.shares(spikes.shape[1])
+        jobs = [ProgramJob(self.program, spikes[:, share], every_layer, self.hardware) for share in shares]
         done = run_jobs(self.python, jobs, len(jobs), self.watch, self.time_limit)
         return tuple(np.concatenate(layer, axis=1) for layer in zip(*done, strict=True))
 

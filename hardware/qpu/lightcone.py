@@ -95,7 +95,7 @@ def expectations(
     _check(angles, weights)
     n_blocks, n_qubits = weights.shape[:2]
     entangled_pairs(n_qubits, entangler)
-    method = allowed_method(n_qubits, n_blocks, entangler, noise is not None and noise != NOISELESS)
+    method = allowed_method(n_qubits, n_blocks, entangler, bool(noise))
     weights = weights.to(angles.dtype)
 
     def run(part: Tensor, weights: Tensor) -> Tensor:

@@ -73,21 +73,31 @@ class Noise:
             .then(BlochMap(dephased, dephased, 1.0))
         )
 
+    def __bool__(self) -> bool:
+        """Whether any of it happens."""
+        return self != NOISELESS
+
     def queue(self, qubit: int) -> None:
-        """Queue one block's channels on a wire, inside a quantum function of PennyLane's."""
+        """Queue one block's channels on a wire, those that happen, inside a quantum function of PennyLane's."""
         import pennylane as qml
 
-        qml.BitFlip(self.bit_flip, wires=qubit)
-        qml.PhaseFlip(self.phase_flip, wires=qubit)
-        qml.DepolarizingChannel(self.depolarizing, wires=qubit)
-        qml.AmplitudeDamping(self.amplitude_damping, wires=qubit)
-        qml.PhaseDamping(self.phase_damping, wires=qubit)
+        channels = (
+            (qml.BitFlip, self.bit_flip),
+            (qml.PhaseFlip, self.phase_flip),
+            (qml.DepolarizingChannel, self.depolarizing),
+            (qml.AmplitudeDamping, self.amplitude_damping),
+            (qml.PhaseDamping, self.phase_damping),
+        )
+        for channel, probability in channels:
+            if probability:
+                channel(probability, wires=qubit)
 
     def queue_readout(self, qubit: int) -> None:
-        """Queue the readout's error on a wire, before it is measured."""
+        """Queue the readout's error on a wire, if there is one, before it is measured."""
         import pennylane as qml
 
-        qml.BitFlip(self.readout, wires=qubit)
+        if self.readout:
+            qml.BitFlip(self.readout, wires=qubit)
 
     @property
     def before_measurement(self) -> BlochMap:

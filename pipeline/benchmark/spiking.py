@@ -1,12 +1,12 @@
 """The spiking half: our fixed-point simulator against real Lava, and against the same encoder in PyTorch."""
 
-import os
 from collections.abc import Iterator
 
 import torch
 
 from ...export.errors import InputError
 from ...hardware.lava.device import LavaDevice
+from ...hardware.lava.jobs import ProgramJob, run_jobs
 from ...hardware.loihi.device import LoihiDevice
 from ..encoder import run_encoder
 from .comparison import Result, Work, compared, side_by_side
@@ -61,7 +61,7 @@ def spiking_comparisons(repetitions: int, quick: bool) -> Iterator[Result]:
     yield compared(
         "encoder.float",
         f"28x28, channels 8-16-16, T = 8, {SAMPLES} images of {chosen.source}",
-        "PyTorch, float32, inference mode",
+        "the same encoder in PyTorch, float32, inference mode",
         side_by_side(Work(lambda: ours.run(spikes), SAMPLES), float_encoder(chosen, SAMPLES), repetitions),
         needed=1,
     )
@@ -70,8 +70,9 @@ def spiking_comparisons(repetitions: int, quick: bool) -> Iterator[Result]:
 def on_lava(chosen: Network, samples: int) -> Work:
     """The program on real Lava. Raises InputError where Lava is not set up."""
     lava, spikes = LavaDevice(chosen.program), chosen.spikes(samples)
-    few = os.cpu_count() or 1
-    return Work(lambda: lava.run(spikes), samples, lambda: lava.run(spikes[:, :few]), few)
+    # As many runs of Lava start for the few samples as for all.
+    few = [ProgramJob(chosen.program, spikes[:, number : number + 1]) for number in range(len(lava.shares(samples)))]
+    return Work(lambda: lava.run(spikes), samples, lambda: run_jobs(lava.python, few, len(few)), len(few))
 
 
 def float_encoder(chosen: Network, samples: int) -> Work:

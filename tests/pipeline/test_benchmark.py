@@ -1,10 +1,10 @@
 """The benchmark does the same work on both sides, and its arithmetic is right."""
 
-import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
 
+import pennylane as qml
 import pytest
 import torch
 from typer.testing import CliRunner
@@ -85,11 +85,20 @@ def test_both_heads_are_the_same_circuit(noise: heads.Noise | None) -> None:
     torch.testing.assert_close(one_by_one, peer, rtol=0, atol=1e-9)
 
 
-def test_the_loop_over_samples_is_the_same_model() -> None:
+@pytest.mark.parametrize("head", [steps.SampleBySample, steps.Broadcast])
+def test_the_peer_of_a_training_step_is_the_same_model(head: type[steps.Broadcast]) -> None:
     chosen = network((2, 4, 8), "average", 28, 8)
-    loop = steps.with_loop(copy.deepcopy(chosen.model))
+    peer = steps.with_head(chosen.model, head)
     spikes = torch.from_numpy(chosen.spikes(5)).float()
-    torch.testing.assert_close(loop(spikes), chosen.model(spikes), rtol=0, atol=1e-5)
+    torch.testing.assert_close(peer(spikes), chosen.model(spikes), rtol=0, atol=1e-5)
+
+
+def test_the_noisy_peer_has_the_channels_that_the_row_names() -> None:
+    with qml.queuing.AnnotatedQueue() as queue:
+        heads.PAPER_NOISE.queue(0)
+        heads.PAPER_NOISE.queue_readout(0)
+    names = [operation.name for operation in qml.tape.QuantumScript.from_queue(queue).operations]
+    assert names == ["BitFlip", "DepolarizingChannel", "AmplitudeDamping"]
 
 
 def test_the_networks_fire() -> None:
