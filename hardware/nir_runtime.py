@@ -38,7 +38,7 @@ from ..export.time_step import DEFAULT_DT, checked_dt
 from .devices import checked_spikes
 from .sample_parts import over_parts
 
-CHUNK_VALUES = 2**18
+CHUNK_VALUES = 2**20
 """How many values of the widest node a thread holds at once. It bounds the memory, and what stays in the cache is twice
 as fast."""
 
