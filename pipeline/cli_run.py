@@ -95,6 +95,7 @@ def _trained(config_path: Path, out: Path | None, force: bool, resume: bool) -> 
     config = load_config(config_path)
     folder = out or Path("runs") / config.name
     run_folder.check_run(folder, config, force, resume)
+    from .kept_memory import keep_freed_memory
     from .model import SQDRCNN
     from .progress import training_bar
     from .training import train as train_network
@@ -105,6 +106,7 @@ def _trained(config_path: Path, out: Path | None, force: bool, resume: bool) -> 
     SQDRCNN(config, data.train_images.shape[1:], data.classes)
     training_device(config.training)
     run_folder.start_run(folder, config, resume)
+    keep_freed_memory()
     try:
         with training_bar(config.training.epochs) as watch:
             train_network(config, data, folder, resume, watch)
