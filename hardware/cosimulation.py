@@ -3,8 +3,9 @@
 The host codes the images to spikes, a spiking device turns them into the encoder's spikes, the host turns their
 counts into angles, a quantum device gives <Z> of each qubit, and the host reads the logits out of them.
 
-The two devices work at the same time: while the quantum device has one batch, the spiking device has the next. No more
-than two batches are held at once, so memory does not grow with the number of samples, the answers aside.
+The host and the two devices work at the same time: while the quantum device has one batch, the spiking device has the
+next, and the host codes the one after it. No more than these three batches are held at once, so memory does not grow
+with the number of samples, the answers aside.
 """
 
 from collections.abc import Iterator
@@ -66,14 +67,17 @@ def cosimulate(
         raise InputError("there are no images; at least one is needed")
     answers: list[Future[CoSimulation]] = []
     # The spiking device has the main thread, where Ctrl-C arrives: it may have processes to end.
-    with ThreadPoolExecutor(1) as quantum, _own_watch(snn):
+    with ThreadPoolExecutor(1) as host, ThreadPoolExecutor(1) as quantum, _own_watch(snn):
+        coded = host.submit(bundle.coding.encode, images[:BATCH], 0)
         for start in range(0, len(images), BATCH):
+            spikes = coded.result()
+            if start + BATCH < len(images):
+                coded = host.submit(bundle.coding.encode, images[start + BATCH : start + 2 * BATCH], start + BATCH)
             if answers and answers[-1].done():
                 # What failed there need not wait for another batch of spikes.
                 answers[-1].result()
             if watch and isinstance(snn, WatchedDevice):
                 snn.watch = partial(_tell, watch, start)
-            spikes = bundle.coding.encode(images[start : start + BATCH], start)
             shape = (*spikes.shape[:2], ANGLES * bundle.circuit.n_qubits)
             encoded = checked_answer(snn, snn.run(spikes), shape)
             if answers:
