@@ -1,8 +1,9 @@
 """The circuit: our light cone against PennyLane, forward and backward.
 
 PennyLane is run as its users run it: `default.qubit` with backpropagation, the batch broadcast; the same QNode called
-for one sample at a time, as the code published with arXiv 2512.03895 does; `default.mixed` where there is noise. Both
-get float32; PennyLane's state vector is complex, and double within.
+for one sample at a time, as the code published with arXiv 2512.03895 does; `lightning.qubit` with adjoint
+differentiation; `default.mixed` where there is noise. Both get float32; PennyLane's state vector is complex, and double
+within.
 """
 
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...export.angles import ANGLES
+from ...export.circuit import reupload_layers
 from ...hardware.qpu.lightcone import expectations
 from ...hardware.qpu.noise import Noise
 from ...hardware.qpu.qnode import pennylane_expectations
@@ -25,6 +27,8 @@ FEW, MANY = 8, 64
 BATCH = 1024
 QUICK_BATCH = 256
 SMALL_BATCH = 256
+LIGHTNING_BATCH = 4
+"""Samples: lightning.qubit takes a broadcast batch apart and runs one after the other."""
 
 PAPER_NOISE = Noise(bit_flip=0.02, depolarizing=0.03, amplitude_damping=0.05)
 """The paper's channels after each block; it does not say its damping."""
@@ -33,7 +37,7 @@ Circuit = Callable[[Tensor, Tensor], Float[Tensor, "sample qubit"]]
 
 
 def head_comparisons(repetitions: int, quick: bool) -> Iterator[Result]:
-    """head.train, head.train.loop, head.noisy, head.deep, head.wide."""
+    """head.train, head.train.loop, head.train.lightning, head.noisy, head.deep, head.wide."""
     batch = QUICK_BATCH if quick else BATCH
     work = f"forward and backward, {QUBITS} qubits, {BLOCKS} blocks, batch {batch}"
     ours = head_step(lightcone(), batch)
@@ -51,6 +55,13 @@ def head_comparisons(repetitions: int, quick: bool) -> Iterator[Result]:
         f"the same QNode, one sample at a time ({loop.units} of the samples)",
         side_by_side(ours, loop, repetitions),
         needed=3000,
+    )
+    few = head_step(lightning(QUBITS), LIGHTNING_BATCH)
+    yield compared(
+        "head.train.lightning",
+        work,
+        f"PennyLane lightning.qubit, adjoint, broadcast ({few.units} of the samples)",
+        side_by_side(ours, few, 3),
     )
     mixed = head_loop(pennylane(PAPER_NOISE), 1)
     yield compared(
@@ -89,6 +100,18 @@ def lightcone(noise: Noise | None = None) -> Circuit:
 def pennylane(noise: Noise | None = None) -> Circuit:
     """The peer's way."""
     return lambda angles, weights: pennylane_expectations(angles, weights, "ring", noise)
+
+
+def lightning(n_qubits: int) -> Circuit:
+    """PennyLane's compiled state vector, for that many qubits."""
+    import pennylane as qml
+
+    @qml.qnode(qml.device("lightning.qubit", wires=n_qubits), interface="torch", diff_method="adjoint")
+    def circuit(angles: Tensor, weights: Tensor) -> list:
+        reupload_layers(angles, weights, "ring")
+        return [qml.expval(qml.Z(qubit)) for qubit in range(n_qubits)]
+
+    return lambda angles, weights: torch.stack(list(circuit(angles, weights)), dim=-1)
 
 
 def inputs(batch: int, n_qubits: int, n_blocks: int) -> tuple[Tensor, Tensor]:

@@ -93,6 +93,20 @@ def test_the_peer_of_a_training_step_is_the_same_model(head: type[steps.Broadcas
     torch.testing.assert_close(peer(spikes), chosen.model(spikes), rtol=0, atol=1e-5)
 
 
+def test_the_compiled_head_is_the_same_circuit_with_the_same_gradients() -> None:
+    grown: list[tuple[torch.Tensor, ...]] = []
+    for circuit in (heads.lightcone(), heads.lightning(4)):
+        angles, weights = (tensor.detach().double().requires_grad_() for tensor in heads.inputs(3, 4, 2))
+        values = circuit(angles, weights)
+        values.sum().backward()
+        assert angles.grad is not None
+        assert weights.grad is not None
+        grown.append((values.detach(), angles.grad, weights.grad))
+    for ours, peer in zip(*grown, strict=True):
+        # PennyLane hands over the compiled simulator's values in float32.
+        torch.testing.assert_close(ours, peer, rtol=0, atol=1e-6, check_dtype=False)
+
+
 def test_the_noisy_peer_has_the_channels_that_the_row_names() -> None:
     with qml.queuing.AnnotatedQueue() as queue:
         heads.PAPER_NOISE.queue(0)
