@@ -2,8 +2,8 @@
 
 PennyLane is run as its users run it: `default.qubit` with backpropagation, the batch broadcast; the same QNode called
 for one sample at a time, as the code published with arXiv 2512.03895 does; `lightning.qubit` with adjoint
-differentiation; `default.mixed` where there is noise. Both get float32; PennyLane's state vector is complex, and double
-within.
+differentiation; `default.mixed` where there is noise. Both get float32 where nothing else is said; PennyLane's state
+vector is complex, and double within.
 """
 
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ Circuit = Callable[[Tensor, Tensor], Float[Tensor, "sample qubit"]]
 
 
 def head_comparisons(repetitions: int, quick: bool) -> Iterator[Result]:
-    """head.train, head.train.loop, head.train.lightning, head.noisy, head.deep, head.wide."""
+    """head.train, head.train.double, head.train.loop, head.train.lightning, head.noisy, head.deep, head.wide."""
     batch = QUICK_BATCH if quick else BATCH
     work = f"forward and backward, {QUBITS} qubits, {BLOCKS} blocks, batch {batch}"
     ours = head_step(lightcone(), batch)
@@ -47,6 +47,16 @@ def head_comparisons(repetitions: int, quick: bool) -> Iterator[Result]:
         "PennyLane default.qubit, backprop, broadcast",
         side_by_side(ours, head_step(pennylane(), batch), repetitions),
         needed=70,
+    )
+    yield compared(
+        "head.train.double",
+        f"{work}, float64",
+        "PennyLane default.qubit, backprop, broadcast",
+        side_by_side(
+            head_step(lightcone(), batch, dtype=torch.float64),
+            head_step(pennylane(), batch, dtype=torch.float64),
+            repetitions,
+        ),
     )
     loop = head_loop(pennylane(), 4 if quick else 16)
     yield compared(
@@ -114,17 +124,23 @@ def lightning(n_qubits: int) -> Circuit:
     return lambda angles, weights: torch.stack(list(circuit(angles, weights)), dim=-1)
 
 
-def inputs(batch: int, n_qubits: int, n_blocks: int) -> tuple[Tensor, Tensor]:
+def inputs(batch: int, n_qubits: int, n_blocks: int, dtype: torch.dtype = torch.float32) -> tuple[Tensor, Tensor]:
     """Angles and weights that ask for gradients, the same ones in every run."""
     random = torch.Generator().manual_seed(0)
     angles = torch.rand(batch, n_qubits, ANGLES, generator=random) * 3
     weights = torch.randn(n_blocks, n_qubits, ANGLES, generator=random)
-    return angles.requires_grad_(), weights.requires_grad_()
+    return angles.to(dtype).requires_grad_(), weights.to(dtype).requires_grad_()
 
 
-def head_step(circuit: Circuit, batch: int, n_qubits: int = QUBITS, n_blocks: int = BLOCKS) -> Work:
+def head_step(
+    circuit: Circuit,
+    batch: int,
+    n_qubits: int = QUBITS,
+    n_blocks: int = BLOCKS,
+    dtype: torch.dtype = torch.float32,
+) -> Work:
     """A forward and a backward pass, the batch at once."""
-    angles, weights = inputs(batch, n_qubits, n_blocks)
+    angles, weights = inputs(batch, n_qubits, n_blocks, dtype)
 
     def run() -> None:
         angles.grad = weights.grad = None
