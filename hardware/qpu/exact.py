@@ -1,24 +1,34 @@
 """The ideal quantum processor: <Z> by the circuit's light cone, shots from its state vector."""
 
+from functools import cached_property
+
 import numpy as np
 import torch
 from jaxtyping import Float
 
 from ...export.circuit import ReuploadCircuit
+from ..devices import QuantumDevice
 from .lightcone import expectations
-from .measurement import check_shots
-from .pennylane_device import PennyLaneDevice
+from .measurement import check_shots, seed_sequence
 
 
 class ExactDevice:
     """A quantum device without noise, in float64. `seed` is for finite shots only.
 
-    Shots of several qubits hang together, which <Z> of each alone does not tell: they are drawn from PennyLane's state
+    Shots of several qubits are correlated, which <Z> of each alone does not tell: they are drawn from PennyLane's state
     vector. Each call draws new ones; a new device with the same seed draws the same ones for the same calls.
     """
 
     def __init__(self, seed: int = 0) -> None:
-        self._sampled = PennyLaneDevice(seed)
+        seed_sequence(seed)
+        self._seed = seed
+
+    @cached_property
+    def _sampled(self) -> QuantumDevice:
+        # PennyLane takes more than a second to import, and most runs draw no shots here.
+        from .pennylane_device import PennyLaneDevice
+
+        return PennyLaneDevice(self._seed)
 
     def expectations(
         self, circuit: ReuploadCircuit, angles: Float[np.ndarray, "sample qubit 3"], shots: int | None

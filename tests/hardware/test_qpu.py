@@ -1,5 +1,7 @@
 """The quantum devices against each other: PennyLane judges Aer, and the exact values judge the shots."""
 
+import subprocess
+import sys
 from itertools import chain
 
 import numpy as np
@@ -228,3 +230,8 @@ def test_too_many_qubits(make, message):
 
 def test_expectations_of_counts():
     np.testing.assert_array_equal(measurement.expectations_of_counts({"0x1": 3, "0x6": 1}, 4), [-0.5, 0.5, 0.5, 1])
+
+
+def test_pennylane_is_not_imported_before_it_is_needed():
+    code = "import sys; from spiq.hardware.qpu.exact import ExactDevice; ExactDevice(); sys.exit('pennylane' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
