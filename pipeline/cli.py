@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 from ..export.errors import InputError
-from . import cli_bench, cli_bundle, cli_doctor, cli_lava, cli_nir, cli_run
+from . import cli_bench, cli_bundle, cli_config, cli_doctor, cli_lava, cli_nir, cli_run
 
 app = typer.Typer(
     help="Train a spiking-quantum network, carry its two halves to hardware, and prove that the accuracy survived.",
@@ -20,7 +20,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (cli_run, cli_bundle, cli_nir, cli_doctor, cli_lava, cli_bench):
+for module in (cli_run, cli_config, cli_bundle, cli_nir, cli_doctor, cli_lava, cli_bench):
     module.register(app)
 
 

@@ -1,11 +1,9 @@
-"""A run's configuration: one TOML file, every key of it checked, every default written here and nowhere else.
+"""A run's configuration: one TOML file, every key checked, its default and meaning written here and nowhere else.
 
 A value is what it is written as: "8" and 8.5 are no whole numbers and are refused, and so is a key that does not exist.
 A whole number stands for itself where a fraction is allowed (beta = 1).
 """
 
-import difflib
-import json
 import math
 import os
 import tomllib
@@ -13,10 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
 
 from ..export.errors import InputError
 from ..export.time_step import DEFAULT_DT
+from .config_words import describe
 
 if TYPE_CHECKING:
     # NumPy would double the time that reading a configuration takes.
@@ -51,129 +49,202 @@ class Section(BaseModel):
 class Data(Section):
     """[data]: the images.
 
-    `source` is a data set of `pipeline.data`; the path of "npz:PATH" starts at the configuration's folder.
-    `validation_fraction` of the training images is held out to choose the best checkpoint. The limits keep the first
-    images of a set only; without them it is used whole.
+    The test images have no part in training.
     """
 
     source: Annotated[
         str,
         Field(
             pattern=f"^({'|'.join((DIGITS, *IDX_SOURCES))}|{NPZ_PREFIX}[^\\x00]+)$",
+            description="A data set, or a file of your own with the arrays `x_train`, `y_train`, `x_test`, `y_test`. "
+            "A relative PATH starts at the configuration's folder.",
             json_schema_extra={"allowed": ALLOWED_SOURCES},
         ),
     ]
-    validation_fraction: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    train_limit: Count | None = None
-    test_limit: Count | None = None
+    validation_fraction: Annotated[
+        float,
+        Field(
+            ge=0,
+            lt=1,
+            description="Share of the training images of each class that is held out to choose the best epoch. With 0 "
+            "the last epoch's network is kept.",
+        ),
+    ] = 0.1
+    train_limit: Annotated[
+        Count | None,
+        Field(description="How many training images are used, the first ones, held out or not. All if left out."),
+    ] = None
+    test_limit: Annotated[
+        Count | None, Field(description="How many test images are used, the first ones. All if left out.")
+    ] = None
 
 
 class Coding(Section):
-    """[coding]: the spike coding of `export.coding`, over `steps` time steps; the seed is the run's unless given."""
+    """[coding]: how an image becomes spikes (`export.coding`)."""
 
-    kind: Literal["phase", "rate", "latency"] = "phase"
-    steps: Annotated[int, Field(ge=1, le=256)] = 8
-    seed: Seed = 0
+    kind: Annotated[
+        Literal["phase", "rate", "latency"],
+        Field(
+            description='"phase": the bits of the 8-bit pixel, most significant first, with period 8. "rate": random '
+            'spikes, the pixel\'s value being their probability. "latency": one spike, the earlier the brighter.'
+        ),
+    ] = "phase"
+    steps: Annotated[int, Field(ge=1, le=256, description="T, the number of time steps.")] = 8
+    seed: Annotated[
+        Seed,
+        Field(
+            description='The seed of the random spikes of "rate"; the other codings use none.',
+            json_schema_extra={"default_in_words": "the run's `seed`"},
+        ),
+    ] = 0
 
 
 class Encoder(Section):
     """[encoder]: the spiking half.
 
-    One stage per entry of `channels`: a convolution without bias that keeps the size (so `kernel_size` is odd), batch
-    norm, a neuron with leak `beta` (1 is integrate-and-fire) and `threshold`, and 2x2 pooling. `surrogate_alpha` is
-    the steepness of the arctan surrogate gradient. `output` is what the last linear layer reads: every value of the
-    last stage, or each channel's average.
+    One stage for each entry of `channels`: a convolution without bias that keeps the size, batch norm, neurons and 2x2
+    pooling. Then a linear layer and one neuron for each of the three angles of each qubit. One step of a neuron:
+    v ← beta·v + input, a spike where v > threshold, and v ← 0 where it spiked.
     """
 
-    channels: Annotated[tuple[Width, ...], Field(strict=False, min_length=1)] = (8, 16)
+    channels: Annotated[
+        tuple[Width, ...], Field(strict=False, min_length=1, description="Output channels of each stage.")
+    ] = (8, 16)
     kernel_size: Annotated[
         int,
-        Field(ge=1, le=99, json_schema_extra={"allowed": "an odd whole number from 1 to 99"}),
+        Field(
+            ge=1,
+            le=99,
+            description="Height and width of every stage's kernel.",
+            json_schema_extra={"allowed": "an odd whole number from 1 to 99"},
+        ),
         AfterValidator(_check_odd),
     ] = 3
-    pooling: Literal["max", "average"] = "max"
-    beta: Annotated[float, Field(gt=0, le=1)] = 1.0
-    threshold: Positive = 1.0
-    surrogate_alpha: Positive = 2.0
-    output: Literal["flatten", "average"] = "flatten"
+    pooling: Annotated[
+        Literal["max", "average"],
+        Field(description='2x2 pooling of spikes: "max" is 1 where one of the four is, "average" their mean.'),
+    ] = "max"
+    beta: Annotated[
+        float,
+        Field(
+            gt=0, le=1, description="The leak: the factor on v at each step. 1 is integrate-and-fire, without a leak."
+        ),
+    ] = 1.0
+    threshold: Annotated[Positive, Field(description="A neuron spikes where v is above it.")] = 1.0
+    surrogate_alpha: Annotated[
+        Positive, Field(description="Steepness of the surrogate gradient: the `alpha` of snnTorch's `surrogate.atan`.")
+    ] = 2.0
+    output: Annotated[
+        Literal["flatten", "average"],
+        Field(description="What the linear layer reads: every value of the last stage, or each channel's average."),
+    ] = "flatten"
 
 
 class Circuit(Section):
-    """[circuit]: the quantum half. An angle is `angle_scale` times a spike rate, in radians.
+    """[circuit]: the quantum half.
 
-    `simulator` computes it in training: "lightcone" or, slower and to the same values, "pennylane".
+    Each block is Rot(data) and Rot(weights) on each qubit, then CZ gates. A circuit that is too large for its simulator
+    is refused.
     """
 
-    qubits: Annotated[int, Field(ge=1, le=16)] = 9
-    blocks: Annotated[int, Field(ge=1, le=8)] = 2
-    entangler: Literal["ring", "line"] = "ring"
-    angle_scale: Positive = math.pi
-    initialisation: Literal["normal", "uniform"] = "normal"
-    simulator: Literal["lightcone", "pennylane"] = "lightcone"
+    qubits: Annotated[int, Field(ge=1, le=16, description="Number of qubits.")] = 9
+    blocks: Annotated[int, Field(ge=1, le=8, description="Number of blocks; each uploads the data again.")] = 2
+    entangler: Annotated[
+        Literal["ring", "line"], Field(description="Where the CZ gates are: between neighbours on a ring or a line.")
+    ] = "ring"
+    angle_scale: Annotated[
+        Positive,
+        Field(description="An angle is this times a neuron's spikes per step, in radians. The default is π."),
+    ] = math.pi
+    initialisation: Annotated[
+        Literal["normal", "uniform"],
+        Field(
+            description="The first weights, in radians: standard normal, cut off at ±2, or uniform between 0 and 2π."
+        ),
+    ] = "normal"
+    simulator: Annotated[
+        Literal["lightcone", "pennylane"],
+        Field(description='What computes the circuit in training. "pennylane" is slower and gives the same values.'),
+    ] = "lightcone"
 
 
 class Noise(Section):
     """[noise]: the circuit's noise in training, and in the accuracies that training reports.
 
-    Probabilities, with the meaning of `spiq.hardware.qpu.noise.Noise`: five channels on every qubit after each block,
-    and the readout's error. The exported circuit is the ideal one, and so is that of every rung of the ladder.
+    After each block every channel acts on each qubit, in this order; the numbers mean what they mean in PennyLane
+    (`spiq.hardware.qpu.noise.Noise`). The exported circuit is the ideal one, and so is that of every rung of the
+    ladder.
     """
 
-    bit_flip: Probability = 0.0
-    phase_flip: Probability = 0.0
-    depolarizing: Probability = 0.0
-    amplitude_damping: Probability = 0.0
-    phase_damping: Probability = 0.0
-    readout: Probability = 0.0
+    bit_flip: Annotated[Probability, Field(description="Probability of an X.")] = 0.0
+    phase_flip: Annotated[Probability, Field(description="Probability of a Z.")] = 0.0
+    depolarizing: Annotated[Probability, Field(description="Probability of an X, Y or Z, a third of it each.")] = 0.0
+    amplitude_damping: Annotated[Probability, Field(description="Probability that 1 decays to 0.")] = 0.0
+    phase_damping: Annotated[
+        Probability, Field(description="Probability γ of a loss of phase: <X> and <Y> are multiplied by √(1 - γ).")
+    ] = 0.0
+    readout: Annotated[Probability, Field(description="Probability that a bit is read as the other one.")] = 0.0
 
 
 class Readout(Section):
-    """[readout]: the linear layer on the qubits' <Z>; `relu` puts a ReLU on its logits."""
+    """[readout]: the linear layer that makes the logits of the qubits' <Z>."""
 
-    relu: bool = False
+    relu: Annotated[bool, Field(description="A ReLU on the logits, as in arXiv 2512.03895.")] = False
 
 
 class Training(Section):
-    """[training]: the joint training.
+    """[training]: the joint training, by Adam on the cross-entropy."""
 
-    The device "auto" is the GPU where there is one. `threads` is the number for PyTorch, its own choice if left out.
-    """
-
-    epochs: Count = 10
-    batch_size: Count = 128
-    learning_rate: Positive = 0.01
-    weight_decay: Annotated[float, Field(ge=0)] = 0.0
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    threads: Count | None = None
+    epochs: Annotated[Count, Field(description="Passes over the training images.")] = 10
+    batch_size: Annotated[Count, Field(description="Images in each step of Adam.")] = 128
+    learning_rate: Annotated[
+        Positive, Field(description="Adam's, at the start; it falls to zero along a half cosine.")
+    ] = 0.01
+    weight_decay: Annotated[float, Field(ge=0, description="Adam's L2 penalty, as `torch.optim.Adam` means it.")] = 0.0
+    device: Annotated[
+        Literal["auto", "cpu", "cuda"], Field(description='"auto" is the GPU (CUDA) where there is one, else the CPU.')
+    ] = "auto"
+    threads: Annotated[
+        Count | None, Field(description="How many threads PyTorch uses. Its own choice if left out.")
+    ] = None
 
 
 class Export(Section):
-    """[export]: the bundle.
+    """[export]: the bundle."""
 
-    `dt` is NIR's time step in seconds. `calibration_samples` training images set the fixed-point scales, and
-    `golden_samples` test images go into the bundle with every intermediate value.
-    """
-
-    dt: Positive = DEFAULT_DT
-    calibration_samples: Count = 256
-    golden_samples: Count = 8
+    dt: Annotated[Positive, Field(description="NIR's time step, in seconds.")] = DEFAULT_DT
+    calibration_samples: Annotated[
+        Count, Field(description="Training images, drawn at random, on which the fixed-point scales are chosen.")
+    ] = 256
+    golden_samples: Annotated[
+        Count, Field(description="The first test images, kept with every intermediate value for `spiq verify`.")
+    ] = 8
 
 
 class Ladder(Section):
-    """[ladder]: the validation. `limit` keeps the first test images of every rung; `shots` is per circuit.
+    """[ladder]: the validation on the test images."""
 
-    Real Lava takes some 40 ms a sample, so its rung runs the first `lava_samples` images only.
-    """
-
-    limit: Count | None = None
-    shots: Count = 1024
-    lava_samples: Count = 64
+    limit: Annotated[
+        Count | None, Field(description="How many test images every rung uses, the first ones. All if left out.")
+    ] = None
+    shots: Annotated[Count, Field(description="Measurements of each sample's circuit on the rung `shots`.")] = 1024
+    lava_samples: Annotated[
+        Count, Field(description="How many test images the rung `lava` uses, the first ones: real Lava is slow.")
+    ] = 64
 
 
 class Gate(Section):
-    """[gate]: the accuracy, as a fraction, that the last rung may lose to the first. Below 0 it must gain."""
+    """[gate]: what decides the exit status, besides Lava's spikes, which must equal those of the rung `loihi`."""
 
-    max_accuracy_drop: Annotated[float, Field(ge=-1, le=1)] = 0.03
+    max_accuracy_drop: Annotated[
+        float,
+        Field(
+            ge=-1,
+            le=1,
+            description="How much accuracy the last measured rung may lose against the first: 0.03 is three "
+            "percentage points. Below 0 it must gain.",
+        ),
+    ] = 0.03
 
 
 class Config(Section):
@@ -183,10 +254,16 @@ class Config(Section):
         str,
         Field(
             pattern=r"^\w[\w. -]*$",
+            description="The run's name. Its folder is runs/NAME unless `--out` names another.",
             json_schema_extra={"allowed": 'letters, digits, "_" and, after the first of them, ".", "-" and spaces'},
         ),
     ]
-    seed: Seed = 0
+    seed: Annotated[
+        Seed,
+        Field(
+            description="The seed of all that is random: the images held out, first weights, batches, shots, codings."
+        ),
+    ] = 0
     data: Data
     coding: Coding = Coding()
     encoder: Encoder = Encoder()
@@ -229,7 +306,7 @@ def load_config(path: str | Path) -> Config:
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
-        raise InputError(f"{path}: {_describe(error)}") from None
+        raise InputError(f"{path}: {describe(error, Config.model_json_schema())}") from None
     source = config.data.source
     if not source.startswith(NPZ_PREFIX):
         return config
@@ -253,80 +330,3 @@ def _read_toml(path: Path) -> dict[str, Any]:
     except ValueError as error:
         reason = str(error).replace("end of document", f"line {text.count(chr(10)) + 1}, the end of the file")
         raise InputError(f"{path}: this is not TOML: {reason}.") from None
-
-
-def _describe(error: ValidationError) -> str:
-    """One sentence on the first wrong key; an unknown key comes first, since a missing one may be that key misspelt."""
-    # Pydantic tells a wrong item of a list twice: at the item, and as a list then too short.
-    details = error.errors()
-    inner = {detail["loc"][:depth] for detail in details for depth in range(len(detail["loc"]))}
-    details = [detail for detail in details if detail["loc"] not in inner]
-    details.sort(key=lambda detail: detail["type"] != "extra_forbidden")
-    sentence = _describe_key(details[0])
-    match len(details) - 1:
-        case 0:
-            return f"{sentence}."
-        case 1:
-            return f"{sentence} (1 more key is wrong)."
-        case more:
-            return f"{sentence} ({more} more keys are wrong)."
-
-
-def _describe_key(detail: ErrorDetails) -> str:
-    location = detail["loc"]
-    key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")
-    if detail["type"] == "extra_forbidden":
-        allowed = list(_schema_at(location[:-1])["properties"])
-        near = difflib.get_close_matches(str(location[-1]), allowed, n=1)
-        hint = f" (did you mean {near[0]}?)" if near else ""
-        return f"{key} is not a key{hint}; allowed here are {', '.join(allowed)}"
-    if detail["type"] == "missing":
-        return f"the key {key} is missing; it must be {_allowed(_schema_at(location))}"
-    return f"{key} must be {_allowed(_schema_at(location))}, but {_shown(detail['input'])} was given"
-
-
-def _schema_at(location: tuple[int | str, ...]) -> dict[str, Any]:
-    """The JSON schema of one key: the limits are read back from the models, not written a second time."""
-    whole = Config.model_json_schema()
-    node = whole
-    for part in location:
-        node = node["items"] if isinstance(part, int) else node["properties"][part]
-        if "$ref" in node:
-            node = whole["$defs"][node["$ref"].rpartition("/")[2]]
-    return node
-
-
-def _allowed(schema: dict[str, Any]) -> str:
-    if "allowed" in schema:
-        return schema["allowed"]
-    if "enum" in schema:
-        return "one of " + ", ".join(_shown(value) for value in schema["enum"])
-    if "anyOf" in schema:
-        return f"{_allowed(schema['anyOf'][0])}, or be left out"
-    match schema["type"]:
-        case "object":
-            return "a table with the keys " + ", ".join(schema["properties"])
-        case "array":
-            return f"a list of at least {schema['minItems']}, each {_allowed(schema['items'])}"
-        case "boolean":
-            return "true or false"
-        case "integer":
-            return f"a whole number {_range(schema)}"
-        case _:
-            return f"a number {_range(schema)}"
-
-
-def _range(schema: dict[str, Any]) -> str:
-    if "minimum" in schema and "maximum" in schema:
-        return f"from {schema['minimum']} to {schema['maximum']}"
-    words = {"minimum": "of at least", "exclusiveMinimum": "above", "maximum": "at most", "exclusiveMaximum": "below"}
-    return " and ".join(f"{word} {schema[limit]}" for limit, word in words.items() if limit in schema)
-
-
-def _shown(value: object) -> str:
-    try:
-        text = json.dumps(value, default=str, ensure_ascii=False)
-    except ValueError:
-        # Python refuses to write a number of thousands of digits.
-        text = "a number beyond all limits"
-    return text if len(text) <= 60 else f"{text[:60]}..."

@@ -202,8 +202,13 @@ def test_doctor_finds_every_package(run: tuple[Path, dict]) -> None:
     assert "Lava" in spiq("doctor").stdout
 
 
+def test_config_prints_its_reference_and_its_schema() -> None:
+    assert spiq("config").stdout == (ROOT / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert json.loads(spiq("config", "--json").stdout) == Config.model_json_schema()
+
+
 def test_help_of_every_command_has_an_example() -> None:
-    commands = ("run", "train", "export", "report", "cosim", "qasm", "inspect", "verify", "nir", "doctor")
+    commands = ("run", "train", "export", "report", "cosim", "qasm", "inspect", "verify", "nir", "doctor", "config")
     overview = spiq("--help").stdout
     for command in commands:
         assert command in overview
