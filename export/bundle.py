@@ -11,8 +11,8 @@
     model.onnx      the whole twin in one file, from spikes to logits
     golden.npz      a few samples with every value on their way
 
-The manifest is written in one fixed form and carries the hash of its own content, so no byte in the folder can
-change unnoticed. Nothing in it is pickled.
+Nothing else lies in the folder. The manifest is written in one fixed form and carries the hash of its own content, so
+no byte of these files can change unnoticed. Nothing in it is pickled.
 """
 
 import hashlib
@@ -27,7 +27,6 @@ import numpy as np
 from jaxtyping import Float, Int64, UInt8
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from .angles import ANGLES
 from .arrays import read_npz, write_npz
 from .atomic import new_folder
 from .circuit import ReuploadCircuit
@@ -89,13 +88,17 @@ class Manifest(BaseModel):
         return json.dumps(self.model_dump(), indent=2, sort_keys=True) + "\n"
 
     def content_digest(self) -> str:
+        """The sha256 of all but `digest`, which must be this."""
         content = self.model_dump(exclude={"digest"})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Golden:
-    """A few samples with every value on their way, through PyTorch in float64 and through Loihi's fixed point."""
+    """A few samples with every value on their way, through PyTorch in float64 and through Loihi's fixed point.
+
+    Images lie in [0, 1], labels in 0 .. classes - 1; angles are in radians.
+    """
 
     images: Float[np.ndarray, "sample channel height width"]
     labels: Int64[np.ndarray, " sample"]
@@ -112,7 +115,11 @@ class Golden:
 
 @dataclass(frozen=True)
 class Bundle:
-    """An opened bundle: every hash, the schema and the shapes were right when it was opened; `content` is from then."""
+    """An opened bundle: `content` holds every file as it was then, and the rest is made from it.
+
+    The hashes and the schema were right, and what `bundle_fit` looks at fits: the graph, the circuit, the golden
+    samples and the ONNX models. The other files are for the devices that run them to judge.
+    """
 
     path: Path
     manifest: Manifest
@@ -155,18 +162,22 @@ def write_bundle(path: Path, manifest: Manifest, fill: Callable[[Path], LeftOut]
             }
         )
         sealed = sealed.model_copy(update={"digest": sealed.content_digest()})
-        (folder / MANIFEST).write_text(sealed.text())
+        (folder / MANIFEST).write_bytes(sealed.text().encode())
         try:
             bundle = open_bundle(folder)
         except InputError as error:
             raise InputError(str(error).replace(str(folder), str(path))) from error
-    return replace(bundle, path=path)
+    return replace(bundle, path=path, graph=bundle.graph._replace(name=str(path / "encoder.nir")))
 
 
 def open_bundle(path: Path | str) -> Bundle:
     """Read and check a bundle. Raises InputError, naming the file and what is wrong with it."""
+    # It imports onnx, for which what only needs a type or a name must not wait.
+    from .bundle_fit import check_fit
+
     path = Path(path)
     manifest = _manifest(path)
+    _check_names(path, manifest)
     content: dict[str, bytes] = {}
     for name in manifest.files:
         try:
@@ -179,11 +190,12 @@ def open_bundle(path: Path | str) -> Bundle:
         coding = Coding.from_dict(manifest.coding)
     except InputError as error:
         raise InputError(f"{path / MANIFEST}: {error}") from error
-    graph = place(read_nir(path / "encoder.nir"), str(path / "encoder.nir"))
+    where = str(path / "encoder.nir")
+    graph = place(read_nir(content["encoder.nir"], where), where)
     circuit = ReuploadCircuit.from_json(content["head.json"].decode(errors="replace"), str(path / "head.json"))
     golden = _golden(content["golden.npz"], path / "golden.npz")
     bundle = Bundle(path, manifest, content, coding, graph, circuit, golden)
-    _check_shapes(bundle)
+    check_fit(bundle)
     return bundle
 
 
@@ -197,13 +209,13 @@ def _manifest(path: Path) -> Manifest:
     if not path.is_dir():
         raise InputError(f"{path}: there is no such bundle; a folder that `spiq export` or `spiq run` wrote is needed")
     try:
-        text = file.read_text(encoding="utf-8")
+        content = file.read_bytes()
     except FileNotFoundError as error:
         raise InputError(f"{path}: not a bundle, for it holds no {MANIFEST}") from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{file}: cannot be read: {error}") from error
+    except OSError as error:
+        raise InputError(f"{file}: cannot be read: {error.strerror}") from error
     try:
-        stored = json.loads(text)
+        stored = json.loads(content.decode())
     except (ValueError, RecursionError) as error:
         raise InputError(f"{file}: not JSON: {error}") from error
     found = stored.get("schema_version") if isinstance(stored, dict) else None
@@ -215,7 +227,7 @@ def _manifest(path: Path) -> Manifest:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         raise InputError(f"{file}: {key}: {first['msg']}, found {str(first['input'])[:80]!r}") from error
-    if manifest.text() != text or manifest.digest != manifest.content_digest():
+    if manifest.text().encode() != content or manifest.digest != manifest.content_digest():
         raise InputError(f"{file}: its digest is not that of its content; the file was changed or damaged")
     if not set(manifest.left_out) <= set(OPTIONAL_FILES):
         odd = sorted(set(manifest.left_out) - set(OPTIONAL_FILES))
@@ -227,46 +239,19 @@ def _manifest(path: Path) -> Manifest:
     return manifest
 
 
+def _check_names(path: Path, manifest: Manifest) -> None:
+    """Raise InputError where the folder holds what is no file of the bundle: no hash would vouch for it."""
+    try:
+        names = {entry.name for entry in path.iterdir()}
+    except OSError as error:
+        raise InputError(f"{path}: cannot be listed: {error.strerror}") from error
+    odd = sorted(names - {MANIFEST, *manifest.files})
+    if odd:
+        raise InputError(f"{path}: holds {', '.join(odd)}; only {MANIFEST} and the files that it lists are allowed")
+
+
 def _golden(content: bytes, path: Path) -> Golden:
     return Golden(**read_npz(content, [field.name for field in fields(Golden)], name=str(path)))
-
-
-def _check_shapes(bundle: Bundle) -> None:
-    """Raise InputError where two files of the bundle do not fit each other."""
-    manifest, path = bundle.manifest, bundle.path
-    if bundle.graph.input_shape != bundle.image_shape:
-        raise InputError(
-            f"{path / 'encoder.nir'}: reads {list(bundle.graph.input_shape)}, but the manifest's image_shape is "
-            f"{manifest.image_shape}"
-        )
-    circuit = bundle.circuit
-    if circuit.n_qubits != manifest.qubits:
-        raise InputError(
-            f"{path / 'head.json'}: has {circuit.n_qubits} qubits, but the manifest says {manifest.qubits}"
-        )
-    features = int(np.prod(bundle.graph.output_shape))
-    if features != ANGLES * circuit.n_qubits:
-        raise InputError(
-            f"{path / 'encoder.nir'}: gives {features} features, but {circuit.n_qubits} qubits read "
-            f"{ANGLES * circuit.n_qubits}"
-        )
-    samples, steps = len(bundle.golden.images), bundle.coding.steps
-    if samples < 1:
-        raise InputError(f"{path / 'golden.npz'}: holds no samples; at least one is needed")
-    wanted = {
-        "images": (samples, *bundle.image_shape),
-        "labels": (samples,),
-        "spikes": (steps, samples, *bundle.image_shape),
-        "encoded": (steps, samples, features),
-        "angles": (samples, circuit.n_qubits, ANGLES),
-        "expectations": (samples, circuit.n_qubits),
-        "logits": (samples, manifest.classes),
-    }
-    for key, shape in wanted.items():
-        for name in (key, f"loihi_{key}"):
-            found = getattr(bundle.golden, name, None)
-            if found is not None and found.shape != shape:
-                raise InputError(f"{path / 'golden.npz'}: {name} has the shape {list(found.shape)}, not {list(shape)}")
 
 
 def _hash(content: bytes) -> str:

@@ -184,7 +184,7 @@ def output_shape(node: nir.NIRNode, input_shape: Shape, where: str) -> Shape:
             shape = (*input_shape[:start], math.prod(input_shape[start : end + 1]), *input_shape[end + 1 :])
         case nir.Output():
             stated = node.output_type.get("output") if node.output_type else None
-            # Some exporters leave the batch or the time in front.
+            # What stands in front of it is for the whole graph to judge, beside the input's.
             if stated is not None and not np.array_equal(np.atleast_1d(stated)[-len(input_shape) :], input_shape):
                 raise InputError(f"{where}: says {_listed(stated)}, but what reaches it is {list(input_shape)}")
             shape = input_shape

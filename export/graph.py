@@ -11,7 +11,7 @@ neurons into its own cycle have one, of one step (`ordering`).
 
 import io
 from collections.abc import Mapping, Sequence
-from itertools import chain, pairwise
+from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -42,6 +42,9 @@ SPIKING = (*NEURONS, nir.Threshold)
 
 NODES = (nir.Input, nir.Output, *LINEAR, *SPIKING, nir.LI, nir.I)
 """The nodes whose meaning spiq knows."""
+
+# HDF5 File Format Specification, II.A: a superblock begins so.
+_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 class PlacedNode(NamedTuple):
@@ -80,11 +83,6 @@ class PlacedGraph(NamedTuple):
         return self.nodes[-1].output_shape
 
     @property
-    def is_chain(self) -> bool:
-        """Whether every node feeds just the next one, and none itself or an earlier one."""
-        return all(node.sources == (before.name,) and not node.delayed for before, node in pairwise(self.nodes))
-
-    @property
     def recurrent_groups(self) -> tuple[tuple[PlacedNode, ...], ...]:
         """The nodes of each cycle, in the order of computation: they follow one another, and the neurons come last."""
         index = {placed.name: number for number, placed in enumerate(self.nodes)}
@@ -109,31 +107,40 @@ class PlacedGraph(NamedTuple):
         return isinstance(self.last.node, (*SPIKING, nir.Input))
 
 
-def read_nir(path: Path | str) -> nir.NIRGraph:
+def read_nir(source: Path | str | bytes, name: str = "graph") -> nir.NIRGraph:
     """The graph in a NIR file, as its writer left it: shapes may be missing, `place` finds them.
 
-    Raises InputError where the file is missing, is not HDF5, or is not a NIR graph of known nodes.
+    `source` is the file, or a file's content, which errors call `name`. Raises InputError where the file is missing,
+    is not HDF5, or is not a NIR graph of known nodes.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file; a NIR graph (.nir, HDF5) is needed")
-    if not h5py.is_hdf5(path):
-        raise InputError(f"{path}: not an HDF5 file, so not a NIR graph")
+    if not isinstance(source, bytes):
+        name = str(source)
+        if not Path(source).is_file():
+            raise InputError(f"{name}: there is no such file; a NIR graph (.nir, HDF5) is needed")
+        try:
+            source = Path(source).read_bytes()
+        except OSError as error:
+            raise InputError(f"{name}: cannot be read: {error.strerror}") from error
+    # A block of the writer's own may stand before it.
+    if _HDF5_SIGNATURE not in source:
+        raise InputError(f"{name}: not an HDF5 file, so not a NIR graph")
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(io.BytesIO(source), "r") as file:
             stored = hdf2dict(file["node"])
         graph = nir.dict2NIRNode(_completed(stored))
     except AssertionError as error:
-        unknown = _unknown_types(path)
+        unknown = _unknown_types(source)
         if unknown:
-            name, kind = unknown[0]
+            node_name, kind = unknown[0]
             known = ", ".join(node.__name__ for node in NODES)
-            raise InputError(f"{path}: node {name!r} is of the unknown type {kind!r}; known are {known}") from error
-        raise InputError(f"{path}: not a well-formed NIR graph: {error}") from error
+            raise InputError(
+                f"{name}: node {node_name!r} is of the unknown type {kind!r}; known are {known}"
+            ) from error
+        raise InputError(f"{name}: not a well-formed NIR graph: {error}") from error
     except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, IndexError) as error:
-        raise InputError(f"{path}: not a well-formed NIR graph: {type(error).__name__}: {error}") from error
+        raise InputError(f"{name}: not a well-formed NIR graph: {type(error).__name__}: {error}") from error
     if not isinstance(graph, nir.NIRGraph):
-        raise InputError(f"{path}: holds a single {type(graph).__name__} node; a NIRGraph is needed")
+        raise InputError(f"{name}: holds a single {type(graph).__name__} node; a NIRGraph is needed")
     return graph
 
 
@@ -148,10 +155,13 @@ def write_nir(path: Path | str, graph: nir.NIRGraph) -> None:
 def place(graph: nir.NIRGraph, name: str = "graph") -> PlacedGraph:
     """Order the graph's nodes and find every shape.
 
+    Some exporters leave a batch or a time in front of the shapes of Input and Output. Dimensions beyond those that the
+    Input's reader takes, and beyond those that reach the Output, are dropped where all are 1 or both have the same.
+
     `name` stands in the errors (a file's path, say). Raises InputError, naming the node, for an edge to nowhere, a
     cycle that is not allowed (`ordering`), a node of no known meaning, more or fewer than one input and one output, a
     node that the input does not reach or that does not lead to the output, and a shape or a parameter that does not
-    fit.
+    fit, and other sizes in front.
     """
     nodes, edges = unfolded(graph, name)
     for node_name, node in nodes.items():
@@ -167,7 +177,7 @@ def place(graph: nir.NIRGraph, name: str = "graph") -> PlacedGraph:
             raise InputError(f"{name}: {len(found)} {kind.__name__} nodes{listed}; there must be exactly one")
     order, delayed = ordered(nodes, edges, name)
     reads = {node: tuple(source for source, target in edges if target == node) for node in order}
-    entry = _input_shape(nodes, edges, name)
+    entry, in_front = _input_shape(nodes, edges, name)
     shapes = _shapes(nodes, order, reads, entry, name)
     placed = [
         PlacedNode(
@@ -181,6 +191,7 @@ def place(graph: nir.NIRGraph, name: str = "graph") -> PlacedGraph:
         for node in order
     ]
     output = next(node for node in placed if isinstance(node.node, nir.Output))
+    _check_in_front(in_front, output, name)
     needed = reached(output.name, reads)
     for node in reversed(placed):
         if node is not output and node.name not in needed:
@@ -244,7 +255,7 @@ def _completed(stored: dict[str, Any]) -> dict[str, Any]:
     return stored
 
 
-def _unknown_types(path: Path) -> list[tuple[str, str]]:
+def _unknown_types(content: bytes) -> list[tuple[str, str]]:
     """(node, type) for every node in the file whose type NIR does not define."""
     found: list[tuple[str, str]] = []
 
@@ -255,13 +266,13 @@ def _unknown_types(path: Path) -> list[tuple[str, str]]:
             if not hasattr(nir, kind):
                 found.append((location.removesuffix("/type").rsplit("/", 1)[-1], kind))
 
-    with h5py.File(path, "r") as file:
+    with h5py.File(io.BytesIO(content), "r") as file:
         file.visititems(visit)
     return found
 
 
-def _input_shape(nodes: Mapping[str, nir.NIRNode], edges: Sequence[Edge], name: str) -> Shape:
-    """The input's shape without the batch or the time that some exporters leave in front.
+def _input_shape(nodes: Mapping[str, nir.NIRNode], edges: Sequence[Edge], name: str) -> tuple[Shape, Shape]:
+    """The input's shape, and apart from it the batch or the time that some exporters leave in front.
 
     What reads the input says how many dimensions there are; without its word the shape is taken as it stands.
     """
@@ -273,5 +284,18 @@ def _input_shape(nodes: Mapping[str, nir.NIRNode], edges: Sequence[Edge], name: 
     if values.ndim != 1 or not values.size or not whole_numbers(values, 1):
         raise InputError(f"{name}: the input {node_name!r} has the shape {given!r}; positive whole numbers are needed")
     ranks = [input_rank(nodes[target]) for source, target in edges if source == node_name]
-    rank = next((rank for rank in ranks if rank is not None), 0)
-    return tuple(int(value) for value in values[-rank:])
+    rank = next((rank for rank in ranks if rank is not None), len(values))
+    sizes = tuple(int(value) for value in values)
+    return sizes[-rank:], sizes[:-rank]
+
+
+def _check_in_front(of_input: Shape, output: PlacedNode, name: str) -> None:
+    """Raises InputError unless what stands in front of the shapes of Input and Output is 1, or the same at both."""
+    stated = output.node.output_type.get("output") if output.node.output_type else None
+    of_output = () if stated is None else tuple(np.atleast_1d(stated)[: -len(output.output_shape)].tolist())
+    if of_input != of_output and any(size != 1 for size in (*of_input, *of_output)):
+        raise InputError(
+            f"{name}: the input's shape has {list(of_input)} in front of what is read, and the output's "
+            f"{list(of_output)} in front of what reaches it; only sizes of 1, or the same sizes at both, are allowed "
+            "there"
+        )

@@ -12,9 +12,12 @@ resets, or is 0 and leaves the neuron at rest, so sum pooling into an integrate-
 
 NIR's neurons are in continuous time and are read with one Euler step of dt. snnTorch's v ← beta·v + input is the LIF
 with dt/tau = 1 - beta and r = tau/dt; with beta = 1 that divides by zero, and the neuron is the IF, v ← v + input.
+The LIF rounds in other places than snnTorch, so a neuron with a leak that comes as close to its threshold as a
+double's last digits may fire in one and not in the other.
 """
 
 from itertools import pairwise
+from types import MethodType
 
 import nir
 import numpy as np
@@ -26,69 +29,66 @@ from torch import nn
 from .errors import InputError
 from .geometry import Shape
 from .graph import place
+from .sequential import Layers, described, evaluating, stock_layers
 from .time_step import DEFAULT_DT
 
 OR_THRESHOLD = 0.5
 """Between no spike and one: what turns a sum of spikes into their OR."""
 
-MODULES = (
-    nn.Conv2d,
-    nn.BatchNorm2d,
-    snntorch.Leaky,
-    nn.MaxPool2d,
-    nn.AvgPool2d,
-    nn.AdaptiveAvgPool2d,
-    nn.Flatten,
-    nn.Linear,
-    nn.Dropout,
-    nn.Identity,
-)
-"""The modules that have an exact NIR form."""
+_OF_IMAGES = (nn.Conv2d, nn.BatchNorm2d, nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveAvgPool2d)
 
 Nodes = list[tuple[str, nir.NIRNode]]
-Layers = list[tuple[str, nn.Module]]
+Normalisation = tuple[Float[np.ndarray, " channel"], Float[np.ndarray, " channel"]]
 
 
 def to_nir(encoder: nn.Sequential, input_shape: Shape, dt: float = DEFAULT_DT) -> nir.NIRGraph:
     """The encoder in evaluation mode, in float64, as a chain of NIR nodes named after its modules.
 
-    `input_shape` is without time and sample, and the input is binary spikes. `dt` is in seconds. Raises InputError,
-    naming the layer, for a module or a setting that NIR cannot say exactly.
+    `input_shape` is without time and sample, and the input is binary spikes. `dt` is in seconds. A module that stands
+    in several places becomes a node for each. Raises InputError, naming the layer, for a module or a setting that NIR
+    cannot say exactly, for what `stock_layers` refuses, and for a name that the graph cannot hold.
     """
+    layers = stock_layers(encoder)
     nodes: Nodes = []
     shape, binary = tuple(input_shape), True
-    layers = list(encoder.named_children())
-    while layers:
-        name, module = layers.pop(0)
-        added = _nodes(name, module, layers, shape, binary, dt)
-        if added:
-            # The shapes come from the rules that every reader of the file applies.
-            shape = place(_chain(shape, added), f"layer {name!r}").output_shape
-            last = added[-1][1]
-            binary = isinstance(last, nir.IF | nir.LIF) or (binary and isinstance(last, nir.Flatten))
-        nodes += added
+    with evaluating(encoder):
+        while layers:
+            name, module = layers.pop(0)
+            added = _nodes(name, module, layers, shape, binary, dt)
+            if added:
+                # The shapes come from the rules that every reader of the file applies.
+                shape = place(_chain(shape, added), f"layer {name!r}").output_shape
+                last = added[-1][1]
+                binary = isinstance(last, nir.IF | nir.LIF) or (binary and isinstance(last, nir.Flatten))
+            nodes += added
     return _chain(tuple(input_shape), nodes, shape)
 
 
 def _chain(input_shape: Shape, nodes: Nodes, output_shape: Shape | None = None) -> nir.NIRGraph:
     # The shape of an output that is still open is what reaches it.
     output = nir.Output({"output": np.array(output_shape)}) if output_shape else nir.Output(None)  # type: ignore[arg-type]
+    taken = {"input", "output"}
+    for name, _ in nodes:
+        if name in taken:
+            raise InputError(f"layer {name!r}: the graph has another node of this name; give the layer another one")
+        if "/" in name:
+            raise InputError(f"layer {name!r}: HDF5 parts its groups with a slash; a name without one is needed")
+        taken.add(name)
     named = {"input": nir.Input({"input": np.array(input_shape)}), **dict(nodes), "output": output}
     return nir.NIRGraph(named, list(pairwise(named)), type_check=False)
 
 
 def _nodes(name: str, module: nn.Module, following: Layers, shape: Shape, binary: bool, dt: float) -> Nodes:
     """The nodes for a module; what they take in besides it is removed from `following`."""
-    where = f"layer {name!r} ({type(module).__name__})"
+    where = described(name, module)
+    _check_rank(module, shape, where)
     match module:
-        case nn.Conv2d() | nn.BatchNorm2d() | nn.AdaptiveAvgPool2d() if len(shape) != 3:
-            raise InputError(f"{where}: its input has the shape {list(shape)}; [channel, height, width] is needed")
         case nn.Conv2d():
-            norm = following[0][1] if following else None
-            if isinstance(norm, nn.BatchNorm2d):
-                following.pop(0)
-                return [(name, _convolution(module, norm, shape, where))]
-            return [(name, _convolution(module, None, shape, where))]
+            norm_name, norm = following[0] if following else ("", None)
+            if not isinstance(norm, nn.BatchNorm2d):
+                return [(name, _convolution(module, None, shape, where))]
+            following.pop(0)
+            return [(name, _convolution(module, _normalisation(norm, described(norm_name, norm)), shape, where))]
         case nn.BatchNorm2d():
             scale, shift = _normalisation(module, where)
             if len(scale) != shape[0]:
@@ -125,18 +125,24 @@ def _nodes(name: str, module: nn.Module, following: Layers, shape: Shape, binary
         case nn.Dropout() | nn.Identity():
             return []
         case _:
-            known = ", ".join(kind.__name__ for kind in MODULES)
-            raise InputError(f"{where}: has no exact NIR form; the layers that have one are {known}")
+            raise AssertionError(f"{where} is stock, but has no rule")
 
 
-def _convolution(module: nn.Conv2d, norm: nn.BatchNorm2d | None, shape: Shape, where: str) -> nir.Conv2d:
+def _check_rank(module: nn.Module, shape: Shape, where: str) -> None:
+    if isinstance(module, _OF_IMAGES) and len(shape) != 3:
+        raise InputError(f"{where}: its input has the shape {list(shape)}; [channel, height, width] is needed")
+    if isinstance(module, nn.Linear) and len(shape) != 1:
+        raise InputError(f"{where}: its input has the shape {list(shape)}; [feature] is needed, as Flatten gives it")
+
+
+def _convolution(module: nn.Conv2d, norm: Normalisation | None, shape: Shape, where: str) -> nir.Conv2d:
     """y = scale·(W ⋆ x + b) + shift is again a convolution, of scale·W and scale·b + shift."""
     if module.padding_mode != "zeros":
         raise InputError(f"{where}: padding_mode is {module.padding_mode!r}; 'zeros' is allowed")
     weight = _float64(module.weight)
     bias = np.zeros(len(weight)) if module.bias is None else _float64(module.bias)
     if norm is not None:
-        scale, shift = _normalisation(norm, where)
+        scale, shift = norm
         if len(scale) != len(weight):
             raise InputError(f"{where}: gives {len(weight)} channels, but the batch norm after it reads {len(scale)}")
         weight, bias = weight * scale[:, None, None, None], bias * scale + shift
@@ -147,9 +153,7 @@ def _convolution(module: nn.Conv2d, norm: nn.BatchNorm2d | None, shape: Shape, w
     )
 
 
-def _normalisation(
-    module: nn.BatchNorm2d, where: str
-) -> tuple[Float[np.ndarray, " channel"], Float[np.ndarray, " channel"]]:
+def _normalisation(module: nn.BatchNorm2d, where: str) -> Normalisation:
     """Batch norm in evaluation mode is scale·x + shift: scale = weight/√(variance + ε), shift = bias - scale·mean."""
     if module.running_mean is None or module.running_var is None:
         raise InputError(f"{where}: batch norm without running statistics has no fixed form")
@@ -168,6 +172,11 @@ def _neuron(module: snntorch.Leaky, shape: Shape, dt: float, where: str) -> nir.
             f"{where}: reset_mechanism is {module.reset_mechanism!r}; NIR's neurons reset to a value, so it must be "
             "'zero'"
         )
+    if module.state_function != MethodType(snntorch.Leaky._base_zero, module) or module.reset_mechanism_val != 1:
+        raise InputError(
+            f"{where}: its reset_mechanism was changed after it was made, and snnTorch computes with a part of each; "
+            "a neuron made with 'zero' is needed"
+        )
     if module.inhibition or module.state_quant or not bool((module.graded_spikes_factor == 1).all()):
         raise InputError(f"{where}: inhibition, state_quant and graded spikes have no NIR form")
     try:
@@ -176,6 +185,15 @@ def _neuron(module: snntorch.Leaky, shape: Shape, dt: float, where: str) -> nir.
         threshold = np.broadcast_to(_float64(module.threshold), shape).copy()
     except ValueError as error:
         raise InputError(f"{where}: beta or threshold does not fit its input {list(shape)}") from error
+    if not module.reset_delay and (threshold < 0).any():
+        raise InputError(
+            f"{where}: the threshold is {threshold.min():g} somewhere; with reset_delay=False snnTorch resets such a "
+            "neuron at rest, which doubles its potential where it does not fire; 0 or more is allowed"
+        )
+    if not _fires_above_zero(module, shape):
+        raise InputError(
+            f"{where}: its spike_grad must give 1 above 0 and 0 elsewhere, as all of snntorch.surrogate do"
+        )
     reset = np.zeros(shape)
     if (beta == 1).all():
         return nir.IF(np.ones(shape), threshold, reset)
@@ -183,15 +201,26 @@ def _neuron(module: snntorch.Leaky, shape: Shape, dt: float, where: str) -> nir.
         raise InputError(
             f"{where}: beta is 1 for some neurons and less for others; one kind of neuron a layer is allowed"
         )
-    return nir.LIF(dt / (1 - beta), 1 / (1 - beta), np.zeros(shape), threshold, reset)
+    tau = dt / (1 - beta)
+    # Rounded like this dt/tau·r is never above 1: else a spike that meets the threshold 1 at rest would fire.
+    return nir.LIF(tau, 1 / (dt / tau), np.zeros(shape), threshold, reset)
+
+
+def _fires_above_zero(module: snntorch.Leaky, shape: Shape) -> bool:
+    """Whether the neuron's spike function, which may be any callable, gives spikes at all values that are tried."""
+    tried = torch.tensor([-1e3, -1.0, -1e-6, 0.0, 1e-6, 1.0, 1e3], dtype=torch.float64, device=module.threshold.device)
+    distances = tried.reshape(-1, *(1,) * len(shape)).repeat(1, *shape)
+    with torch.no_grad():
+        return torch.equal(module.spike_grad(distances).double(), (distances > 0).double())
 
 
 def _adaptive(name: str, module: nn.AdaptiveAvgPool2d, following: Layers, shape: Shape, where: str) -> Nodes:
     """Averages over equal windows; the average over the whole map goes into the linear layer that reads it."""
     size = shape[1:]
-    asked = module.output_size if isinstance(module.output_size, tuple) else (module.output_size, module.output_size)
+    given = module.output_size
+    asked = (given, given) if given is None or isinstance(given, int) else given
     target = [have if want is None else int(want) for have, want in zip(size, asked, strict=True)]
-    if any(have % want for have, want in zip(size, target, strict=True)):
+    if any(want < 1 or have % want for have, want in zip(size, target, strict=True)):
         raise InputError(f"{where}: an output of {target} does not divide its input {size} evenly")
     (flat_name, flatten), (linear_name, linear) = (*following[:2], *[("", None)] * 2)[:2]
     if target == [1, 1] and _reads_flat(flatten) and isinstance(linear, nn.Linear):
@@ -224,7 +253,8 @@ def _window(
 
 
 def _pair(value: int | tuple[int, ...]) -> tuple[int, int]:
-    first, second = (value, value) if isinstance(value, int) else value
+    # PyTorch's pooling takes one value in a tuple, too.
+    first, second = np.broadcast_to(value, 2)
     return int(first), int(second)
 
 

@@ -35,6 +35,7 @@ from .errors import InputError
 from .geometry import Margins, Shape, convolution, matrix, parameter, pooling, windows
 from .graph import SPIKING, PlacedGraph, PlacedNode
 from .onnx_model import OnnxNodes, checked_model
+from .time_step import checked_dt
 
 SPIKES = "spikes"
 """The encoder's input: binary spikes, uint8 [time, sample, *shape]."""
@@ -68,8 +69,7 @@ def encoder_onnx(graph: PlacedGraph, dt: float) -> onnx.ModelProto:
 
 def encoder_nodes(nodes: OnnxNodes, graph: PlacedGraph, dt: float) -> tuple[onnx.ValueInfoProto, onnx.ValueInfoProto]:
     """Append the operators from `spikes` to `counts`; returns what the two are. Raises as `encoder_onnx` does."""
-    if not (math.isfinite(dt) and dt > 0):
-        raise InputError(f"dt: found {dt!r}; a time step above 0 seconds is needed")
+    checked_dt(dt)
     if not graph.ends_in_spikes:
         allowed = ", ".join(kind.__name__ for kind in SPIKING)
         raise InputError(

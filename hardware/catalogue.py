@@ -3,11 +3,39 @@
 A device is imported when it is asked for, since some take seconds to import.
 """
 
+import math
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ..export.bundle import Bundle
 from ..export.errors import InputError
 from .devices import QuantumDevice, SpikingDevice
+
+if TYPE_CHECKING:
+    from .loihi.program import LoihiProgram
+
+
+def loihi_program(bundle: Bundle) -> "LoihiProgram":
+    """The program in the bundle's loihi.npz, as it was when the bundle was opened.
+
+    Raises InputError, naming the file, where it is damaged or has other inputs or outputs than encoder.nir.
+    """
+    from .loihi.program import LoihiProgram
+
+    name = str(bundle.path / "loihi.npz")
+    program = LoihiProgram.load(bundle.content["loihi.npz"], name)
+    if program.input_shape != bundle.graph.input_shape:
+        raise InputError(
+            f"{name}: reads {list(program.input_shape)}, but encoder.nir reads {list(bundle.graph.input_shape)}"
+        )
+    _check_output(name, program.output_size, bundle)
+    return program
+
+
+def _check_output(name: str, size: int, bundle: Bundle) -> None:
+    features = math.prod(bundle.graph.output_shape)
+    if size != features:
+        raise InputError(f"{name}: gives {size} features, but encoder.nir gives {features}")
 
 
 def _nir(bundle: Bundle) -> SpikingDevice:
@@ -18,24 +46,24 @@ def _nir(bundle: Bundle) -> SpikingDevice:
 
 def _loihi(bundle: Bundle) -> SpikingDevice:
     from .loihi.device import LoihiDevice
-    from .loihi.program import LoihiProgram
 
-    return LoihiDevice(LoihiProgram.load(bundle.path / "loihi.npz"))
+    return LoihiDevice(loihi_program(bundle))
 
 
 def _lava(bundle: Bundle, hardware: bool = False) -> SpikingDevice:
     from .lava.device import LavaDevice
-    from .loihi.program import LoihiProgram
 
-    return LavaDevice(LoihiProgram.load(bundle.path / "loihi.npz"), hardware)
+    return LavaDevice(loihi_program(bundle), hardware)
 
 
 def _netx(bundle: Bundle) -> SpikingDevice:
-    from .lava.netx_device import NetxDevice
+    from .lava.netx_device import NetxDevice, open_netx
 
     if "encoder.net" in bundle.manifest.left_out:
         raise InputError(f"{bundle.path}: has no encoder.net: {bundle.manifest.left_out['encoder.net']}")
-    return NetxDevice(bundle.path / "encoder.net", bundle.graph.input_shape)
+    file = open_netx(bundle.content["encoder.net"], str(bundle.path / "encoder.net"))
+    _check_output(file.name, file.output_size, bundle)
+    return NetxDevice(file, bundle.graph.input_shape)
 
 
 def _exact(bundle: Bundle, seed: int) -> QuantumDevice:

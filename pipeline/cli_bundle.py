@@ -179,8 +179,8 @@ def inspect(
     from ..export.bundle import open_bundle
 
     opened = open_bundle(bundle)
+    from ..hardware.catalogue import loihi_program
     from ..hardware.inspection import inspection
-    from ..hardware.loihi.program import LoihiProgram
     from .inspection_tables import inspection_tables
     from .progress import sample_bars
 
@@ -192,7 +192,7 @@ def inspect(
     with sample_bars() as watch:
         found = inspection(
             opened,
-            LoihiProgram.load(opened.path / "loihi.npz"),
+            loihi_program(opened),
             pixels,
             measured_on,
             lambda done: watch("loihi", done, len(pixels)),

@@ -58,7 +58,7 @@ class NetxJob(NamedTuple):
 
 
 class NetxDevice:
-    """lava-dl's netx with the file at `path`, which reads spikes of `input_shape`: a `SpikingDevice`.
+    """lava-dl's netx with a file that reads spikes of `input_shape`: a `SpikingDevice`.
 
     It runs in the environment that `spiq lava setup --netx` made, or under the interpreter `python`. `watch` is told
     how many of a run's samples are done. A worker that is silent for `time_limit` seconds is ended.
@@ -69,16 +69,17 @@ class NetxDevice:
 
     def __init__(
         self,
-        path: Path | str,
+        file: Path | str | NetxFile,
         input_shape: Shape,
         watch: Watch | None = None,
         time_limit: float = TIME_LIMIT,
         python: Path | None = None,
     ) -> None:
-        self.file, self.input_shape = open_netx(path), input_shape
+        self.file = file if isinstance(file, NetxFile) else open_netx(file)
+        self.input_shape = input_shape
         if self.file.input_size != math.prod(input_shape):
             raise InputError(
-                f"{path}: reads {self.file.input_size} spikes a step; {list(input_shape)} is what comes to it"
+                f"{self.file.name}: reads {self.file.input_size} spikes a step; {list(input_shape)} is what comes to it"
             )
         if python is None:
             from .environment import required
@@ -97,23 +98,27 @@ class NetxDevice:
         return found
 
 
-def open_netx(path: Path | str) -> NetxFile:
-    """The file. Raises InputError where it is missing, or not a netx file whose layers have a type and a shape."""
-    path = Path(path)
+def open_netx(source: Path | str | bytes, name: str = "encoder.net") -> NetxFile:
+    """The file, or a file's content, which errors call `name`.
+
+    Raises InputError where it is missing, or not a netx file whose layers have a type and a shape.
+    """
+    if not isinstance(source, bytes):
+        name = str(source)
+        try:
+            source = Path(source).read_bytes()
+        except FileNotFoundError as error:
+            raise InputError(f"{name}: there is no such file; a netx file (.net, HDF5) is needed") from error
+        except OSError as error:
+            raise InputError(f"{name}: cannot be read: {error.strerror}") from error
     try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: there is no such file; a netx file (.net, HDF5) is needed") from error
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    try:
-        with h5py.File(io.BytesIO(content), "r") as file:
+        with h5py.File(io.BytesIO(source), "r") as file:
             stored: Any = file["layer"]
             layers = [stored[str(index)] for index in range(len(stored))]
             types = [layer["type"][0].decode("ascii") for layer in layers]
             sizes = [int(np.prod(layer["shape"][()])) for layer in layers]
     except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, IndexError) as error:
-        raise InputError(f"{path}: not a well-formed netx file: {type(error).__name__}: {error}") from error
+        raise InputError(f"{name}: not a well-formed netx file: {type(error).__name__}: {error}") from error
     if len(types) < 2 or types[0] != "input":
-        raise InputError(f"{path}: its layers are {', '.join(types)}; an input and at least one more are needed")
-    return NetxFile(str(path), content, sizes[0], sizes[-1])
+        raise InputError(f"{name}: its layers are {', '.join(types)}; an input and at least one more are needed")
+    return NetxFile(name, source, sizes[0], sizes[-1])

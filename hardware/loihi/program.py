@@ -190,11 +190,14 @@ class LoihiProgram:
         write_program(Path(path), self)
 
     @classmethod
-    def load(cls, path: Path | str) -> "LoihiProgram":
-        """The program in the file. Raises InputError, naming the file and the key, where it is damaged."""
+    def load(cls, source: Path | str | bytes, name: str = "loihi.npz") -> "LoihiProgram":
+        """The program in the file, or in a file's content, which errors call `name`.
+
+        Raises InputError, naming the file and the key, where it is damaged.
+        """
         from .storage import read_program
 
-        return read_program(Path(path))
+        return read_program(source, name) if isinstance(source, bytes) else read_program(Path(source), str(source))
 
 
 def _check_range(key: str, values: np.ndarray, least: int, most: int) -> None:

@@ -44,13 +44,13 @@ def write_program(path: Path, program: LoihiProgram) -> None:
             archive.writestr(zipfile.ZipInfo(f"{key}.npy"), content.getvalue())
 
 
-def read_program(path: Path) -> LoihiProgram:
-    """The program in the file.
+def read_program(source: Path | bytes, where: str) -> LoihiProgram:
+    """The program in the file, or in a file's content; errors call it `where`.
 
     Raises InputError, naming the file and the key, where the file is missing, is not such an .npz, lacks a key, has
     one too many, or holds what the chip cannot.
     """
-    entries = _Entries(path)
+    entries = _Entries(source, where)
     if entries.text("format") != FORMAT:
         raise entries.error("format", f"only {FORMAT!r} is allowed")
     if entries.whole("version") != VERSION:
@@ -147,15 +147,15 @@ def _connection(entries: "_Entries", prefix: str) -> Connection:
 class _Entries:
     """The arrays of an .npz, each read once under a known key."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.unread = _arrays(path)
+    def __init__(self, source: Path | bytes, where: str) -> None:
+        self.where = where
+        self.unread = _arrays(source, where)
         self.found: dict[str, np.ndarray] = {}
 
     def error(self, key: str, allowed: str) -> InputError:
         array = self.found[key]
         found = repr(array.item()) if array.size == 1 else f"{array.dtype} {list(array.shape)}"
-        return InputError(f"{self.path}: {key} is {found}; {allowed}")
+        return InputError(f"{self.where}: {key} is {found}; {allowed}")
 
     def text(self, key: str) -> str:
         array = self._taken(key)
@@ -192,36 +192,36 @@ class _Entries:
         try:
             return build()
         except InputError as error:
-            raise InputError(f"{self.path}: {prefix}{error}") from error
+            raise InputError(f"{self.where}: {prefix}{error}") from error
 
     def check_all_read(self) -> None:
         for key in self.unread:
-            raise InputError(f"{self.path}: the key {key} is not known")
+            raise InputError(f"{self.where}: the key {key} is not known")
 
     def _taken(self, key: str) -> np.ndarray:
         if key not in self.unread:
-            raise InputError(f"{self.path}: the key {key} is missing")
+            raise InputError(f"{self.where}: the key {key} is missing")
         self.found[key] = self.unread.pop(key)
         return self.found[key]
 
 
-def _arrays(path: Path) -> dict[str, np.ndarray]:
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such file; a Loihi program (.npz) is needed")
+def _arrays(source: Path | bytes, where: str) -> dict[str, np.ndarray]:
+    if isinstance(source, Path) and not source.is_file():
+        raise InputError(f"{where}: there is no such file; a Loihi program (.npz) is needed")
     arrays: dict[str, np.ndarray] = {}
     key = ""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(source if isinstance(source, Path) else io.BytesIO(source)) as archive:
             for info in archive.infolist():
                 key = info.filename.removesuffix(".npy")
                 if key in arrays:
-                    raise InputError(f"{path}: the key {key} is there more than once")
+                    raise InputError(f"{where}: the key {key} is there more than once")
                 # The zip's checksum is right once all is read, so NumPy never sees a damaged header.
                 content = io.BytesIO(archive.read(info))
                 arrays[key] = np.lib.format.read_array(content, allow_pickle=False)
     except InputError:
         raise
     except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, MemoryError) as error:
-        where = f"the key {key}: " if key else ""
-        raise InputError(f"{path}: {where}not readable as a Loihi program (.npz): {error}") from error
+        part = f"the key {key}: " if key else ""
+        raise InputError(f"{where}: {part}not readable as a Loihi program (.npz): {error}") from error
     return arrays

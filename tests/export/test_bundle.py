@@ -4,15 +4,19 @@ import dataclasses
 import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spiq.export.bundle import FILES, MANIFEST, Bundle, open_bundle, save_golden, write_bundle
+from spiq.export.bundle import FILES, MANIFEST, Bundle, Golden, open_bundle, save_golden, write_bundle
 from spiq.export.errors import InputError
+from spiq.export.onnx_model import onnx_bytes
+from spiq.export.onnx_readout import readout_onnx
 from spiq.hardware.catalogue import spiking_device
 
 
@@ -110,6 +114,32 @@ def test_a_folder_that_is_no_bundle_is_refused(tmp_path: Path) -> None:
         open_bundle(tmp_path)
 
 
+def test_a_manifest_with_other_line_ends_is_refused(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    rewritten(tiny_bundle, tmp_path / "copy")
+    path = tmp_path / "copy" / MANIFEST
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    with pytest.raises(InputError, match=r"manifest\.json: its digest is not that of its content"):
+        open_bundle(tmp_path / "copy")
+
+
+@pytest.mark.parametrize("name", ["extra.bin", ".DS_Store", "encoder.nir~"])
+def test_a_folder_with_a_file_that_is_not_the_bundles_is_refused(
+    tiny_bundle: Bundle, tmp_path: Path, name: str
+) -> None:
+    copy = tmp_path / "copy"
+    shutil.copytree(tiny_bundle.path, copy)
+    (copy / name).write_bytes(b"")
+    with pytest.raises(InputError, match=rf"copy: holds {name}; only manifest\.json and the files that it lists"):
+        open_bundle(copy)
+
+
+def test_a_file_that_the_manifest_says_was_left_out_is_refused(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    files = {name: digest for name, digest in tiny_bundle.manifest.files.items() if name != "encoder.net"}
+    rewritten(tiny_bundle, tmp_path / "copy", files=files, left_out={"encoder.net": "it branches"})
+    with pytest.raises(InputError, match=r"copy: holds encoder\.net; only"):
+        open_bundle(tmp_path / "copy")
+
+
 def copied(bundle: Bundle, folder: Path) -> dict[str, str]:
     for name in FILES:
         (folder / name).write_bytes(bundle.content[name])
@@ -181,6 +211,103 @@ def test_a_bundle_that_its_own_check_refuses_replaces_nothing(tiny_bundle: Bundl
         write_bundle(path, wrong, lambda folder: copied(tiny_bundle, folder), may_replace=True)
     assert open_bundle(path).manifest == tiny_bundle.manifest
     assert os.listdir(tmp_path) == ["bundle"]
+
+
+def with_content(bundle: Bundle, path: Path, name: str, content: bytes) -> Bundle:
+    """The bundle with other content in one file, sealed again."""
+
+    def fill(folder: Path) -> dict[str, str]:
+        copied(bundle, folder)
+        (folder / name).write_bytes(content)
+        return {}
+
+    return write_bundle(path, bundle.manifest, fill)
+
+
+@pytest.mark.parametrize(
+    ("field", "change", "message"),
+    [
+        ("images", lambda images: images.astype(np.float16), "images is float16; float32 or float64 is needed"),
+        ("images", lambda images: images * 255, r"images holds \d+\.\d*; allowed are 0 to 1"),
+        ("images", lambda images: images[:0], "holds no samples"),
+        ("images", lambda images: images.sum(), "holds no samples"),
+        ("labels", lambda labels: labels.astype(float), "labels is float64; int64 is needed"),
+        ("labels", lambda labels: labels - 10, r"labels holds -\d+; allowed are 0 to 9"),
+        ("labels", lambda labels: labels + 10, r"labels holds 1\d; allowed are 0 to 9"),
+        ("spikes", lambda spikes: spikes.astype(bool), "spikes is bool; uint8 is needed"),
+        ("encoded", lambda encoded: encoded.astype(np.float32), "encoded is float32; uint8 is needed"),
+        ("loihi_encoded", lambda encoded: encoded + 2, "loihi_encoded holds [23]; allowed are 0 to 1"),
+        ("loihi_angles", lambda angles: angles[:, :2], r"loihi_angles has the shape \[3, 2, 3\], not \[3, 3, 3\]"),
+        ("expectations", lambda values: values.astype("S4"), r"expectations is \|S4; float32 or float64 is needed"),
+        ("logits", lambda logits: logits * np.nan, "logits holds nan; allowed are finite numbers"),
+        ("loihi_logits", lambda logits: logits - np.inf, "loihi_logits holds -inf; allowed are finite numbers"),
+    ],
+)
+def test_golden_arrays_that_can_be_no_such_thing_are_refused(
+    tiny_bundle: Bundle, tmp_path: Path, field: str, change: Callable[[np.ndarray], np.ndarray], message: str
+) -> None:
+    golden = dataclasses.replace(tiny_bundle.golden, **{field: change(getattr(tiny_bundle.golden, field))})
+    save_golden(tmp_path / "golden.npz", golden)
+    with pytest.raises(InputError, match=rf"bundle/golden\.npz: {message}"):
+        with_content(tiny_bundle, tmp_path / "bundle", "golden.npz", (tmp_path / "golden.npz").read_bytes())
+
+
+@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Golden)])
+def test_every_golden_array_is_looked_at(tiny_bundle: Bundle, tmp_path: Path, field: str) -> None:
+    golden = dataclasses.replace(tiny_bundle.golden, **{field: getattr(tiny_bundle.golden, field).astype(complex)})
+    save_golden(tmp_path / "golden.npz", golden)
+    with pytest.raises(InputError, match=rf"golden\.npz: {field} is complex128"):
+        with_content(tiny_bundle, tmp_path / "bundle", "golden.npz", (tmp_path / "golden.npz").read_bytes())
+
+
+def test_a_readout_of_another_circuit_or_other_classes_is_refused(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    for classes, qubits, message in (
+        (10, 7, r"reads 'expectations' float \[sample, 7\]; needed is 'expectations' float \[sample, 3\]"),
+        (4, 3, r"gives 'logits' float \[sample, 4\]; needed is 'logits' float \[sample, 10\]"),
+    ):
+        readout = onnx_bytes(readout_onnx(np.zeros((classes, qubits)), np.zeros(classes), False))
+        with pytest.raises(InputError, match=rf"bundle/readout\.onnx: {message}"):
+            with_content(tiny_bundle, tmp_path / "bundle", "readout.onnx", readout)
+
+
+@pytest.mark.parametrize("name", ["encoder.onnx", "readout.onnx", "model.onnx"])
+def test_an_onnx_model_in_another_ones_place_is_refused(tiny_bundle: Bundle, tmp_path: Path, name: str) -> None:
+    for other in {"encoder.onnx", "readout.onnx", "model.onnx"} - {name}:
+        with pytest.raises(
+            InputError, match=rf"bundle/{name}: (reads|gives) .*; needed is '(spikes|exp|counts|logits)"
+        ):
+            with_content(tiny_bundle, tmp_path / "bundle", name, tiny_bundle.content[other])
+    with pytest.raises(InputError, match=rf"bundle/{name}: "):
+        with_content(tiny_bundle, tmp_path / "bundle", name, b"no model")
+
+
+def test_a_whole_model_that_keeps_its_counts_to_itself_is_refused(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    model = onnx.load_from_string(tiny_bundle.content["model.onnx"])
+    (counts,) = (value for value in model.graph.output if value.name == "counts")
+    model.graph.output.remove(counts)
+    with pytest.raises(InputError, match=r"model\.onnx: gives 'logits' .*; needed is .*'counts' int64 \[sample, 9\]"):
+        with_content(tiny_bundle, tmp_path / "bundle", "model.onnx", onnx_bytes(model))
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("encoder.nir", "not an HDF5 file, so not a NIR graph"),
+        ("head.json", "not readable as JSON"),
+        ("head.qasm", "not text in UTF-8: invalid start byte at byte 0"),
+        ("golden.npz", "this is no readable .npz archive"),
+    ],
+)
+def test_content_that_was_sealed_but_is_not_what_its_name_says_is_refused(
+    tiny_bundle: Bundle, tmp_path: Path, name: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=rf"bundle/{name}: {message}"):
+        with_content(tiny_bundle, tmp_path / "bundle", name, b"\xff\xfe")
+
+
+def test_a_written_bundle_names_no_folder_that_is_gone(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    written = write_bundle(tmp_path / "bundle", tiny_bundle.manifest, lambda folder: copied(tiny_bundle, folder))
+    assert written.graph.name == str(tmp_path / "bundle" / "encoder.nir")
 
 
 def test_the_same_golden_samples_give_the_same_bytes(tiny_bundle: Bundle, tmp_path: Path) -> None:

@@ -1,11 +1,14 @@
 """Reading NIR files and ordering graphs: every way in which a graph can be wrong has its sentence."""
 
+import re
 from pathlib import Path
 
 import h5py
 import nir
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from spiq.export.errors import InputError
 from spiq.export.geometry import parameter
@@ -37,7 +40,6 @@ def test_nodes_come_after_their_sources_whatever_the_files_order() -> None:
     assert [node.name for node in placed.nodes] == ["input", "w", "n", "output"]
     assert placed.input_shape == (3,)
     assert placed.output_shape == (2,)
-    assert placed.is_chain
     assert placed.ends_in_spikes
 
 
@@ -65,11 +67,33 @@ def test_an_input_shape_that_is_none_is_refused(shape: np.ndarray) -> None:
         place(graph({**border(), "input": nir.Input(shape), "w": linear(), "n": neuron()}, *CHAIN))
 
 
+SIZES = st.lists(st.integers(1, 3), max_size=3)
+
+
+@settings(deadline=None)
+@given(SIZES, SIZES | st.none())
+@example([3], [3])
+@example([1], None)
+@example([2], [7])
+@example([2], None)
+def test_what_stands_in_front_of_the_shapes_is_dropped_where_it_is_the_same_or_one(
+    of_input: list[int], of_output: list[int] | None
+) -> None:
+    output = nir.Output(None if of_output is None else np.array([*of_output, 2]))
+    nodes = {"input": nir.Input(np.array([*of_input, 3])), "w": linear(), "n": neuron(), "output": output}
+    if of_input == (of_output or []) or {*of_input, *(of_output or [])} == {1}:
+        placed = place(graph(nodes, *CHAIN))
+        assert (placed.input_shape, placed.output_shape) == ((3,), (2,))
+        return
+    message = f"file.nir: the input's shape has {of_input} in front of what is read, and the output's {of_output or []}"
+    with pytest.raises(InputError, match=f"^{re.escape(message)}"):
+        place(graph(nodes, *CHAIN), "file.nir")
+
+
 def test_several_edges_into_a_node_are_kept() -> None:
     nodes = {"a": linear(), "b": linear(), "n": neuron(), **border()}
     placed = place(graph(nodes, ("input", "a"), ("input", "b"), ("a", "n"), ("b", "n"), ("n", "output")))
     assert set(placed.nodes[3].sources) == {"a", "b"}
-    assert not placed.is_chain
 
 
 @pytest.mark.parametrize(

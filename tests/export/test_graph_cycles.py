@@ -48,7 +48,6 @@ def test_the_edge_from_the_neurons_into_their_cycle_is_delayed() -> None:
     assert found["output"].sources == ("n",)
     assert not found["output"].delayed
     assert found["r"].input_shape == found["r"].output_shape == found["n"].input_shape == (SIZE,)
-    assert not placed.is_chain
     assert placed.ends_in_spikes
     assert [[node.name for node in group] for group in placed.recurrent_groups] == [["r", "n"]]
 
@@ -57,13 +56,11 @@ def test_neurons_may_lead_straight_to_themselves() -> None:
     placed = place(graph({"w": linear(SIZE, 3), "n": neuron()}, *CHAIN, ("n", "n")))
     assert names(placed) == ["input", "w", "n", "output"]
     assert (by_name(placed)["n"].sources, by_name(placed)["n"].delayed) == (("w",), ("n",))
-    assert not placed.is_chain
     assert placed.recurrent_groups == ((by_name(placed)["n"],),)
 
 
 def test_a_chain_has_no_recurrent_groups() -> None:
     placed = place(graph({"w": linear(SIZE, 3), "n": neuron()}, *CHAIN))
-    assert placed.is_chain
     assert placed.recurrent_groups == ()
     assert not any(node.delayed for node in placed.nodes)
 

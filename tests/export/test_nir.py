@@ -1,5 +1,7 @@
 """A Sequential's NIR graph against the Sequential itself: PyTorch and snnTorch are the judge, spike for spike."""
 
+import copy
+from collections import OrderedDict
 from pathlib import Path
 
 import nir
@@ -9,6 +11,8 @@ import snntorch
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from snntorch import surrogate
+from snntorch.functional.quant import state_quant
 from torch import nn
 
 from spiq.export.errors import InputError
@@ -25,18 +29,32 @@ def leaky(beta: float | torch.Tensor = 1.0, threshold: float = 1.0, **options: o
 
 def step_by_step(stack: nn.Sequential, spikes: np.ndarray) -> np.ndarray:
     """Every module once a time step, as a user runs a snnTorch network, in float64."""
-    membranes: dict[str, torch.Tensor] = {}
+    membranes: dict[int, torch.Tensor] = {}
     out = []
     with torch.no_grad():
         for x in torch.from_numpy(spikes).double():
-            for name, module in stack.named_children():
+            for position, module in enumerate(stack):
                 if isinstance(module, snntorch.Leaky):
-                    x, membranes[name] = module(x, membranes.get(name, torch.zeros_like(x)))
+                    if not module.init_hidden:
+                        x, membranes[position] = module(x, membranes.get(position, torch.zeros_like(x)))
+                    elif module.output:
+                        x, _ = module(x)
+                    else:
+                        x = module(x)
                     x = x.double()
                 else:
                     x = module(x)
             out.append(x)
     return torch.stack(out).flatten(2).numpy()
+
+
+def equal_spikes(stack: nn.Sequential, shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
+    """The exported graph's spikes, which are snnTorch's."""
+    spikes = (np.random.default_rng(seed).random((12, 6, *shape)) < 0.5).astype(np.uint8)
+    found = NirRuntime(place(to_nir(stack, shape))).run(spikes)
+    assert np.array_equal(found, step_by_step(stack, spikes))
+    assert 0 < found.sum() < found.size
+    return found
 
 
 def randomised(stack: nn.Sequential, seed: int) -> nn.Sequential:
@@ -58,6 +76,7 @@ def randomised(stack: nn.Sequential, seed: int) -> nn.Sequential:
 def stacks(draw: st.DrawFn) -> tuple[nn.Sequential, int]:
     """Random stacks of the stock modules over SHAPE."""
     layers: list[nn.Module] = []
+    pools = [nn.MaxPool2d(2), nn.MaxPool2d((3, 2), 1, 1), nn.AvgPool2d(2), nn.AvgPool2d(3, 1, (1, 0))]
     channels, size = SHAPE[0], np.array(SHAPE[1:])
     for _ in range(draw(st.integers(1, 2))):
         groups = draw(st.sampled_from([group for group in (1, 2) if channels % group == 0]))
@@ -74,12 +93,12 @@ def stacks(draw: st.DrawFn) -> tuple[nn.Sequential, int]:
         if draw(st.booleans()):
             layers.append(nn.BatchNorm2d(channels))
         layers.append(leaky(draw(st.sampled_from([1.0, 0.9, 0.5, 0.0])), draw(st.sampled_from([1.0, 0.7]))))
-        pool = draw(
-            st.sampled_from([None, nn.MaxPool2d(2), nn.MaxPool2d(2, 1), nn.AvgPool2d(2), nn.BatchNorm2d(channels)])
-        )
-        if pool is not None and (isinstance(pool, nn.BatchNorm2d) or (size >= 3).all()):
-            layers.append(pool)
-            size = np.array(pool(torch.zeros(2, channels, *map(int, size))).shape[2:])
+        pool = draw(st.sampled_from([None, *pools, nn.BatchNorm2d(channels)]))
+        # One module may stand in several places, as snnTorch's users write it.
+        for _ in range(draw(st.integers(1, 2)) if pool is not None else 0):
+            if isinstance(pool, nn.BatchNorm2d) or (size >= 3).all():
+                layers += [pool, leaky(0.9, 0.3)]
+                size = np.array(pool(torch.zeros(2, channels, *map(int, size))).shape[2:])
     match draw(st.sampled_from(["flatten", "average", "adaptive"])):
         case "average":
             layers.append(nn.AdaptiveAvgPool2d(1))
@@ -122,12 +141,112 @@ def test_integrate_and_fire_is_an_if_and_a_leak_an_lif_of_dt() -> None:
     assert np.allclose(second.r, 4)
 
 
-def test_beta_may_differ_from_neuron_to_neuron() -> None:
-    stack = randomised(nn.Sequential(nn.Linear(6, 4), leaky(torch.tensor([0.5, 0.9, 0.1, 0.99]))), 3)
-    spikes = (np.random.default_rng(1).random((20, 5, 6)) < 0.5).astype(np.uint8)
-    found = NirRuntime(place(to_nir(stack, (6,)))).run(spikes)
-    assert found.any()
+@pytest.mark.parametrize(
+    "neuron",
+    [
+        leaky(torch.tensor([0.5, 0.9, 0.1, 0.99])),
+        leaky(torch.tensor([-0.5, 0.9, 0.1, 0.99])),
+        leaky(1.5),
+        leaky(0.9, torch.tensor([0.5, 1.0, 0.0, -0.5])),
+        leaky(0.9, 1),
+        leaky(0.9, -0.1),
+        leaky(0.9, reset_delay=False),
+        leaky(0.9, 0.0, reset_delay=False),
+        leaky(0.9, init_hidden=True),
+        leaky(0.9, init_hidden=True, output=True),
+        leaky(0.9, learn_beta=True, learn_threshold=True, learn_graded_spikes_factor=True),
+        leaky(0.9, surrogate_disable=True),
+        leaky(0.9, spike_grad=surrogate.fast_sigmoid()),
+        leaky(0.9, spike_grad=surrogate.SSO()),
+        leaky(0.9, spike_grad=surrogate.custom_surrogate(lambda x, gradient, spikes: gradient)),
+        copy.deepcopy(leaky(0.9)),
+    ],
+)
+def test_an_option_of_a_neuron_means_what_it_means_to_snntorch(neuron: snntorch.Leaky) -> None:
+    torch.manual_seed(3)
+    equal_spikes(randomised(nn.Sequential(nn.Linear(6, 4), neuron), 3), (6,))
+
+
+@settings(deadline=None)
+@given(
+    beta=st.floats(0.2, 0.999),
+    dt=st.floats(1e-7, 1.0),
+    scale=st.sampled_from([0.5, 1.0, 2.0]),
+    seed=st.integers(0, 2**31),
+)
+def test_a_spike_that_meets_the_threshold_at_rest_does_not_fire(
+    beta: float, dt: float, scale: float, seed: int
+) -> None:
+    neuron = leaky(torch.tensor(beta, dtype=torch.float64), scale)
+    dense = nn.Linear(4, 4, bias=False).double()
+    with torch.no_grad():
+        dense.weight.copy_(scale * torch.eye(4))
+    stack = nn.Sequential(dense, neuron)
+    spikes = (np.random.default_rng(seed).random((12, 3, 4)) < 0.4).astype(np.uint8)
+    found = NirRuntime(place(to_nir(stack, (4,), dt)), dt).run(spikes)
     assert np.array_equal(found, step_by_step(stack, spikes))
+
+
+def changed(neuron: snntorch.Leaky, reset_mechanism: str) -> snntorch.Leaky:
+    neuron.reset_mechanism = reset_mechanism
+    return neuron
+
+
+def loaded(neuron: snntorch.Leaky, other: snntorch.Leaky) -> snntorch.Leaky:
+    neuron.load_state_dict(other.state_dict())
+    return neuron
+
+
+@pytest.mark.parametrize(
+    ("neuron", "message"),
+    [
+        (leaky(0.9, -0.1, reset_delay=False), "the threshold is -0.1 somewhere; with reset_delay=False"),
+        (leaky(0.9, torch.tensor([0.5, 1.0, 0.0, -0.5]), reset_delay=False), "the threshold is -0.5 somewhere"),
+        (leaky(spike_grad=torch.sigmoid), "its spike_grad must give 1 above 0 and 0 elsewhere"),
+        (leaky(spike_grad=lambda x: (x >= 0).float()), "its spike_grad must give 1 above 0"),
+        (leaky(state_quant=state_quant(num_bits=4)), "state_quant"),
+        (leaky(graded_spikes_factor=2.0), "graded spikes"),
+        (changed(snntorch.Leaky(0.9), "zero"), "its reset_mechanism was changed after it was made"),
+        (changed(leaky(), "none"), "reset_mechanism is 'none'"),
+        (loaded(leaky(), snntorch.Leaky(0.9)), "its reset_mechanism was changed after it was made"),
+    ],
+)
+def test_an_option_of_a_neuron_that_nir_cannot_say_is_refused(neuron: snntorch.Leaky, message: str) -> None:
+    with pytest.raises(InputError, match=rf"^layer '1' \(Leaky\): .*{message}"):
+        to_nir(nn.Sequential(nn.Linear(6, 4), neuron), (6,))
+
+
+def half_frozen(channels: int) -> nn.BatchNorm2d:
+    """With running statistics, and marked as without: PyTorch reads them in evaluation all the same."""
+    norm = nn.BatchNorm2d(channels, eps=0.1, momentum=None)
+    norm.track_running_stats = False
+    return norm
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        (nn.Conv2d(2, 3, (3, 2), (2, 1), (1, 0), (1, 2), bias=False),),
+        (nn.Conv2d(2, 4, 3, padding="valid", groups=2),),
+        (nn.Conv2d(2, 3, (2, 4), padding="same"),),
+        (nn.Conv2d(2, 3, 3), half_frozen(3)),
+        (nn.Conv2d(2, 3, 3), leaky(), nn.MaxPool2d(3, 2, 1)),
+        (nn.Conv2d(2, 3, 3), leaky(), nn.MaxPool2d((2,), (1, 2))),
+        (nn.AvgPool2d(3, 2, 1),),
+        (nn.AvgPool2d((3, 2), (2, 1), (1, 0)),),
+        (nn.AvgPool2d((2,), count_include_pad=False),),
+        (nn.AdaptiveAvgPool2d([3, 4]),),
+        (nn.AdaptiveAvgPool2d((3, None)),),
+    ],
+    ids=str,
+)
+def test_an_option_of_a_layer_means_what_it_means_to_pytorch(layers: tuple[nn.Module, ...]) -> None:
+    size = int(
+        nn.Sequential(*(layer for layer in layers if not isinstance(layer, snntorch.Leaky)))
+        .eval()(torch.zeros(1, *SHAPE))
+        .numel()
+    )
+    equal_spikes(randomised(nn.Sequential(*layers, nn.Flatten(), nn.Linear(size, 5), leaky(0.9)), 1), SHAPE)
 
 
 @pytest.mark.parametrize(
@@ -141,11 +260,27 @@ def test_beta_may_differ_from_neuron_to_neuron() -> None:
         (nn.Sequential(nn.Linear(4, 2), leaky()), "weight reads 4 features, but its input is"),
         (nn.Sequential(nn.Conv2d(3, 2, 1), leaky()), r"its input has the shape \[3\]; \[channel, height, width\]"),
         (nn.Sequential(nn.AdaptiveAvgPool2d(1)), r"its input has the shape \[3\]"),
+        (nn.Sequential(nn.AvgPool2d(1)), r"its input has the shape \[3\]"),
     ],
 )  # fmt: skip
 def test_what_nir_cannot_say_is_refused(stack: nn.Sequential, message: str) -> None:
     with pytest.raises(InputError, match=message):
         to_nir(stack, (3,))
+
+
+@pytest.mark.parametrize(
+    ("names", "message"),
+    [
+        (("output", "a"), "layer 'output': the graph has another node of this name"),
+        (("a", "input"), "layer 'input': the graph has another node of this name"),
+        (("a", "a_or"), "layer 'a_or': the graph has another node of this name"),
+        (("a", "b/c"), "layer 'b/c': HDF5 parts its groups with a slash"),
+    ],
+)
+def test_a_name_that_would_take_anothers_place_is_refused(names: tuple[str, str], message: str) -> None:
+    layers = OrderedDict(zip(names, (nn.MaxPool2d(2), leaky()), strict=True))
+    with pytest.raises(InputError, match=message):
+        to_nir(nn.Sequential(layers), (1, 8, 8))
 
 
 @pytest.mark.parametrize(
@@ -159,7 +294,9 @@ def test_what_nir_cannot_say_is_refused(stack: nn.Sequential, message: str) -> N
         (nn.Sequential(nn.AvgPool2d(2, divisor_override=3), leaky()), "divides by the kernel"),
         (nn.Sequential(nn.AdaptiveAvgPool2d(5), leaky()), "does not divide"),
         (nn.Sequential(nn.Conv2d(1, 2, 3, padding=1, padding_mode="circular"), leaky()), "padding_mode"),
-        (nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, track_running_stats=False), leaky()), "running stat"),
+        (nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2, track_running_stats=False)), r"layer '1' .* running stat"),
+        (nn.Sequential(nn.MaxPool2d(2, return_indices=True)), "return_indices"),
+        (nn.Sequential(nn.Conv2d(1, 2, 3), leaky(), nn.Linear(6, 2)), r"layer '2' .* the shape \[2, 6, 6\]; \[feature"),
         (nn.Sequential(nn.Flatten(0), leaky()), "start_dim is 0"),
         (nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(3)), "gives 2 channels, but the batch norm after it reads 3"),
         (nn.Sequential(nn.BatchNorm2d(3)), "reads 3 channels, but its input has 1"),

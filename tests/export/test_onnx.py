@@ -438,7 +438,7 @@ def test_files_are_checked_deterministic_and_hold_each_weight_once() -> None:
 @pytest.mark.parametrize("dt", [0.0, -1e-4, math.inf, math.nan])
 def test_a_time_step_must_be_positive(dt: float) -> None:
     ones = np.ones(2)
-    with pytest.raises(InputError, match="dt: found"):
+    with pytest.raises(InputError, match="dt is"):
         encoder_onnx(chain(source(2), nir.IF(ones, ones), drain(2)), dt)
 
 

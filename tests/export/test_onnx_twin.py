@@ -251,7 +251,7 @@ def test_parts_that_do_not_fit_are_refused() -> None:
         twin_onnx(graph, DT, 1.0, two, np.ones((4, 3)), bias, True)
     with pytest.raises(InputError, match=r"readout: bias has the shape \[5\]; \[4\] is needed"):
         twin_onnx(graph, DT, 1.0, two, weight, np.zeros(5), True)
-    with pytest.raises(InputError, match="dt: found 0"):
+    with pytest.raises(InputError, match="dt is 0"):
         twin_onnx(graph, 0.0, 1.0, two, weight, bias, True)
     for scale in (math.inf, math.nan):
         with pytest.raises(InputError, match=rf"angle_scale: found {scale}; a finite number is needed"):

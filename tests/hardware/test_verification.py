@@ -1,7 +1,7 @@
 """Verification finds a file whose content is whole but gives something else than the golden samples say."""
 
 import shutil
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +9,9 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from spiq.export.bundle import Bundle, LeftOut, open_bundle, save_golden, write_bundle
+from spiq.export.bundle import Bundle, Golden, LeftOut, open_bundle, save_golden, write_bundle
 from spiq.export.circuit import ReuploadCircuit
+from spiq.export.errors import InputError
 from spiq.export.qasm import to_openqasm3
 from spiq.hardware.verification import verify
 
@@ -41,6 +42,13 @@ def test_a_bundle_as_it_was_written_passes(tiny_bundle: Bundle) -> None:
 def test_a_bundle_passes_wherever_it_lies(tiny_bundle: Bundle, tmp_path: Path) -> None:
     shutil.copytree(tiny_bundle.path, tmp_path / "elsewhere")
     assert failed(open_bundle(tmp_path / "elsewhere")) == set()
+
+
+def test_a_bundle_is_judged_as_it_was_when_it_was_opened(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    shutil.copytree(tiny_bundle.path, tmp_path / "gone")
+    opened = open_bundle(tmp_path / "gone")
+    shutil.rmtree(tmp_path / "gone")
+    assert failed(opened) == set()
 
 
 def test_another_angle_scale_is_found(tiny_bundle: Bundle, tmp_path: Path) -> None:
@@ -89,20 +97,38 @@ def test_another_model_is_found(tiny_bundle: Bundle, tmp_path: Path) -> None:
     assert failed(bundle) == {"model.onnx"}
 
 
-@pytest.mark.parametrize(
-    ("field", "files"),
-    [
-        ("spikes", {"manifest.json", "encoder.nir", "encoder.onnx", "loihi.npz", "model.onnx"}),
-        ("encoded", {"manifest.json", "encoder.nir", "encoder.onnx"}),
-        ("loihi_encoded", {"loihi.npz"}),
-        ("expectations", {"head.json", "head.qasm", "readout.onnx"}),
-        ("logits", {"readout.onnx", "model.onnx"}),
-        ("loihi_logits", {"all of them"}),
-    ],
-)
+FOUND_BY = {
+    "images": {"manifest.json", "all of them"},
+    "spikes": {"manifest.json", "encoder.nir", "encoder.onnx", "loihi.npz", "model.onnx"},
+    "encoded": {"manifest.json", "encoder.nir", "encoder.onnx"},
+    "angles": {"manifest.json", "head.json", "head.qasm"},
+    "expectations": {"head.json", "head.qasm", "readout.onnx"},
+    "logits": {"readout.onnx", "model.onnx"},
+    "loihi_encoded": {"loihi.npz"},
+    "loihi_angles": {"all of them"},
+    "loihi_expectations": {"all of them"},
+    "loihi_logits": {"all of them"},
+}
+"""The files that give something else than a changed golden array says. The labels are not the network's to say."""
+
+
+def test_every_golden_array_but_the_labels_is_judged_by_a_file() -> None:
+    assert {field.name for field in fields(Golden)} - {"labels"} == FOUND_BY.keys()
+
+
+def test_golden_labels_that_are_no_classes_are_found(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    save_golden(
+        tmp_path / "golden.npz", replace(tiny_bundle.golden, labels=np.full_like(tiny_bundle.golden.labels, 99))
+    )
+    with pytest.raises(InputError, match=r"golden\.npz: labels holds 99; allowed are 0 to 9"):
+        changed(tiny_bundle, tmp_path / "bundle", golden_npz=(tmp_path / "golden.npz").read_bytes())
+
+
+@pytest.mark.parametrize(("field", "files"), FOUND_BY.items())
 def test_other_golden_values_are_found(tiny_bundle: Bundle, tmp_path: Path, field: str, files: set[str]) -> None:
     values = getattr(tiny_bundle.golden, field)
-    other = 1 - values if values.dtype == np.uint8 else values + 0.01
+    # Images and spikes must stay in [0, 1].
+    other = 1 - values if values.dtype == np.uint8 or field == "images" else values + 0.01
     save_golden(tmp_path / "golden.npz", replace(tiny_bundle.golden, **{field: other}))
     bundle = changed(tiny_bundle, tmp_path / "bundle", golden_npz=(tmp_path / "golden.npz").read_bytes())
     assert failed(bundle) == files

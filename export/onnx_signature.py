@@ -1,0 +1,64 @@
+"""What an ONNX model reads and gives: names, element types and shapes, as the standard's own checker confirms them."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import onnx
+from onnx import TensorProto
+
+from .errors import InputError
+
+
+class OnnxValue(NamedTuple):
+    """An input or an output of a model.
+
+    `element` is a `TensorProto.DataType`. In the shape a word stands for an axis whose length is open; the word itself
+    means nothing.
+    """
+
+    element: int
+    shape: tuple[int | str, ...]
+
+    def fits(self, wanted: "OnnxValue") -> bool:
+        """Whether this is what is wanted, with the same axes open."""
+        lengths, needed = ([_length(axis) for axis in value.shape] for value in (self, wanted))
+        return self.element == wanted.element and lengths == needed
+
+
+def check_signature(
+    content: bytes, where: str, inputs: Mapping[str, OnnxValue], outputs: Mapping[str, OnnxValue]
+) -> None:
+    """Raise InputError where a file's content is no valid ONNX model, or does not read and give just these values.
+
+    Errors call the file `where`. ONNX infers every shape from the operators and the constants, so a model whose graph
+    says one shape and computes another is no valid one.
+    """
+    try:
+        onnx.checker.check_model(content, full_check=True)
+    # A ValueError is for bytes that are no protobuf, and for a complaint that quotes what is not UTF-8.
+    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
+        raise InputError(f"{where}: not a valid ONNX model: {' '.join(str(error).split())}") from error
+    graph = onnx.load_model_from_string(content).graph
+    for verb, stored, wanted in (("reads", graph.input, inputs), ("gives", graph.output, outputs)):
+        found = {value.name: _value(value.type.tensor_type) for value in stored}
+        if found.keys() != wanted.keys() or not all(found[name].fits(wanted[name]) for name in wanted):
+            raise InputError(f"{where}: {verb} {_listed(found)}; needed is {_listed(wanted)}")
+
+
+def _length(axis: int | str) -> int | None:
+    return axis if isinstance(axis, int) else None
+
+
+def _value(tensor: onnx.TypeProto.Tensor) -> OnnxValue:
+    axes = (axis.dim_value if axis.HasField("dim_value") else axis.dim_param or "any" for axis in tensor.shape.dim)
+    return OnnxValue(tensor.elem_type, tuple(axes))
+
+
+def _listed(values: Mapping[str, OnnxValue]) -> str:
+    return ", ".join(f"{name!r} {_text(value)}" for name, value in values.items()) or "nothing"
+
+
+def _text(value: OnnxValue) -> str:
+    known = value.element in TensorProto.DataType.values()
+    element = TensorProto.DataType.Name(value.element).lower() if known else f"type {value.element}"
+    return f"{element} [{', '.join(map(str, value.shape))}]"
