@@ -14,6 +14,9 @@ import typer
 from ..export.errors import InputError
 from . import cli_bench, cli_bundle, cli_config, cli_doctor, cli_lava, cli_nir, cli_run
 
+SPINS = "10000"
+"""How often a thread of GNU's OpenMP, which PyTorch uses on Linux, looks for work before it sleeps: some 20 µs."""
+
 app = typer.Typer(
     help="Train a spiking-quantum network, carry its two halves to hardware, and prove that the accuracy survived.",
     add_completion=False,
@@ -42,8 +45,11 @@ def spiq(version: Version = False) -> None:
 
 def main() -> None:
     """The entry point. One sentence for what cannot be used, never a traceback."""
-    # Threads that spin while they wait stop each other where other programs run too: measured, five times slower.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    # A thread that waits for others must not spin for long: where other programs run too it keeps them from the very
+    # core that it waits for, and small operations take a hundred times as long. One that sleeps at once is woken too
+    # late where nothing else runs, and a training step takes half as long again.
+    if not os.environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}:
+        os.environ["GOMP_SPINCOUNT"] = SPINS
     try:
         status = app(args=sys.argv[1:] or ["--help"], prog_name="spiq", standalone_mode=False)
     except (InputError, typer.TyperException) as error:
