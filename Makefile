@@ -40,5 +40,5 @@ bench: $(READY) ## time spiq against PennyLane, Lava and PyTorch, side by side; 
 	$(BIN)/spiq bench
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) build dist *.egg-info runs bench.json bench.md growth.json growth.md growth.svg .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist *.egg-info $(DEMO) bench.json bench.md .pytest_cache .ruff_cache .hypothesis
 	find pipeline export hardware tests -name __pycache__ -type d -prune -exec rm -rf {} +

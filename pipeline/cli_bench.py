@@ -31,7 +31,7 @@ def bench(
     Example: [bold]spiq bench --quick[/bold]
     """
     # Where nothing can be written, that is told before the minutes, not after them.
-    _write(out / ("growth.json" if growth else "bench.json"), [])
+    _check_writable(out / ("growth.json" if growth else "bench.json"))
     if growth:
         _grow(out, json)
         return
@@ -78,6 +78,22 @@ def _grow(out: Path, json: bool) -> None:
         print_json(rows)
     else:
         print_table(machine(), GROWTH_COLUMNS, [growth_cells(point) for point in points])
+
+
+def _check_writable(path: Path) -> None:
+    """Raise InputError where the file cannot be written; one that is there stays as it is."""
+    import tempfile
+
+    from ..export.errors import InputError
+
+    if path.is_dir():
+        raise InputError(f"{path}: cannot be written: it is a folder")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written: {error.strerror}") from error
 
 
 def _write(path: Path, rows: list[dict[str, Any]]) -> None:

@@ -11,7 +11,7 @@ def register(app: typer.Typer) -> None:
 
 
 def doctor(json: Json = False) -> None:
-    """Say what this machine has: packages, cores, GPU, data. Exit status 1 where something needed is missing.
+    """Say what this machine has: packages, cores, GPU, data. Exit status 1 where what is needed is missing or too old.
 
     Example: [bold]spiq doctor[/bold]
     """

@@ -75,7 +75,7 @@ def export(run: RunPath, force: Force = False, json: Json = False) -> None:
 
 
 def report(run: RunPath, force: Force = False, json: Json = False) -> None:
-    """Print a run's report; climb the ladder first where there is none yet, or with --force.
+    """Print a run's report; climb the ladder first where there is none of this bundle yet, or with --force.
 
     Example: [bold]spiq report runs/digits[/bold]
     """
@@ -83,10 +83,11 @@ def report(run: RunPath, force: Force = False, json: Json = False) -> None:
 
     config = run_folder.open_run(run)
     stored = run / run_folder.REPORT_JSON
-    if stored.exists() and not force:
-        _finish(read_report(stored), run, json)
-    else:
-        _finish(_climbed(run, config, _images(config)), run, json)
+    found = read_report(stored) if stored.exists() and not force else None
+    if found is None or found.made_of != run_folder.made_of(run):
+        run_folder.check_bundle(run)
+        found = _climbed(run, config, _images(config))
+    _finish(found, run, json)
 
 
 def _trained(config_path: Path, out: Path | None, force: bool, resume: bool) -> "tuple[Config, ImageSet, Path]":
@@ -124,26 +125,44 @@ def _exported(folder: Path, config: "Config", data: "ImageSet", may_replace: boo
     model, progress = load_model(folder, config)
     _check_fit(progress, data, folder)
     with working("exporting"):
-        export_bundle(config, model, data, folder / run_folder.BUNDLE, may_replace)
+        export_bundle(
+            config,
+            model,
+            data,
+            folder / run_folder.BUNDLE,
+            may_replace,
+            before_replacing=lambda: run_folder.remove_report(folder),
+        )
 
 
 def _climbed(folder: Path, config: "Config", data: "ImageSet") -> "Report":
     from ..export.atomic import new_file
     from ..export.bundle import open_bundle
+    from ..export.errors import InputError
     from .checkpoint import load_model
+    from .exporting import is_bundle_of
     from .ladder import climb
     from .progress import sample_bars
     from .report_page import render
 
+    # Before anything is read: what changes meanwhile makes the report one of other files.
+    made_of = run_folder.made_of(folder)
     bundle = open_bundle(folder / run_folder.BUNDLE)
     model, progress = load_model(folder, config)
     _check_fit(progress, data, folder)
+    if bundle.image_shape != progress.image_shape or not is_bundle_of(bundle, model):
+        raise InputError(
+            f"{bundle.path}: was not made of the network that is in {folder / run_folder.CHECKPOINT} now; "
+            f"`spiq export {folder} --force` makes it anew"
+        )
     limit = config.ladder.limit
     with sample_bars() as watch:
         found = climb(
             config, model, progress.history, bundle, data.test_images[:limit], data.test_labels[:limit], watch
         )
-    for name, text in ((run_folder.REPORT_JSON, found.text()), (run_folder.REPORT_HTML, render(found))):
+    found = found.model_copy(update={"made_of": made_of})
+    # The page first: where report.json is, its page is there too.
+    for name, text in ((run_folder.REPORT_HTML, render(found)), (run_folder.REPORT_JSON, found.text())):
         with new_file(folder / name) as written:
             written.write_text(text, encoding="utf-8")
     return found

@@ -1,5 +1,6 @@
 """From a trained network to a bundle: the end of PyTorch's part."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +27,23 @@ from .data import ImageSet
 from .model import SQDRCNN
 from .tracing import traced
 
+SAME_LOGIT = 1e-9
+"""Logits in float64 that lie further apart are of two networks: rounding stays far below, an epoch goes far beyond."""
 
-def export_bundle(config: Config, model: SQDRCNN, data: ImageSet, path: Path, may_replace: bool = False) -> Bundle:
+
+def export_bundle(
+    config: Config,
+    model: SQDRCNN,
+    data: ImageSet,
+    path: Path,
+    may_replace: bool = False,
+    before_replacing: Callable[[], None] | None = None,
+) -> Bundle:
     """Write the bundle of a trained network in float64 and open it again.
 
     The scales of the fixed-point program are chosen on training images, the golden samples are test images.
-    Raises InputError where the path is taken, unless it may be replaced, and where a part cannot be exported.
+    `before_replacing` is called when every part is written and what is at `path` is still as it was. Raises InputError
+    where the path is taken, unless it may be replaced, and where a part cannot be exported.
     """
     shape = data.train_images.shape[1:]
     manifest = Manifest(
@@ -73,9 +85,20 @@ def export_bundle(config: Config, model: SQDRCNN, data: ImageSet, path: Path, ma
         )
         (folder / "model.onnx").write_bytes(onnx_bytes(twin))
         save_golden(folder / "golden.npz", _golden(config, model, data, LoihiDevice(program), readout))
+        if before_replacing:
+            before_replacing()
         return left_out
 
     return write_bundle(path, manifest, fill, may_replace)
+
+
+def is_bundle_of(bundle: Bundle, model: SQDRCNN) -> bool:
+    """Whether the bundle was made of this network: PyTorch's logits of its golden samples are the network's.
+
+    The network must be one that reads images of the bundle's shape; it is left in float64.
+    """
+    logits = traced(model, bundle.golden.spikes).logits
+    return logits.shape == bundle.golden.logits.shape and np.allclose(logits, bundle.golden.logits, 0, SAME_LOGIT)
 
 
 def _calibration_spikes(config: Config, data: ImageSet) -> UInt8[np.ndarray, "time sample channel height width"]:

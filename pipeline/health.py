@@ -3,14 +3,16 @@
 import importlib.metadata
 import os
 import platform
-import re
 import shutil
 import sys
-from pathlib import Path
 from typing import NamedTuple
+
+from packaging.requirements import Requirement
+from packaging.version import InvalidVersion
 
 from ..export.errors import InputError
 from ..hardware.lava.environment import COMMANDS, required
+from .data_folder import DATA_VARIABLE, data_folder
 
 
 class Finding(NamedTuple):
@@ -35,15 +37,25 @@ def _python() -> Finding:
 
 def _packages() -> list[Finding]:
     found = []
-    for requirement in importlib.metadata.requires("spiq") or []:
-        if "extra ==" in requirement:
+    for requirement in map(Requirement, importlib.metadata.requires("spiq") or []):
+        # Without an extra's name, what belongs to one is left out.
+        if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
             continue
-        name = re.split(r"[^A-Za-z0-9._-]", requirement, maxsplit=1)[0]
+        requirement.marker = None
+        advice = f"pip install '{requirement}'"
         try:
-            found.append(Finding(name, importlib.metadata.version(name), True))
+            version = importlib.metadata.version(requirement.name)
+            found.append(Finding(requirement.name, version, _allowed(requirement, version), advice=advice))
         except importlib.metadata.PackageNotFoundError:
-            found.append(Finding(name, "not installed", False, advice=f"pip install '{requirement}'"))
+            found.append(Finding(requirement.name, "not installed", False, advice=advice))
     return found
+
+
+def _allowed(requirement: Requirement, version: str) -> bool:
+    try:
+        return requirement.specifier.contains(version, prereleases=True)
+    except InvalidVersion:
+        return False
 
 
 def _machine() -> Finding:
@@ -59,11 +71,11 @@ def _gpu() -> Finding:
 
 
 def _data() -> Finding:
-    folder = os.environ.get("SPIQ_DATA")
-    if not folder:
-        return Finding("SPIQ_DATA", "not set", False, optional=True, advice="data sets are downloaded when first used")
-    fine = Path(folder).is_dir()
-    return Finding("SPIQ_DATA", folder, fine, advice="there is no such folder")
+    folder = data_folder()
+    if folder is None:
+        advice = "data sets are downloaded when first used"
+        return Finding(DATA_VARIABLE, "not set", False, optional=True, advice=advice)
+    return Finding(DATA_VARIABLE, str(folder), folder.is_dir(), advice="there is no such folder")
 
 
 def _lava() -> list[Finding]:

@@ -2,11 +2,13 @@
 
     RUN/config.toml   checkpoint.safetensors   bundle/   report.json   report.html
 
-and resume.safetensors while training is under way.
+and resume.safetensors while training is under way. The bundle is made of the checkpoint, the report of both. What was
+made of a file is taken away before the file changes, so that what a kill leaves still belongs together.
 """
 
-import shutil
+import hashlib
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from ..export.atomic import new_file
 from ..export.errors import InputError
@@ -31,10 +33,9 @@ def check_run(run: Path, config: Config, force: bool = False, resume: bool = Fal
             raise InputError(
                 f"{run / CONFIG}: differs from the configuration given; --resume goes on with the same one"
             )
-        return
-    if run.exists() and not force:
+    elif run.exists() and not force:
         raise InputError(f"{run}: exists already; --force replaces what is in it, --resume goes on with it")
-    if run.exists() and not run.is_dir():
+    elif run.exists() and not run.is_dir():
         raise InputError(f"{run}: is a file; a folder is needed")
     # The bundle's module takes longer to import than a command's help may take.
     from ..export.bundle import MANIFEST
@@ -49,10 +50,47 @@ def start_run(run: Path, config: Config, resume: bool = False) -> None:
     if resume:
         return
     with new_file(run / CONFIG) as written:
-        for name in (CHECKPOINT, RESUME, REPORT_JSON, REPORT_HTML):
+        remove_bundle(run)
+        for name in (CHECKPOINT, RESUME):
             (run / name).unlink(missing_ok=True)
-        shutil.rmtree(run / BUNDLE, ignore_errors=True)
         written.write_text(config.to_toml(), encoding="utf-8")
+
+
+def remove_report(run: Path) -> None:
+    """Take the report away, for its bundle is about to change. Raises InputError where that is not allowed."""
+    for name in (REPORT_JSON, REPORT_HTML):
+        try:
+            (run / name).unlink(missing_ok=True)
+        except OSError as error:
+            raise InputError(f"{run / name}: cannot be removed: {error.strerror}") from error
+
+
+def remove_bundle(run: Path) -> None:
+    """Take the report and the bundle away, for their checkpoint is about to change.
+
+    Raises InputError where that is not allowed.
+    """
+    remove_report(run)
+    bundle = run / BUNDLE
+    if not bundle.exists():
+        return
+    try:
+        # First out of its place, whole: a kill must not leave a part of it there.
+        with TemporaryDirectory(prefix=f".{BUNDLE}.", dir=run) as folder:
+            bundle.rename(Path(folder) / BUNDLE)
+    except OSError as error:
+        raise InputError(f"{bundle}: cannot be removed: {error.strerror}") from error
+
+
+def made_of(run: Path) -> dict[str, str]:
+    """What a report of the run is made of, as it is now: the sha256 of each file that is there, by its name."""
+    from ..export.bundle import MANIFEST
+
+    names = (CHECKPOINT, f"{BUNDLE}/{MANIFEST}")
+    try:
+        return {name: hashlib.sha256((run / name).read_bytes()).hexdigest() for name in names if (run / name).exists()}
+    except OSError as error:
+        raise InputError(f"{error.filename}: cannot be read: {error.strerror}") from error
 
 
 def open_run(run: Path) -> Config:
@@ -60,3 +98,9 @@ def open_run(run: Path) -> Config:
     if not (run / CONFIG).is_file():
         raise InputError(f"{run}: not a run's folder, for it holds no {CONFIG}; `spiq train` and `spiq run` make one")
     return load_config(run / CONFIG)
+
+
+def check_bundle(run: Path) -> None:
+    """Raise InputError where the run has no bundle."""
+    if not (run / BUNDLE).exists():
+        raise InputError(f"{run / BUNDLE}: there is no such bundle; `spiq export {run}` makes it")

@@ -45,7 +45,10 @@ class Gate(BaseModel):
 
 
 class Report(BaseModel):
-    """The whole ladder; the rest says on what it was climbed."""
+    """The whole ladder; the rest says on what it was climbed.
+
+    made_of: sha256 of the run's checkpoint and of its bundle's manifest, by file; empty where it was climbed elsewhere.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,6 +64,7 @@ class Report(BaseModel):
     training: list[dict[str, float | None]]
     versions: dict[str, str]
     machine: str
+    made_of: dict[str, str] = {}
 
     def text(self) -> str:
         return json.dumps(self.model_dump(), indent=2) + "\n"

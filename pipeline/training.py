@@ -25,7 +25,7 @@ from .checkpoint import Epoch, Progress
 from .config import Config, Training
 from .data import ImageSet
 from .model import SQDRCNN
-from .run_folder import CHECKPOINT, RESUME
+from .run_folder import CHECKPOINT, RESUME, remove_bundle
 
 EVALUATION_BATCH = 256
 """Samples a forward pass without gradients takes at once."""
@@ -77,14 +77,15 @@ def train(config: Config, data: ImageSet, run: Path, resume: bool = False, watch
             held = evaluate(model, config.coding_scheme, validation, device) if len(validation.labels) else None
             progress = _noted(progress, Epoch(loss, accuracy, held))
             if progress.best == number:
-                checkpoint.save(run / CHECKPOINT, model.state_dict(), progress)
+                _keep(run, model.state_dict(), progress)
             checkpoint.save(run / RESUME, model.state_dict() | checkpoint.optimizer_tensors(optimizer), progress)
     except KeyboardInterrupt:
         if not (run / CHECKPOINT).exists():
-            checkpoint.save(run / CHECKPOINT, model.state_dict(), progress)
+            _keep(run, model.state_dict(), progress)
         raise
-    best, _ = checkpoint.load(run / CHECKPOINT)
-    checkpoint.save(run / CHECKPOINT, best, progress)
+    best, kept = checkpoint.load(run / CHECKPOINT)
+    if kept != progress:
+        _keep(run, best, progress)
     (run / RESUME).unlink(missing_ok=True)
     model.load_state_dict(best)
     return model.eval()
@@ -166,6 +167,12 @@ def _epoch(
         if watch:
             watch(number, step + 1, batches, total_loss / seen, right / seen, last)
     return total_loss / seen, right / seen
+
+
+def _keep(run: Path, tensors: dict[str, Tensor], progress: Progress) -> None:
+    """Save the checkpoint; what was made of an earlier one is taken away first."""
+    remove_bundle(run)
+    checkpoint.save(run / CHECKPOINT, tensors, progress)
 
 
 def _batches(part: Part, size: int, seed: tuple[int, int]) -> Iterator[Part]:

@@ -4,7 +4,6 @@ Speed depends on how much fires, not on what was learnt. So the weights are the 
 take their statistics from the images, which gives every layer the activity of a network that is being trained.
 """
 
-import os
 from functools import cache
 from typing import NamedTuple
 
@@ -18,7 +17,7 @@ from ...hardware.loihi.lower import lower_to_loihi
 from ...hardware.loihi.program import LoihiProgram
 from ..config import Config
 from ..data import ImageSet, load_images
-from ..data.sources import DATA_VARIABLE
+from ..data_folder import data_folder
 from ..model import SQDRCNN
 
 CALIBRATION = 128
@@ -78,7 +77,7 @@ def network(channels: tuple[int, ...], output: str, size: int, steps: int) -> Ne
 
 def _images(size: int) -> tuple[Float32[np.ndarray, "sample 1 height width"], str]:
     """MNIST's test images where $SPIQ_DATA is set, else the embedded digits made larger; black around them."""
-    if os.environ.get(DATA_VARIABLE):
+    if data_folder():
         found, source = load_images("mnist").test_images, "MNIST"
     else:
         found, source = np.kron(load_images("digits").train_images, np.ones((1, 1, 3, 3), np.float32)), "digits"

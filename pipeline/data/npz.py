@@ -18,6 +18,10 @@ MAX_CLASSES = 10_000
 """The readout has a row for each class up to the highest label: a label beyond this is a mistake, not a class."""
 
 
+MOST_COLOURS = 4
+"""Grey, with transparency, red-green-blue, with transparency: so small a last axis, below both others, is no width."""
+
+
 class EvaluationImages(NamedTuple):
     """Images in [0, 1] to run a finished network on, with their labels where the file has some."""
 
@@ -80,9 +84,10 @@ def _images(array: np.ndarray, where: str) -> Float32[np.ndarray, "sample channe
         raise InputError(f"{where} is empty: its shape is {list(array.shape)}.")
     if array.ndim == 3:
         array = array[:, np.newaxis]
-    if array.shape[1] == array.shape[2] > array.shape[3] and array.shape[3] in (1, 3):
+    if array.shape[3] <= MOST_COLOURS and array.shape[3] < min(array.shape[1:3]):
         raise InputError(
-            f"{where} has the shape {list(array.shape)}, with the channel last; it must come before height and width."
+            f"{where} must have the shape [sample, channel, height, width], but has {list(array.shape)}, with the "
+            "channel last."
         )
     if array.dtype == np.uint8:
         return scaled(array)

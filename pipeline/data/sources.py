@@ -5,7 +5,6 @@ the cache, $SPIQ_CACHE or the user's cache folder; else they are downloaded into
 are those of torchvision/datasets/mnist.py, with a second mirror for each that serves the same files.
 """
 
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,13 +14,12 @@ from jaxtyping import Float32, Int64
 from ...export.cache import cache_folder
 from ...export.errors import InputError
 from ..config import ALLOWED_SOURCES, DIGITS, NPZ_PREFIX
+from ..data_folder import DATA_VARIABLE, data_folder
 from .digits import load_digits
 from .download import download
 from .idx import read_idx
 from .image_set import ImageSet, scaled
 from .npz import load_npz_set
-
-DATA_VARIABLE = "SPIQ_DATA"
 
 CLASSES = 10
 """Each of the IDX sets has the labels 0 to 9."""
@@ -129,12 +127,12 @@ def _read_part(
 
 def _local_files(name: str) -> SetFiles | None:
     """The four files under $SPIQ_DATA, unpacked or not; None when it is not set or has nothing of this set."""
-    root = os.environ.get(DATA_VARIABLE)
-    if not root:
+    root = data_folder()
+    if root is None:
         return None
-    if not Path(root).is_dir():
+    if not root.is_dir():
         raise InputError(f"{DATA_VARIABLE} must name a folder with data sets, but {root} is no folder.")
-    folder = Path(root, IDX_SETS[name].folder)
+    folder = root / IDX_SETS[name].folder
     found, missing = [], []
     for file in FILES:
         there = [path for path in (folder / file, folder / f"{file}.gz") if path.exists()]
@@ -157,8 +155,8 @@ def _cached_files(name: str) -> SetFiles:
             )
         )
     except InputError as error:
-        root = os.environ.get(DATA_VARIABLE)
-        local = f"{Path(root, idx_set.folder)} has none of it" if root else f"{DATA_VARIABLE} is not set"
+        root = data_folder()
+        local = f"{root / idx_set.folder} has none of it" if root else f"{DATA_VARIABLE} is not set"
         raise InputError(
             f"{name} is not to be had: {local}, {error}; put its four files into FOLDER/{idx_set.folder} and set "
             f"{DATA_VARIABLE} to FOLDER."

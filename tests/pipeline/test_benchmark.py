@@ -1,6 +1,8 @@
 """The benchmark does the same work on both sides, and its arithmetic is right."""
 
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -60,6 +62,29 @@ def test_what_cannot_be_written_is_told_before_anything_runs(tmp_path: Path) -> 
     monkey = CliRunner().invoke(app, ["bench", "--out", str(tmp_path / "file" / "x")])
     assert isinstance(monkey.exception, InputError)
     assert "cannot be written" in str(monkey.exception)
+    (tmp_path / "growth.json").mkdir()
+    monkey = CliRunner().invoke(app, ["bench", "--growth", "--out", str(tmp_path)])
+    assert str(monkey.exception) == f"{tmp_path / 'growth.json'}: cannot be written: it is a folder"
+
+
+@pytest.mark.parametrize("options", [[], ["--growth"]])
+def test_earlier_results_stay_until_there_are_new_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: list[str]
+) -> None:
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    for module, name in ((bench_run, "comparisons"), (growth, "grown")):
+        monkeypatch.setattr(module, name, stopped)
+    names = ("bench.json", "bench.md", "growth.json", "growth.md", "growth.svg")
+    for name in names:
+        (tmp_path / name).write_text("measured")
+    CliRunner().invoke(app, ["bench", "--out", str(tmp_path), *options])
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    done = CliRunner().invoke(app, ["bench", "--out", str(tmp_path), "--growth"])
+    assert "matplotlib, which is missing" in str(done.exception)
+    assert sorted(os.listdir(tmp_path)) == sorted(names)
+    assert {(tmp_path / name).read_text() for name in names} == {"measured"}
 
 
 def test_the_rows_are_written_and_decide_the_status(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -431,6 +431,12 @@ def test_an_archive_is_read(tmp_path: Path, channel: int | None, kind: str) -> N
     assert (data.classes, data.name) == (5, "own")
 
 
+@pytest.mark.parametrize("shape", [(3, 28, 3), (1, 4, 4), (4, 4, 4), (4, 8, 4), (8, 9, 5)])
+def test_narrow_images_whose_channel_may_well_be_first_are_read(tmp_path: Path, shape: tuple[int, ...]) -> None:
+    path = save(tmp_path, {"x": np.zeros((2, *shape))})
+    assert load_npz_images(path, shape, 10).images.shape == (2, *shape)
+
+
 def test_other_arrays_of_an_archive_are_not_read(tmp_path: Path) -> None:
     path = tmp_path / "own.npz"
     np.savez(path, allow_pickle=True, notes=np.array([{"a": 1}], dtype=object), **arrays())
@@ -460,6 +466,14 @@ def with_pixel(value: float) -> np.ndarray:
         ("x_train", with_pixel(255.0), r"must lie in \[0, 1\], but ranges from 0 to 255"),
         ("x_train", with_pixel(-0.5), r"must lie in \[0, 1\], but ranges from -0.5 to 0"),
         ("x_train", np.zeros((6, 32, 32, 3), dtype=np.uint8), r"\[6, 32, 32, 3\], with the channel last"),
+        (
+            "x_train",
+            np.zeros((6, 28, 32, 3)),
+            r"must have .* channel, height.* but has \[6, 28, 32, 3\], with the channel",
+        ),
+        ("x_train", np.zeros((6, 32, 28, 1)), r"\[6, 32, 28, 1\], with the channel last"),
+        ("x_train", np.zeros((6, 28, 28, 4), dtype=np.uint8), r"\[6, 28, 28, 4\], with the channel last"),
+        ("x_test", np.zeros((4, 5, 6, 2)), r"x_test must have .* \[4, 5, 6, 2\], with the channel last"),
         ("x_test", np.zeros((4, 5, 3)), r"x_test has images of the shape \[1, 5, 3\], but x_train of \[1, 3, 5\]"),
         ("y_train", np.zeros(6), "y_train must hold whole numbers, but its type is float64"),
         ("y_train", np.zeros(6, dtype=bool), "y_train must hold whole numbers, but its type is bool"),

@@ -15,6 +15,7 @@ from spiq.pipeline.config import Config
 from spiq.pipeline.data import ImageSet
 from spiq.pipeline.ladder import climb, spiking_device
 from spiq.pipeline.report_table import verdict
+from spiq.pipeline.report_words import HALVES
 from spiq.pipeline.rung import Report, Rung
 
 
@@ -66,6 +67,11 @@ def test_without_lava_its_rung_is_skipped_with_the_reason(climbed: Any) -> None:
     assert rungs["lava"].skipped == "Lava is not set up"
     assert rungs["qasm"].agreement == 1.0
     assert report.gate.passed
+
+
+def test_every_rung_of_a_report_has_its_words(climbed: Any) -> None:
+    report, _ = climbed(None)
+    assert [rung.name for rung in report.rungs] == list(HALVES)
 
 
 def test_a_lava_that_fails_costs_its_own_rung_only(climbed: Any) -> None:
