@@ -51,8 +51,8 @@ def convolution(node: nir.Conv1d | nir.Conv2d, input_shape: Shape, where: str) -
     if len(input_shape) != 1 + dimensions:
         axes = "[channel, length]" if dimensions == 1 else "[channel, height, width]"
         raise InputError(f"{where}: its input has the shape {list(input_shape)}; {axes} is needed")
-    groups = int(node.groups)
-    if groups < 1 or weight.shape[0] % groups or weight.shape[1] * groups != input_shape[0]:
+    (groups,) = _whole(node.groups, 1, 1, "groups", where)
+    if weight.shape[0] % groups or weight.shape[1] * groups != input_shape[0]:
         raise InputError(
             f"{where}: weight {list(weight.shape)} with {groups} groups reads {weight.shape[1] * groups} channels, "
             f"but its input has {input_shape[0]}"
@@ -202,9 +202,13 @@ def output_shape(node: nir.NIRNode, input_shape: Shape, where: str) -> Shape:
 
 def _finite(value: Any, key: str, where: str) -> Float[np.ndarray, "..."]:
     try:
-        array = np.asarray(value, dtype=np.float64)
+        given = np.asarray(value)
+        # A complex number would lose a part, and a text would be read as a number.
+        if given.dtype.kind not in "biuf":
+            raise TypeError
+        array = given.astype(np.float64)
     except (TypeError, ValueError) as error:
-        raise InputError(f"{where}: {key} is not made of numbers") from error
+        raise InputError(f"{where}: {key} is not made of real numbers") from error
     if not np.isfinite(array).all():
         raise InputError(f"{where}: {key} is not finite somewhere")
     return array
@@ -216,7 +220,8 @@ def _whole(value: Any, count: int, least: int, key: str, where: str) -> tuple[in
     if values.size == 1:
         values = np.repeat(values, count)
     if values.size != count or not whole_numbers(values, least):
-        raise InputError(f"{where}: {key} is {_listed(value)}; {count} whole numbers of at least {least} are needed")
+        needed = "a whole number" if count == 1 else f"{count} whole numbers"
+        raise InputError(f"{where}: {key} is {_listed(value)}; {needed} of at least {least} must be given")
     return tuple(int(v) for v in values)
 
 

@@ -125,9 +125,10 @@ def read_nir(source: Path | str | bytes, name: str = "graph") -> nir.NIRGraph:
     if _HDF5_SIGNATURE not in source:
         raise InputError(f"{name}: not an HDF5 file, so not a NIR graph")
     try:
-        with h5py.File(io.BytesIO(source), "r") as file:
+        # nir computes with what stands in the file before anyone has looked at it, and NumPy would warn.
+        with h5py.File(io.BytesIO(source), "r") as file, np.errstate(all="ignore"):
             stored = hdf2dict(file["node"])
-        graph = nir.dict2NIRNode(_completed(stored))
+            graph = nir.dict2NIRNode(_completed(stored))
     except AssertionError as error:
         unknown = _unknown_types(source)
         if unknown:
@@ -137,7 +138,9 @@ def read_nir(source: Path | str | bytes, name: str = "graph") -> nir.NIRGraph:
                 f"{name}: node {node_name!r} is of the unknown type {kind!r}; known are {known}"
             ) from error
         raise InputError(f"{name}: not a well-formed NIR graph: {error}") from error
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, IndexError) as error:
+    except MemoryError as error:
+        raise InputError(f"{name}: this machine's memory cannot hold its arrays ({error})") from error
+    except (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError) as error:
         raise InputError(f"{name}: not a well-formed NIR graph: {type(error).__name__}: {error}") from error
     if not isinstance(graph, nir.NIRGraph):
         raise InputError(f"{name}: holds a single {type(graph).__name__} node; a NIRGraph is needed")

@@ -139,7 +139,11 @@ def _neurons(placed: PlacedNode, dt: float, like: Float[Tensor, "sample *shape"]
 
     def value(key: str, scale: float = 1.0, inverse: bool = False) -> Tensor:
         array = geometry.parameter(getattr(node, key), key, placed.input_shape, str(placed))
-        return torch.from_numpy(scale / array if inverse else scale * array).to(like.dtype)
+        with np.errstate(over="ignore"):
+            scaled = scale / array if inverse else scale * array
+        if not np.isfinite(scaled).all():
+            raise InputError(f"{placed}: {key} is {array.min():g} s somewhere, too short for a dt of {dt:g} s")
+        return torch.from_numpy(scaled).to(like.dtype)
 
     advance = _advance(node, value, dt, like)
     v = (value("v_leak") if hasattr(node, "v_leak") else like.new_zeros(())).expand(like.shape)

@@ -75,6 +75,8 @@ def at(whole: Schema, location: tuple[int | str, ...]) -> Schema:
 def _describe_key(detail: ErrorDetails, whole: Schema) -> str:
     location = detail["loc"]
     key = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in location).removeprefix(".")
+    # A key in quotation marks may hold anything, a new line too.
+    key = key if key.isprintable() else repr(key)
     if detail["type"] == "extra_forbidden":
         keys = list(at(whole, location[:-1])["properties"])
         near = difflib.get_close_matches(str(location[-1]), keys, n=1)

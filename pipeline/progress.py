@@ -49,10 +49,8 @@ def sample_bars() -> Iterator[Callable[[str, int, int], None]]:
 @contextmanager
 def working(what: str) -> Iterator[None]:
     """A sign of life for work without known steps."""
-    with Progress(
-        SpinnerColumn(), TextColumn(what), TimeElapsedColumn(), console=Console(stderr=True), transient=True
-    ) as progress:
-        progress.add_task(what, total=None)
+    with step_line() as watch:
+        watch(what)
         yield
 
 

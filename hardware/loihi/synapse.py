@@ -112,10 +112,12 @@ def activation(
 def largest_activations(synapses: Sequence[Synapse]) -> Real[np.ndarray, " neuron"]:
     """The most that each neuron can receive at a step, of either sign: the sum of its absolute weights."""
     sums = []
-    for synapse in synapses:
-        summed = np.abs(synapse.weight).sum(axis=tuple(range(1, synapse.weight.ndim)))
-        sums.append(np.repeat(summed, math.prod(synapse.output_shape[1:])))
-    return np.sum(sums, axis=0)
+    # Real weights may have a sum without end: that is more than any limit, and NumPy need not warn.
+    with np.errstate(over="ignore"):
+        for synapse in synapses:
+            summed = np.abs(synapse.weight).sum(axis=tuple(range(1, synapse.weight.ndim)))
+            sums.append(np.repeat(summed, math.prod(synapse.output_shape[1:])))
+        return np.sum(sums, axis=0)
 
 
 def _convolved(

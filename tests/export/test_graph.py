@@ -132,6 +132,12 @@ def test_a_graph_that_is_wrong_is_refused_with_the_nodes_name(
         (np.ones((2, 1, 3, 3)), {"stride": 0}, "stride is .0, 0."),
         (np.ones((2, 1, 3, 3)), {"padding": np.array([1, 1, 1])}, "padding is"),
         (np.ones((2, 1, 3, 3)), {"groups": 3}, "3 groups"),
+        (np.ones((2, 1, 3, 3)), {"groups": 1.5}, "groups is 1.5; a whole number"),
+        (np.ones((2, 1, 3, 3)), {"groups": np.nan}, "groups is nan"),
+        (np.ones((2, 1, 3, 3)), {"groups": np.array([1, 1])}, "groups is .1, 1."),
+        (np.ones((2, 1, 3, 3)), {"groups": "one"}, "groups is one"),
+        (np.ones((2, 1, 3, 3)) * 1j, {}, "weight is not made of real numbers"),
+        (np.full((2, 1, 3, 3), "1.5"), {}, "weight is not made of real numbers"),
         (np.ones((2, 1, 3, 3)), {"bias": np.zeros(5)}, "bias has the shape"),
         (np.ones((2, 1, 3, 3)), {"input_shape": (4, 4)}, "input_shape says"),
         (np.ones((2, 1, 3, 3)), {"padding": "same", "stride": 2}, "'same' needs a stride of 1"),
@@ -189,6 +195,31 @@ def test_a_missing_file_an_empty_one_and_a_cut_one_are_refused(tmp_path: Path) -
     (tmp_path / "cut.nir").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match=r"cut\.nir"):
         read_nir(tmp_path / "cut.nir")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("stride", np.zeros(2, int), "not a well-formed NIR graph: (OverflowError|ZeroDivisionError)"),
+        ("weight", (10**6, 10**6, 10**6), "memory cannot hold its arrays"),
+    ],
+)
+def test_what_nir_itself_cannot_compute_with_is_refused(
+    tmp_path: Path, key: str, value: np.ndarray | tuple[int, ...], message: str
+) -> None:
+    conv = nir.Conv2d((4, 4), np.ones((2, 1, 3, 3)), 1, 0, 1, 1, np.zeros(2))
+    nodes = {"c": conv, "input": nir.Input(np.array([1, 4, 4])), "output": nir.Output(np.array([2, 2, 2]))}
+    path = tmp_path / "odd.nir"
+    nir.write(path, nir.NIRGraph(nodes, [("input", "c"), ("c", "output")], type_check=False))
+    with h5py.File(path, "r+") as file:
+        del file[f"node/nodes/c/{key}"]
+        if isinstance(value, tuple):
+            # An array in chunks takes no room in the file until something is written to it.
+            file.create_dataset(f"node/nodes/c/{key}", value, "f8", chunks=(1, 1, 10**6))
+        else:
+            file[f"node/nodes/c/{key}"] = value
+    with pytest.raises(InputError, match=rf"odd\.nir: .*{message}"):
+        read_nir(path)
 
 
 def test_an_unknown_node_type_is_named(tmp_path: Path) -> None:

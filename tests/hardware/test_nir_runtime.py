@@ -85,6 +85,12 @@ def test_a_threshold_is_strict_and_has_no_memory() -> None:
     assert NirRuntime(place(graph)).run(x).tolist() == [[[0, 1]], [[0, 0]]]
 
 
+def test_a_time_constant_that_is_nothing_beside_dt_is_refused() -> None:
+    tiny = nir.LIF(np.full(2, 1e-320), np.ones(2), np.zeros(2), np.ones(2), np.zeros(2))
+    with pytest.raises(InputError, match=r"node 'n' \(LIF\): tau is 9.99989e-321 s somewhere, too short for a dt of"):
+        NirRuntime(place(chain(n=tiny)), DT).run(np.ones((1, 1, 2), np.uint8))
+
+
 def test_edges_into_one_node_add_up() -> None:
     nodes = {
         "input": nir.Input(np.array([2])),

@@ -174,6 +174,10 @@ def test_a_wrong_item_is_told_with_its_place(tmp_path: Path) -> None:
             "zebra is not a key; allowed here are name, seed, data, coding, encoder, circuit, noise, readout, "
             "training, export, ladder, gate.",
         ),
+        (
+            '"ze\\nbra" = 1',
+            "'data.ze\\nbra' is not a key; allowed here are source, validation_fraction, train_limit, test_limit.",
+        ),
     ],
 )
 def test_an_unknown_key_is_told_with_the_keys_there_are(tmp_path: Path, text: str, message: str) -> None:
