@@ -6,13 +6,18 @@ at once.
 """
 
 import os
+import signal
 import sys
-from typing import Annotated
+from types import FrameType
+from typing import Annotated, NoReturn
 
 import typer
 
 from ..export.errors import InputError
 from . import cli_bench, cli_bundle, cli_config, cli_doctor, cli_lava, cli_nir, cli_run
+
+STOPPED = 130
+"""Exit status after Ctrl-C."""
 
 SPINS = "10000"
 """How often a thread of GNU's OpenMP, which PyTorch uses on Linux, looks for work before it sleeps: some 20 µs."""
@@ -50,17 +55,26 @@ def main() -> None:
     # late where nothing else runs, and a training step takes half as long again.
     if not os.environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}:
         os.environ["GOMP_SPINCOUNT"] = SPINS
+    # Terminated, it cleans up behind it as after Ctrl-C: Lava's processes would outlive it.
+    signal.signal(signal.SIGTERM, _terminated)
     try:
         status = app(args=sys.argv[1:] or ["--help"], prog_name="spiq", standalone_mode=False)
     except (InputError, typer.TyperException) as error:
         message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         _fail(message, 2)
     except (KeyboardInterrupt, typer.Abort):
-        _fail("stopped", 130)
+        _fail("stopped", STOPPED)
     else:
+        if status == STOPPED:
+            # So typer answers Ctrl-C.
+            _fail("stopped", STOPPED)
         sys.exit(status if isinstance(status, int) else 0)
 
 
-def _fail(message: str, status: int) -> None:
+def _terminated(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)
+
+
+def _fail(message: str, status: int) -> NoReturn:
     print(f"spiq: {message}", file=sys.stderr)
     sys.exit(status)

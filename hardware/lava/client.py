@@ -46,6 +46,9 @@ FAREWELL = 10.0
 GRACE = 1.0
 """Seconds that a worker which has closed a pipe has to end by itself, so that it can be said how it did."""
 
+HALF_MADE = 1.0
+"""Seconds after which a semaphore that is still being made is taken for left behind."""
+
 PAUSE = 0.02
 """Seconds between two looks at it."""
 
@@ -69,6 +72,7 @@ class LavaWorker:
             # Where no folder at all can be written, the reason names those that were tried.
             where = Path(error.filename).parent if error.filename else "the temporary folder"
             raise InputError(f"{where}: cannot be written: {error.strerror}") from error
+        self._started = time.time()
         self._log = self.folder / "log"
         self._unread = b""
         process = None
@@ -114,6 +118,7 @@ class LavaWorker:
                     pipe.close()
         for left in SHARED_MEMORY.glob(f"*{self.folder.name}-*"):
             left.unlink(missing_ok=True)
+        _remove_half_made_semaphores(self._started)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
@@ -241,6 +246,31 @@ def _shared_memory_is_full() -> bool:
     with suppress(OSError):
         room = os.statvfs(SHARED_MEMORY)
         return room.f_bavail * room.f_frsize < LEAST_ROOM
+    return False
+
+
+def _remove_half_made_semaphores(since: float) -> None:
+    """Remove what a process killed within `sem_open` left, if it was made after `since` (seconds of the epoch).
+
+    glibc (`sem_open.c`) makes a semaphore under a name of its own, sem. and six characters, before it has the one that
+    was asked for. One that no process has in its memory after a second is nobody's: to make one takes microseconds.
+    """
+    for path in SHARED_MEMORY.glob("sem.??????"):
+        with suppress(OSError):
+            made = path.stat()
+            if made.st_uid != os.getuid() or made.st_mtime < since or _is_mapped(path):
+                continue
+            time.sleep(max(0.0, made.st_mtime + HALF_MADE - time.time()))
+            if not _is_mapped(path):
+                path.unlink()
+
+
+def _is_mapped(path: Path) -> bool:
+    """Whether a process has the file in its memory."""
+    for maps in Path("/proc").glob("[0-9]*/maps"):
+        with suppress(OSError):
+            if str(path) in maps.read_text(errors="replace"):
+                return True
     return False
 
 

@@ -3,6 +3,7 @@
 Files go to a worker and come from it in the worker's own folder, one job at a time.
 """
 
+import io
 import selectors
 import time
 from collections.abc import Sequence
@@ -158,12 +159,14 @@ class _Desk:
         paths = {key: folder / f"{number}.{key}" for key in ("program", "spikes", "result")}
         try:
             job.save(paths["program"])
-            with paths["spikes"].open("wb") as file:
-                np.save(file, job.spikes)
+            # np.save into a file of its own does not say why it failed.
+            content = io.BytesIO()
+            np.save(content, job.spikes)
+            paths["spikes"].write_bytes(content.getbuffer())
         except OSError as error:
             raise InputError(f"{folder}: cannot be written: {error.strerror or error}") from error
-        content: dict[str, Any] = {key: str(path) for key, path in paths.items()}
-        self.worker.send({"job": number, **content, **job.options})
+        names = {key: str(path) for key, path in paths.items()}
+        self.worker.send({"job": number, **names, **job.options})
         self.job = number
 
     def take(self, answer: dict[str, Any], jobs: Sequence[Job]) -> Layers | None:
@@ -176,12 +179,18 @@ class _Desk:
             case {"job": number, "missing": str(sentence)} if number == self.job:
                 raise InputError(sentence)
             case {"job": int(number), "error": str(error)} if number == self.job:
-                raise self.worker.failure(f"failed with {jobs[number].name}: {error}")
+                raise self.worker.failure(f"failed with {jobs[number].name}: {error}{self._mending(error)}")
             case {"job": int(number), "done": True} if number == self.job:
                 return self._result(number, jobs[number])
             case _:
                 raise self.worker.failure(f"answered {answer} out of turn")
         return None
+
+    def _mending(self, error: str) -> str:
+        """What to do about an error that only a damaged environment can have."""
+        if not error.startswith(("ModuleNotFoundError", "ImportError")):
+            return ""
+        return f"; the environment is damaged: remove {self.worker.python.parents[1]} and set Lava up again"
 
     def _result(self, number: int, job: Job) -> Layers:
         path = self.worker.folder / f"{number}.result"

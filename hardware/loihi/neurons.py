@@ -76,8 +76,8 @@ def neurons(placed: PlacedNode, dt: float, where: str) -> Neurons:
         gain = gain * voltage_decay * value("w_in") * current_decay
         if round(current_decay * chip.DECAY_UNITY) < chip.CURRENT_DECAYS[0]:
             raise InputError(
-                f"{where}: tau_syn is {one('tau_syn'):g} s, more than {2 * chip.DECAY_UNITY} times dt; Loihi's current "
-                "cannot decay so slowly"
+                f"{where}: tau_syn is {one('tau_syn'):g} s, which is {2 * chip.DECAY_UNITY} times dt or more; Loihi's "
+                "current cannot decay so slowly"
             )
     for key in ("v_leak", "v_reset"):
         if hasattr(node, key) and np.any(value(key) != 0):

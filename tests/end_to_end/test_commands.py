@@ -419,7 +419,14 @@ def test_names_of_files_and_nodes_are_not_read_as_markup(tmp_path: Path) -> None
     assert "d[/x].nir" in spiq("nir", odd).stdout.replace("\n", "")
 
 
-def test_a_run_that_is_stopped_with_ctrl_c_goes_on(config_file: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("stop", "status", "said"),
+    [(signal.SIGINT, 130, "--resume goes on\nspiq: stopped\n"), (signal.SIGTERM, 143, "")],
+    ids=["ctrl-c", "terminated"],
+)
+def test_a_run_that_is_stopped_goes_on(
+    config_file: Path, tmp_path: Path, stop: signal.Signals, status: int, said: str
+) -> None:
     long = changed(config_file, tmp_path, "epochs = 3", "epochs = 40")
     out = tmp_path / "run"
     process = subprocess.Popen([SPIQ, "train", long, "--out", out], stderr=subprocess.PIPE, text=True)
@@ -428,11 +435,11 @@ def test_a_run_that_is_stopped_with_ctrl_c_goes_on(config_file: Path, tmp_path: 
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(stop)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    assert process.returncode == status
     assert "Traceback" not in errors
-    assert "--resume goes on" in errors
+    assert errors.endswith(said)
     assert (out / "checkpoint.safetensors").exists()
     spiq("train", long, "--out", out, "--resume")
     assert not (out / "resume.safetensors").exists()

@@ -5,8 +5,10 @@ one while Lava runs.
 """
 
 import contextlib
+import mmap
 import os
 import re
+import secrets
 import signal
 import subprocess
 import sys
@@ -14,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
@@ -159,6 +162,28 @@ def test_a_result_that_is_no_spikes_is_refused(place: Path, tmp_path: Path, save
     )
     with pytest.raises(DeviceError, match=message):
         run_jobs(Path(sys.executable), [job()], time_limit=20, script=script(tmp_path, body))
+
+
+def test_what_a_kill_left_of_a_semaphore_is_removed_and_nobody_elses(place: Path, tmp_path: Path) -> None:
+    left, older, used = (Path("/dev/shm") / f"sem.{secrets.token_hex(3)}" for _ in range(3))
+    write = f"[pathlib.Path(path).write_bytes(bytes(32)) for path in {[str(left), str(used)]}]; "
+    older.write_bytes(bytes(32))
+    os.utime(older, (time.time() - 100,) * 2)
+    used.write_bytes(bytes(32))
+    try:
+        with used.open("r+b") as file, mmap.mmap(file.fileno(), 32):
+            with pytest.raises(DeviceError, match="ended with status 1"):
+                run_jobs(Path(sys.executable), [job()], script=script(tmp_path, f"{write}sys.exit(1)"))
+            assert [path.exists() for path in (left, older, used)] == [False, True, True]
+    finally:
+        for path in (left, older, used):
+            path.unlink(missing_ok=True)
+
+
+def test_an_environment_that_lacks_a_module_is_told_to_be_damaged(place: Path, tmp_path: Path) -> None:
+    body = "job = ready(); say(job=0, error=\"ModuleNotFoundError: No module named 'lava.proc'\"); time.sleep(99)"
+    with pytest.raises(DeviceError, match=r"the environment is damaged: remove .* and set Lava up again"):
+        run_jobs(Path(sys.executable), [job()], script=script(tmp_path, body))
 
 
 def test_a_worker_that_dies_when_nothing_is_left_to_do_is_no_error(place: Path, tmp_path: Path) -> None:
@@ -335,6 +360,13 @@ def test_no_room_for_the_job(place: Path, tmp_path: Path) -> None:
     )
 
 
+def not_here(reason: str) -> NoReturn:
+    """Skips the test, but where Lava is required no part of it may go unseen."""
+    if os.environ.get("SPIQ_REQUIRE_LAVA"):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
 def with_a_small(folder: Path | str, size: str, command: list[str]) -> subprocess.CompletedProcess[str]:
     """The command, where a file system of so few bytes lies over the folder; it goes with the command."""
     mount = 'mount -t tmpfs -o "size=$1" none "$0" && shift && exec "$@"'
@@ -342,9 +374,9 @@ def with_a_small(folder: Path | str, size: str, command: list[str]) -> subproces
     try:
         allowed = subprocess.run([*start, mount, str(folder), size, "true"], capture_output=True, timeout=20)
     except FileNotFoundError:
-        pytest.skip("there is no unshare")
+        not_here("there is no unshare")
     if allowed.returncode:
-        pytest.skip(f"no file system may be mounted here: {allowed.stderr.decode().strip()}")
+        not_here(f"no file system may be mounted here: {allowed.stderr.decode().strip()}")
     return subprocess.run([*start, mount, str(folder), size, *command], capture_output=True, text=True, timeout=120)
 
 
