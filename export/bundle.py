@@ -11,8 +11,9 @@
     model.onnx      the whole twin in one file, from spikes to logits
     golden.npz      a few samples with every value on their way
 
-Nothing else lies in the folder. The manifest is written in one fixed form and carries the hash of its own content, so
-no byte of these files can change unnoticed. Nothing in it is pickled.
+Nothing else lies in the folder. The manifest, written in one fixed form, has the hash of every file and of its own
+content: a bundle in which a byte differs from what was written is refused. The hashes are no signature, so whoever can
+write the folder can also write a whole bundle of their own. Arrays are stored without Python objects.
 """
 
 import hashlib

@@ -29,7 +29,7 @@ from torch import nn
 from .errors import InputError
 from .geometry import Shape
 from .graph import place
-from .sequential import Layers, described, evaluating, stock_layers
+from .stock_layers import Layers, described, evaluating, stock_layers
 from .time_step import DEFAULT_DT
 
 OR_THRESHOLD = 0.5

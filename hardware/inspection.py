@@ -1,6 +1,6 @@
 """What is in a bundle, in numbers: the layers on the chip, what they do on data, the circuit, the files."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -9,15 +9,13 @@ from jaxtyping import Float, UInt8
 from ..export.angles import ANGLES
 from ..export.bundle import MANIFEST, Bundle
 from .cosimulation import BATCH
+from .devices import Watch
 from .loihi import published
 from .loihi.activity import Activity, measured
 from .loihi.energy import LEFT_OUT, Estimate, estimate
 from .loihi.program import INPUT, Connection, Layer, LoihiProgram
 from .loihi.resources import ConnectionResources, LayerResources, Resources, resources
 from .loihi.synapse import ConvSynapse
-
-Watch = Callable[[int], None]
-"""Told how many samples were done after each batch."""
 
 
 def inspection(

@@ -6,7 +6,7 @@ docs/configuration.md is this text.
 from collections.abc import Iterator
 
 from .config import Config
-from .config_words import Schema, allowed, at, shown
+from .config_words import Schema, allowed, schema_at, shown
 
 INTRODUCTION = """\
 # Configuration
@@ -36,7 +36,7 @@ TYPES = {"string": "string", "integer": "integer", "number": "float", "boolean":
 def reference() -> str:
     """The whole text."""
     whole = Config.model_json_schema()
-    tables = {name: at(whole, (name,)) for name in whole["properties"]}
+    tables = {name: schema_at(whole, (name,)) for name in whole["properties"]}
     tables = {name: schema for name, schema in tables.items() if schema["type"] == "object"}
     top = {name: schema for name, schema in whole["properties"].items() if name not in tables}
     parts = [INTRODUCTION, "## At the top of the file\n", _table(top, whole)]

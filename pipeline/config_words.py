@@ -62,7 +62,7 @@ def shown(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:60]}..."
 
 
-def at(whole: Schema, location: tuple[int | str, ...]) -> Schema:
+def schema_at(whole: Schema, location: tuple[int | str, ...]) -> Schema:
     """The schema of one key; a number in its location is a place in a list."""
     node = whole
     for part in location:
@@ -78,13 +78,13 @@ def _describe_key(detail: ErrorDetails, whole: Schema) -> str:
     # A key in quotation marks may hold anything, a new line too.
     key = key if key.isprintable() else repr(key)
     if detail["type"] == "extra_forbidden":
-        keys = list(at(whole, location[:-1])["properties"])
+        keys = list(schema_at(whole, location[:-1])["properties"])
         near = difflib.get_close_matches(str(location[-1]), keys, n=1)
         hint = f" (did you mean {near[0]}?)" if near else ""
         return f"{key} is not a key{hint}; allowed here are {', '.join(keys)}"
     if detail["type"] == "missing":
-        return f"the key {key} is missing; it must be {allowed(at(whole, location))}"
-    return f"{key} must be {allowed(at(whole, location))}, but {shown(detail['input'])} was given"
+        return f"the key {key} is missing; it must be {allowed(schema_at(whole, location))}"
+    return f"{key} must be {allowed(schema_at(whole, location))}, but {shown(detail['input'])} was given"
 
 
 def _range(schema: Schema) -> str:

@@ -22,14 +22,9 @@ from types import FrameType, TracebackType
 from typing import Any
 
 from ...export.errors import DeviceError, InputError
+from .shared_memory import SHARED_MEMORY, is_full, remove_left
 
 WORKER = Path(__file__).with_name("worker.py")
-
-SHARED_MEMORY = Path("/dev/shm")
-"""Where Linux keeps named shared memory and semaphores, as files."""
-
-LEAST_ROOM = 2**16
-"""Bytes: with less room there, shared memory counts as full."""
 
 LONGEST_LINE = 2**16
 """Bytes: no answer of a worker is nearly as long."""
@@ -45,9 +40,6 @@ FAREWELL = 10.0
 
 GRACE = 1.0
 """Seconds that a worker which has closed a pipe has to end by itself, so that it can be said how it did."""
-
-HALF_MADE = 1.0
-"""Seconds after which a semaphore that is still being made is taken for left behind."""
 
 PAUSE = 0.02
 """Seconds between two looks at it."""
@@ -116,9 +108,7 @@ class LavaWorker:
             for pipe in (process.stdin, process.stdout):
                 if pipe:
                     pipe.close()
-        for left in SHARED_MEMORY.glob(f"*{self.folder.name}-*"):
-            left.unlink(missing_ok=True)
-        _remove_half_made_semaphores(self._started)
+        remove_left(self.folder.name, self._started)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
@@ -167,7 +157,7 @@ class LavaWorker:
             tail = log.read()
         lines = tail.decode(errors="replace").split("\n")
         last = next((line.strip() for line in reversed(lines) if line.strip()), "")
-        full = f"; {SHARED_MEMORY}, through which Lava's processes speak, is full" if _shared_memory_is_full() else ""
+        full = f"; {SHARED_MEMORY}, through which Lava's processes speak, is full" if is_full() else ""
         log_end = f"ends with {last[:LAST_LINE]!r}" if last else "is empty"
         return DeviceError(f"Lava's worker {what}{full}; its log {log_end}")
 
@@ -240,38 +230,6 @@ def signals_held() -> Iterator[None]:
             signal.signal(number, handler)
         for number in dict.fromkeys(came):
             signal.raise_signal(number)
-
-
-def _shared_memory_is_full() -> bool:
-    with suppress(OSError):
-        room = os.statvfs(SHARED_MEMORY)
-        return room.f_bavail * room.f_frsize < LEAST_ROOM
-    return False
-
-
-def _remove_half_made_semaphores(since: float) -> None:
-    """Remove what a process killed within `sem_open` left, if it was made after `since` (seconds of the epoch).
-
-    glibc (`sem_open.c`) makes a semaphore under a name of its own, sem. and six characters, before it has the one that
-    was asked for. One that no process has in its memory after a second is nobody's: to make one takes microseconds.
-    """
-    for path in SHARED_MEMORY.glob("sem.??????"):
-        with suppress(OSError):
-            made = path.stat()
-            if made.st_uid != os.getuid() or made.st_mtime < since or _is_mapped(path):
-                continue
-            time.sleep(max(0.0, made.st_mtime + HALF_MADE - time.time()))
-            if not _is_mapped(path):
-                path.unlink()
-
-
-def _is_mapped(path: Path) -> bool:
-    """Whether a process has the file in its memory."""
-    for maps in Path("/proc").glob("[0-9]*/maps"):
-        with suppress(OSError):
-            if str(path) in maps.read_text(errors="replace"):
-                return True
-    return False
 
 
 def _wait_for_group(leader: int) -> None:

@@ -26,6 +26,11 @@ class NetxFile(NamedTuple):
     input_size: int
     output_size: int
 
+    def check_input(self, shape: Shape) -> None:
+        """Raises InputError where spikes of that shape are not as many as the file reads."""
+        if math.prod(shape) != self.input_size:
+            raise InputError(f"{self.name}: reads {self.input_size} spikes a step; {list(shape)} is what comes to it")
+
 
 class NetxJob(NamedTuple):
     """A file and the spikes to run it on: a `Job` whose result is flat, in channel-height-width order."""
@@ -48,10 +53,7 @@ class NetxJob(NamedTuple):
     def check(self) -> None:
         shape = self.spikes.shape[2:]
         checked_spikes(self.spikes, shape)
-        if math.prod(shape) != self.file.input_size:
-            raise InputError(
-                f"{self.file.name}: reads {self.file.input_size} spikes a step; {list(shape)} is what comes to it"
-            )
+        self.file.check_input(shape)
 
     def save(self, path: Path) -> None:
         write_npz(path, {"netx": np.frombuffer(self.file.content, np.uint8)})
@@ -77,10 +79,7 @@ class NetxDevice:
     ) -> None:
         self.file = file if isinstance(file, NetxFile) else open_netx(file)
         self.input_shape = input_shape
-        if self.file.input_size != math.prod(input_shape):
-            raise InputError(
-                f"{self.file.name}: reads {self.file.input_size} spikes a step; {list(input_shape)} is what comes to it"
-            )
+        self.file.check_input(input_shape)
         if python is None:
             from .environment import required
 

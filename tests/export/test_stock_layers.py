@@ -20,7 +20,7 @@ from torch.nn.utils import (
 from spiq.export.errors import InputError
 from spiq.export.graph import place
 from spiq.export.nir import to_nir
-from spiq.export.sequential import stock_layers
+from spiq.export.stock_layers import stock_layers
 from spiq.hardware.nir_runtime import NirRuntime
 
 SHAPE = (2, 9, 8)
