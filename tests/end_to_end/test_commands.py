@@ -1,15 +1,13 @@
-"""Every command as a process, as a user types it: what it prints, its exit status, and its sentences for bad input."""
+"""Every command as a process: what it prints, what it leaves, and its exit status."""
 
 import json
 import os
-import re
-import resource
 import shutil
 import signal
 import subprocess
 import sys
-import sysconfig
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -17,48 +15,16 @@ import onnxruntime
 import pytest
 from qiskit import qasm2, qasm3
 
-from spiq.export.bundle import Bundle
+from shared import command
+from shared.command import NO_LAVA, SPIQ, changed
 from spiq.pipeline.config import Config
 
-SPIQ = Path(sysconfig.get_path("scripts")) / "spiq"
+spiq = partial(command.spiq, **NO_LAVA)
+refused = partial(command.refused, **NO_LAVA)
+
 ROOT = Path(__file__).parents[2]
+
 PEERS = ROOT / "tests" / "data" / "nir_peers"
-
-
-NO_LAVA = {"SPIQ_LAVA_HOME": "/nowhere"}
-"""A machine on which `spiq lava setup` was never run; test_lava_commands.py has the other."""
-
-
-def spiq(*arguments: object, status: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
-    variables = {**os.environ, **NO_LAVA, **environment}
-    done = subprocess.run([SPIQ, *map(str, arguments)], capture_output=True, text=True, env=variables, timeout=300)
-    assert done.returncode == status, f"{done.returncode}: {done.stdout}{done.stderr}"
-    return done
-
-
-def refused(*arguments: object, **environment: str) -> str:
-    """The one sentence on stderr of a command that ends with exit status 2."""
-    done = spiq(*arguments, status=2, **environment)
-    lines = [line for line in done.stderr.splitlines() if line.strip()]
-    assert len(lines) == 1, done.stderr
-    assert lines[0].startswith("spiq: ")
-    assert "Traceback" not in done.stderr
-    assert done.stdout == ""
-    return lines[0]
-
-
-@pytest.fixture(scope="session")
-def config_file(tiny_config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("config") / "tiny.toml"
-    path.write_text(tiny_config.to_toml())
-    return path
-
-
-@pytest.fixture(scope="session")
-def run(config_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
-    out = tmp_path_factory.mktemp("runs") / "tiny"
-    done = spiq("run", config_file, "--out", out, "--json")
-    return out, json.loads(done.stdout)
 
 
 def test_run_leaves_what_the_readme_says(run: tuple[Path, dict]) -> None:
@@ -210,9 +176,9 @@ def test_config_prints_its_reference_and_its_schema() -> None:
 def test_help_of_every_command_has_an_example() -> None:
     commands = ("run", "train", "export", "report", "cosim", "qasm", "inspect", "verify", "nir", "doctor", "config")
     overview = spiq("--help").stdout
-    for command in commands:
-        assert command in overview
-        assert f"spiq {command}" in spiq(command, "--help").stdout.split("Example")[1]
+    for name in commands:
+        assert name in overview
+        assert f"spiq {name}" in spiq(name, "--help").stdout.split("Example")[1]
     assert spiq("--version").stdout.strip()
     assert "Usage" in spiq().stdout
 
@@ -252,147 +218,6 @@ def test_the_onnx_encoder_gives_pytorchs_counts_on_every_digit(run: tuple[Path, 
     assert np.abs(logits - trace.logits.numpy()).max() <= 1e-5
 
 
-def changed(config_file: Path, tmp_path: Path, old: str, new: str) -> Path:
-    text = config_file.read_text()
-    assert old in text
-    path = tmp_path / "bad.toml"
-    path.write_text(text.replace(old, new))
-    return path
-
-
-@pytest.mark.parametrize(
-    ("old", "new", "sentence"),
-    [
-        ("epochs = 3", "epoch = 3", "training.epoch is not a key (did you mean epochs?)"),
-        ("epochs = 3", 'epochs = "1"', "training.epochs must be a whole number"),
-        ("epochs = 3", "epochs = 0", "training.epochs must be a whole number"),
-        ("qubits = 3", "qubits = 99", "circuit.qubits must be a whole number from 1 to 16"),
-        ('source = "digits"', 'source = "imagenet"', "data.source must be"),
-        ("channels = [6, 8]", "channels = [6, 8, 4, 5]", "encoder.channels has 4 stages"),
-        ('kind = "phase"', 'kind = "phase', "not TOML"),
-    ],
-)
-def test_a_wrong_configuration_gives_one_sentence_and_no_folder(
-    config_file: Path, tmp_path: Path, old: str, new: str, sentence: str
-) -> None:
-    bad = changed(config_file, tmp_path, old, new)
-    assert sentence in refused("run", bad, "--out", tmp_path / "run")
-    assert os.listdir(tmp_path) == ["bad.toml"]
-
-
-def test_a_missing_data_set_without_a_network_gives_one_sentence_and_no_folder(
-    config_file: Path, tmp_path: Path
-) -> None:
-    bad = changed(config_file, tmp_path, 'source = "digits"', 'source = "kmnist"')
-    nowhere = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "SPIQ_DATA": ""}
-    sentence = refused("run", bad, "--out", tmp_path / "run", SPIQ_CACHE=str(tmp_path / "cache"), **nowhere)
-    assert "kmnist is not to be had" in sentence
-    assert "SPIQ_DATA" in sentence
-    assert not (tmp_path / "run").exists()
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (("--limit", 0), "--limit 0: a whole number of at least 1 is needed"),
-        (("--shots", 0), "--shots 0: a whole number of at least 1 is needed"),
-        (("--shots", "many"), "'--shots'"),
-        (("--snn", "brain"), "--snn brain: there is no such spiking device; there are nir, loihi, lava, netx"),
-        (("--snn", "lava"), "`spiq lava setup`"),
-        (("--snn", "netx"), "`spiq lava setup --netx`"),
-        (("--snn", "loihi", "--hardware"), "--hardware goes with --snn lava, not with --snn loihi"),
-        (("--qpu", "abacus"), "--qpu abacus: there is no such quantum device; there are exact, pennylane, aer"),
-        (("--images", "/nowhere.npz"), "/nowhere.npz"),
-        (("--colour", "red"), "--colour"),
-    ],
-)
-def test_a_wrong_option_of_cosim_gives_one_sentence(
-    run: tuple[Path, dict], arguments: tuple[object, ...], sentence: str
-) -> None:
-    assert sentence in refused("cosim", run[0] / "bundle", *arguments)
-
-
-@pytest.mark.parametrize(
-    ("arrays", "sentence"),
-    [
-        ({"x": np.full((2, 8, 8), np.nan)}, "images.npz: x "),
-        ({"x": np.zeros((2, 9, 8))}, "images.npz: x has images of the shape [1, 9, 8]"),
-        ({"x": np.zeros((2, 8, 8)), "y": np.array([1, 10])}, "images.npz: y has the unknown label 10"),
-        ({"x": np.zeros((2, 8, 8)), "y": np.array([1])}, "images.npz: y "),
-        ({"z": np.zeros((2, 8, 8))}, "the array x is missing"),
-    ],
-)
-def test_wrong_images_give_one_sentence(
-    run: tuple[Path, dict], tmp_path: Path, arrays: dict[str, np.ndarray], sentence: str
-) -> None:
-    np.savez(tmp_path / "images.npz", **arrays)
-    assert sentence in refused("cosim", run[0] / "bundle", "--images", tmp_path / "images.npz")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (("--version", 2), "--sample I or --angles FILE"),
-        (("--version", 4), "there is OpenQASM 2 and 3"),
-        (("--version", 2, "--sample", 3), "golden samples are 0 to 2"),
-        (("--sample", 0), "are for --version 2"),
-    ],
-)
-def test_a_wrong_option_of_qasm_gives_one_sentence(
-    run: tuple[Path, dict], arguments: tuple[object, ...], sentence: str
-) -> None:
-    assert sentence in refused("qasm", run[0] / "bundle", *arguments)
-
-
-@pytest.mark.parametrize("content", ["[1, 2, 3]", "{}", "[", '["a"]', "[[1,2,3],[4,5,6],[7,8,NaN]]", "[[1,2],[3]]"])
-def test_wrong_angles_give_one_sentence(run: tuple[Path, dict], tmp_path: Path, content: str) -> None:
-    angles = tmp_path / "angles.json"
-    angles.write_text(content)
-    assert re.search(
-        r"angles (must be|have the shape)|list or",
-        refused("qasm", run[0] / "bundle", "--version", 2, "--angles", angles),
-    )
-
-
-@pytest.mark.parametrize("command", ["cosim", "qasm", "inspect", "verify"])
-def test_a_changed_bundle_is_refused_by_every_command(tiny_bundle: Bundle, tmp_path: Path, command: str) -> None:
-    copy = tmp_path / "bundle"
-    shutil.copytree(tiny_bundle.path, copy)
-    (copy / "head.qasm").write_text(tiny_bundle.program + "\n")
-    assert "head.qasm: its sha256 is not the manifest's" in refused(command, copy)
-    assert "there is no such bundle" in refused(command, tmp_path / "none")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "sentence"),
-    [
-        (("--on", "brain"), "there are nir, loihi, lava"),
-        (("--on", "lava"), "`spiq lava setup`"),
-        (("--on", "nir,loihi,nir"), "one device, or two"),
-        (("--on", "nir,loihi"), "two devices are for --compare"),
-        (("--dt", 0), "dt is 0.0"),
-        (("--dt", "soon"), "'--dt'"),
-    ],
-)
-def test_a_wrong_option_of_nir_gives_one_sentence(arguments: tuple[object, ...], sentence: str) -> None:
-    spikes = PEERS / "snntorch_dense.npz"
-    assert sentence in refused("nir", PEERS / "snntorch_dense.nir", "--spikes", spikes, *arguments)
-
-
-def test_wrong_spikes_and_graphs_give_one_sentence(tmp_path: Path) -> None:
-    graph = PEERS / "snntorch_dense.nir"
-    np.savez(tmp_path / "float.npz", x=np.zeros((2, 1, 12)))
-    assert "x: spikes are float64" in refused("nir", graph, "--spikes", tmp_path / "float.npz")
-    np.savez(tmp_path / "shape.npz", x=np.zeros((2, 1, 5), np.uint8))
-    assert "x: spikes have the shape" in refused("nir", graph, "--spikes", tmp_path / "shape.npz")
-    (tmp_path / "empty.npz").write_bytes(b"")
-    assert "empty.npz" in refused("nir", graph, "--spikes", tmp_path / "empty.npz")
-    assert "there is no such file" in refused("nir", tmp_path / "none.nir")
-    (tmp_path / "text.nir").write_text("hello")
-    assert "not an HDF5 file" in refused("nir", tmp_path / "text.nir")
-    assert "--compare needs --spikes" in refused("nir", graph, "--compare")
-
-
 def test_force_takes_away_what_an_earlier_run_left(run: tuple[Path, dict], config_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     shutil.copytree(run[0], out)
@@ -401,15 +226,6 @@ def test_force_takes_away_what_an_earlier_run_left(run: tuple[Path, dict], confi
     assert sorted(os.listdir(out)) == ["checkpoint.safetensors", "config.toml"]
     assert "there is no such bundle" in refused("report", out)
     assert "give one of them" in refused("train", other, "--out", out, "--force", "--resume")
-
-
-def test_what_the_machine_lacks_leaves_the_old_run(run: tuple[Path, dict], config_file: Path, tmp_path: Path) -> None:
-    out = tmp_path / "run"
-    shutil.copytree(run[0], out)
-    gpu = changed(config_file, tmp_path, 'device = "cpu"', 'device = "cuda"')
-    sentence = refused("run", gpu, "--out", out, "--force", CUDA_VISIBLE_DEVICES="")
-    assert "PyTorch finds no CUDA device" in sentence
-    assert sorted(os.listdir(out)) == sorted(os.listdir(run[0]))
 
 
 def test_names_of_files_and_nodes_are_not_read_as_markup(tmp_path: Path) -> None:
@@ -443,25 +259,3 @@ def test_a_run_that_is_stopped_goes_on(
     assert (out / "checkpoint.safetensors").exists()
     spiq("train", long, "--out", out, "--resume")
     assert not (out / "resume.safetensors").exists()
-
-
-def test_an_output_folder_that_cannot_be_written_gives_one_sentence(config_file: Path, tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    assert "cannot be written: Not a directory" in refused("train", config_file, "--out", tmp_path / "file" / "run")
-
-
-@pytest.mark.parametrize("room", [100, 9_000, 60_000])
-def test_a_disk_without_room_leaves_the_old_bundle(run: tuple[Path, dict], tmp_path: Path, room: int) -> None:
-    """A limit on the size of files stands for the full disk: the write fails in the middle either way."""
-    out = tmp_path / "run"
-    shutil.copytree(run[0], out)
-    before = {name: (out / "bundle" / name).read_bytes() for name in os.listdir(out / "bundle")}
-    done = subprocess.run(
-        [SPIQ, "export", out, "--force"], capture_output=True, text=True, timeout=300,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (room, room)),
-    )  # fmt: skip
-    assert done.returncode == 2, done.stderr
-    assert done.stderr.strip().splitlines()[-1] == f"spiq: {out / 'bundle'}: cannot be written: File too large"
-    assert "Traceback" not in done.stderr
-    assert sorted(os.listdir(out)) == sorted(os.listdir(run[0]))
-    assert {name: (out / "bundle" / name).read_bytes() for name in os.listdir(out / "bundle")} == before

@@ -1,21 +1,14 @@
 """The commands that run real Lava and lava-dl's netx, as processes."""
 
 import json
-import subprocess
-import sysconfig
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-SPIQ = Path(sysconfig.get_path("scripts")) / "spiq"
+from shared.command import spiq
+
 PEERS = Path(__file__).parents[1] / "data" / "nir_peers"
-
-
-def spiq(*arguments: object, status: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([SPIQ, *map(str, arguments)], capture_output=True, text=True, timeout=300)
-    assert done.returncode == status, f"{done.returncode}: {done.stdout}{done.stderr}"
-    return done
 
 
 @pytest.mark.lava

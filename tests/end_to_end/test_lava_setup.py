@@ -2,19 +2,11 @@
 
 import json
 import os
-import subprocess
-import sysconfig
 from pathlib import Path
 
 import pytest
 
-SPIQ = Path(sysconfig.get_path("scripts")) / "spiq"
-
-
-def spiq(*arguments: str, status: int = 0, **environment: str) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run([SPIQ, *arguments], capture_output=True, text=True, env={**os.environ, **environment})
-    assert done.returncode == status, f"{done.returncode}: {done.stdout}{done.stderr}"
-    return done
+from shared.command import spiq
 
 
 def test_help_has_an_example_and_a_command_is_needed() -> None:

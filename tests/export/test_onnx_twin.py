@@ -7,7 +7,6 @@ from pathlib import Path
 import nir
 import numpy as np
 import onnx
-import onnxruntime
 import pennylane as qml
 import pytest
 import torch
@@ -15,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from jaxtyping import Float, UInt8
 
+from shared.onnx_answers import run
 from spiq.export.bundle import Bundle
 from spiq.export.circuit import ENTANGLERS, Entangler, ReuploadCircuit
 from spiq.export.errors import InputError
@@ -30,13 +30,6 @@ from spiq.pipeline.data import load_images
 from spiq.pipeline.model import SQDRCNN
 
 DT = 1e-4
-
-
-def run(model: onnx.ModelProto | bytes, **inputs: np.ndarray) -> dict[str, np.ndarray]:
-    content = model if isinstance(model, bytes) else onnx_bytes(model)
-    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
-    names = [output.name for output in session.get_outputs()]
-    return {name: np.asarray(value) for name, value in zip(names, session.run(names, inputs), strict=True)}
 
 
 def random_circuit(

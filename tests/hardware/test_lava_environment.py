@@ -1,7 +1,6 @@
-"""Lava's environments: the search for a CPython 3.10, making them with uv, and what is left when that is cut short.
+"""Making Lava's environments with uv, and what is left when that is cut short.
 
-Interpreters and uv are small scripts here, so that nothing depends on the machine. The tests marked lava and netx use
-the real ones.
+Interpreters and uv are small scripts here, so that nothing depends on the machine.
 """
 
 import json
@@ -17,12 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from uv import find_uv_bin
 
+from shared.fake_programs import fake_python, script
 from spiq.export.errors import InputError
 from spiq.hardware.lava import environment as lava
 from spiq.hardware.lava import uv_command
-from spiq.hardware.lava.python310 import find_python310
 
 REQUIREMENTS = Path(lava.__file__).parent
 ask_pip = uv_command._pip_settings
@@ -60,34 +58,6 @@ if (place / f"fail-{{sys.argv[1]}}").exists():
 """Does to a folder what uv does, writes down how it was called, waits where told to, and fails where told to."""
 
 
-def script(path: Path, text: str) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    path.chmod(0o755)
-    return path
-
-
-def fake_python(path: Path, what: str = "CPython 3.10", itself: str = "$0") -> Path:
-    return script(path, f'#!/bin/sh\necho "{what} {itself}"\n')
-
-
-@pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A machine without any Python: PATH, the home folder and pyenv's root are folders that are not there yet."""
-    monkeypatch.setenv("PATH", os.pathsep.join([str(tmp_path / "first"), str(tmp_path / "second")]))
-    monkeypatch.setenv("HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
-    monkeypatch.delenv("SPIQ_LAVA_PYTHON", raising=False)
-    return tmp_path
-
-
-@pytest.fixture
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where environments are made."""
-    monkeypatch.setenv("SPIQ_LAVA_HOME", str(tmp_path / "lava home"))
-    return tmp_path / "lava home"
-
-
 @pytest.fixture
 def uv(home: Path, machine: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder of a uv that is a script; python3.10 is on the PATH."""
@@ -108,75 +78,6 @@ def calls(uv: Path) -> list[tuple[list[str], dict[str, str | None]]]:
 
 def nothing(step: str) -> None:
     """Nobody watches."""
-
-
-def test_places_are_looked_at_in_order(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    named = fake_python(machine / "named" / "python")
-    first, second = (fake_python(machine / folder / "python3.10") for folder in ("first", "second"))
-    versions = [machine / "pyenv" / "versions" / f"3.10.{patch}" / "bin" / "python" for patch in (9, 20, 1, 13, 0)]
-    for path in versions:
-        fake_python(path)
-    newest_first = [versions[index] for index in (1, 3, 0, 2, 4)]
-    fake_python(machine / "pyenv" / "versions" / "3.11.7" / "bin" / "python", "CPython 3.11")
-    at_home = fake_python(machine / "home" / ".pyenv" / "versions" / "3.10.2" / "bin" / "python")
-    by_pyenv = fake_python(machine / "elsewhere" / "versions" / "3.10.4" / "bin" / "python")
-    script(machine / "second" / "pyenv", f"#!/bin/sh\n[ $1 = root ] && echo {machine / 'elsewhere'}\n")
-    monkeypatch.setenv("SPIQ_LAVA_PYTHON", str(named))
-    assert find_python310().python == named
-    monkeypatch.delenv("SPIQ_LAVA_PYTHON")
-    for path in (first, second, *newest_first, at_home, by_pyenv):
-        assert find_python310().python == path
-        path.unlink()
-    assert find_python310().python is None
-
-
-def test_what_is_no_cpython_3_10_is_passed_over_and_named(machine: Path) -> None:
-    shim = script(machine / "first" / "python3.10", "#!/bin/sh\necho 'pyenv: not found' >&2\nexit 127\n")
-    pypy = fake_python(machine / "second" / "python3.10", "PyPy 3.10")
-    talker = script(machine / "pyenv" / "versions" / "3.10.1" / "bin" / "python", "#!/bin/sh\necho welcome to 3.10\n")
-    search = find_python310()
-    assert search.python is None
-    assert search.places == (
-        "SPIQ_LAVA_PYTHON is not set",
-        f"{shim} does not run as Python 3",
-        f"{pypy} is PyPy 3.10",
-        f"{talker} does not run as Python 3",
-    )
-
-
-def test_every_place_is_named_on_a_machine_without_python(machine: Path) -> None:
-    assert find_python310().places == (
-        "SPIQ_LAVA_PYTHON is not set",
-        "no python3.10 is on the PATH",
-        f"pyenv has no 3.10 in {machine / 'pyenv' / 'versions'} and {machine / 'home' / '.pyenv' / 'versions'}",
-    )
-
-
-def test_a_shims_own_interpreter_is_taken(machine: Path) -> None:
-    fake_python(machine / "first" / "python3.10", itself="/opt/real/bin/python3.10")
-    assert find_python310().python == Path("/opt/real/bin/python3.10")
-
-
-@pytest.mark.parametrize(
-    ("given", "what"),
-    [
-        ("nowhere/python", "there is no such program"),
-        ("python3.10", "there is no such program"),
-        ("eleven", "that is CPython 3.11"),
-        ("pypy", "that is PyPy 3.10"),
-        ("ls", "that does not run as Python 3"),
-    ],
-)
-def test_a_named_python_is_taken_or_refused(
-    machine: Path, monkeypatch: pytest.MonkeyPatch, given: str, what: str
-) -> None:
-    fake_python(machine / "pyenv" / "versions" / "3.10.13" / "bin" / "python")
-    fake_python(machine / "first" / "eleven", "CPython 3.11")
-    fake_python(machine / "first" / "pypy", "PyPy 3.10")
-    script(machine / "first" / "ls", "#!/bin/sh\nexit 2\n")
-    monkeypatch.setenv("SPIQ_LAVA_PYTHON", given)
-    with pytest.raises(InputError, match=re.escape(f"SPIQ_LAVA_PYTHON is {given}, but {what}; a CPython 3.10")):
-        find_python310()
 
 
 @pytest.mark.parametrize("name", ["lava", "netx"])
@@ -452,109 +353,3 @@ def test_what_pip_reads_is_handed_to_uv_where_uv_has_nothing(
     assert handed()[0] is None
     monkeypatch.setenv("UV_DEFAULT_INDEX", "file:///first")
     assert handed()[0] == "file:///first"
-
-
-def test_every_package_is_pinned_and_netx_has_all_of_lavas() -> None:
-    for name in ("lava", "netx"):
-        pins = lava.pinned(name)
-        assert all(re.fullmatch(r"[a-z0-9-]+==[0-9.]+", pin) for pin in pins)
-        assert len({pin.partition("==")[0] for pin in pins}) == len(pins)
-    assert "lava-nc==0.10.0" in lava.pinned("lava")
-    assert set(lava.pinned("netx")) - set(lava.pinned("lava")) == {"h5py==3.16.0", "lava-dl==0.6.0"}
-
-
-def ask_uv(*arguments: str, name: str) -> subprocess.CompletedProcess[str]:
-    python = str(lava.required(name).python)
-    return subprocess.run([find_uv_bin(), "pip", *arguments, "--python", python], capture_output=True, text=True)
-
-
-@pytest.mark.lava
-def test_the_real_environment_is_the_list_and_lacks_nothing() -> None:
-    assert set(ask_uv("freeze", name="lava").stdout.split()) == set(lava.pinned("lava"))
-    check = ask_uv("check", name="lava")
-    assert check.returncode == 0, check.stderr
-
-
-@pytest.mark.netx
-def test_the_real_netx_environment_lacks_only_what_lava_dl_asks_for() -> None:
-    assert set(ask_uv("freeze", name="netx").stdout.split()) == set(lava.pinned("netx"))
-    check = ask_uv("check", name="netx")
-    assert "torch" in check.stderr
-    complaints = [line for line in check.stderr.splitlines() if line.startswith("The package ")]
-    assert complaints
-    assert all(line.startswith("The package `lava-dl` requires") for line in complaints)
-
-
-NETX = """
-import sys
-sys.path.append(sys.argv[1])
-if len(sys.argv) == 4:
-    from slayer_stand_in import stand_in
-    stand_in()
-from lava.lib.dl import netx
-import h5py, json
-import numpy as np
-from lava.magma.core.run_conditions import RunSteps
-from lava.magma.core.run_configs import Loihi2SimCfg
-from lava.proc.io.sink import RingBuffer as Sink
-from lava.proc.io.source import RingBuffer as Source
-
-with h5py.File(sys.argv[2], "w") as file:
-    layer = file.create_group("layer/0")
-    layer["type"], layer["shape"], layer["inFeatures"], layer["outFeatures"] = np.array([b"dense"]), [3], 4, 3
-    layer["weight"] = np.arange(12).reshape(3, 4) * 4 - 20
-    neuron = layer.create_group("neuron")
-    neuron["type"] = np.array([b"CUBA"])
-    neuron["iDecay"], neuron["vDecay"], neuron["vThMant"], neuron["refDelay"] = 4096, 0, 20, 1
-network, source, sink = netx.hdf5.Network(sys.argv[2]), Source(data=np.ones((4, 8), int)), Sink(shape=(3,), buffer=8)
-source.s_out.connect(network.inp)
-network.out.connect(sink.a_in)
-network.run(RunSteps(8), Loihi2SimCfg(select_tag="fixed_pt"))
-print(json.dumps([sink.data.get().astype(int).tolist(), "torch" in sys.modules]))
-network.stop()
-netx.hdf5.Network.get_neuron_params({"type": "RF", "vThMant": 1, "sinDecay": 1, "cosDecay": 1})
-"""
-
-
-@pytest.mark.netx
-def test_the_netx_reader_runs_without_pytorch_by_the_stand_in_alone(tmp_path: Path) -> None:
-    command = [str(lava.required("netx").python), "-I", "-c", NETX, str(REQUIREMENTS), str(tmp_path / "dense.net")]
-    without = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert "No module named 'torch'" in without.stderr
-    done = subprocess.run([*command, "stand in"], capture_output=True, text=True, timeout=120)
-    spikes, pytorch = json.loads(done.stdout)
-    # The weights of each neuron add up to -56, 8 and 72 a step and arrive one step later; the threshold is 20.
-    assert spikes == [[0] * 8, [0, 0, 0, 1, 0, 0, 1, 0], [0, 1, 1, 1, 1, 1, 1, 1]]
-    assert not pytorch
-    assert "NotImplementedError: a netx file with resonate-and-fire neurons" in done.stderr
-    assert "Warning" not in done.stderr
-
-
-@pytest.mark.parametrize(
-    "name", [pytest.param("lava", marks=pytest.mark.lava), pytest.param("netx", marks=pytest.mark.netx)]
-)
-def test_each_trial_needs_its_packages(name: str) -> None:
-    command = [str(lava.required(name).python), "-I", "-c", lava.TRIALS[name], str(REQUIREMENTS)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.lava
-def test_the_trial_of_netx_fails_without_lava_dl() -> None:
-    command = [str(lava.required("lava").python), "-I", "-c", lava.TRIALS["netx"], str(REQUIREMENTS)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
-    assert done.returncode != 0
-    assert "No module named" in done.stderr
-
-
-@pytest.mark.lava
-def test_a_set_up_from_nothing(home: Path) -> None:
-    steps: list[str] = []
-    assert lava.set_up("lava", steps.append)
-    made = lava.required("lava")
-    program = (
-        "import sys, lava.proc.lif.process, importlib.metadata as m; print(sys.version_info[:2], m.version('lava-nc'))"
-    )
-    done = subprocess.run([made.python, "-I", "-c", program], capture_output=True, text=True)
-    assert done.stdout.strip() == "(3, 10) 0.10.0"
-    assert not lava.set_up("lava", nothing)

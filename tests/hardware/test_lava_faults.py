@@ -1,248 +1,25 @@
-"""Workers that fail: each is one sentence, and leaves no process, no shared memory and no file behind.
-
-The first part gives the client scripts that behave badly instead of the worker; the second part does harm to the real
-one while Lava runs.
+"""Harm to the real worker while Lava runs: each is one sentence, and leaves no process, no shared memory and no file
+behind.
 """
 
-import contextlib
-import mmap
 import os
 import re
-import secrets
 import signal
 import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
 import numpy as np
 import pytest
 
-from spiq.export.errors import DeviceError, InputError
-from spiq.hardware.lava.client import WORKER, LavaWorker
+from shared.lava_workers import ENDLESS, group, job, leader_of, script, shared_by
+from spiq.export.errors import DeviceError
+from spiq.hardware.lava.client import WORKER
 from spiq.hardware.lava.environment import required
-from spiq.hardware.lava.jobs import ProgramJob, run_jobs
-from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
+from spiq.hardware.lava.jobs import run_jobs
 from spiq.hardware.loihi.simulate import simulate
-from spiq.hardware.loihi.synapse import DenseSynapse
-
-
-def job(time_steps: int = 4, samples: int = 3) -> ProgramJob:
-    rng = np.random.default_rng(0)
-    synapse = DenseSynapse((rng.integers(-60, 61, (5, 6)) * 2).astype(np.int16))
-    neuron = NeuronGroup((5,), 100, 4096, 0, np.zeros(1, np.int16), 0)
-    program = LoihiProgram((6,), (Layer("layer", (Connection(INPUT, synapse),), neuron, 1.0),))
-    return ProgramJob(program, (rng.random((time_steps, samples, 6)) < 0.5).astype(np.uint8))
-
-
-ENDLESS = job(50, 4000)
-"""Takes minutes in Lava."""
-
-
-@pytest.fixture
-def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The temporary folder. At the end it must be empty, and no worker may have left a process or shared memory."""
-    folder = tmp_path / "t"
-    folder.mkdir()
-    monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    started: list[LavaWorker] = []
-    start = LavaWorker.__enter__
-
-    def recorded(worker: LavaWorker) -> LavaWorker:
-        started.append(start(worker))
-        return worker
-
-    monkeypatch.setattr(LavaWorker, "__enter__", recorded)
-    yield folder
-    assert list(folder.iterdir()) == []
-    for worker in started:
-        assert shared_by(worker.folder) == []
-        assert group(worker.pid) == []
-
-
-def shared_by(folder: Path) -> list[Path]:
-    """The shared memory and semaphores of the worker with this folder."""
-    return list(Path("/dev/shm").glob(f"*{folder.name}*"))
-
-
-def group(leader: int) -> list[int]:
-    """The numbers of the group's processes that have not ended."""
-    found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            pid, rest = int(stat.parent.name), stat.read_text().rpartition(")")[2].split()
-            if int(rest[2]) == leader and rest[0] != "Z":
-                found.append(pid)
-    return sorted(found)
-
-
-def leader_of(folder: Path) -> int:
-    """The number of the worker that was given this folder."""
-    named = [line for line in Path("/proc").glob("[0-9]*/cmdline") if read(line).endswith(f"{folder}\0")]
-    return next(pid for line in named if os.getpgid(pid := int(line.parent.name)) == pid)
-
-
-def read(path: Path) -> str:
-    try:
-        return path.read_text(errors="replace")
-    except OSError:
-        return ""
-
-
-def script(folder: Path, body: str) -> Path:
-    """A worker made of these lines; `say` answers, `job` is the first job, `folder` the worker's."""
-    path = folder / "script.py"
-    path.write_text(
-        "import json, os, pathlib, signal, subprocess, sys, time\n"
-        "folder = pathlib.Path(sys.argv[1])\n"
-        "def say(**answer): os.write(1, json.dumps(answer).encode() + b'\\n')\n"
-        "def ready():\n"
-        "    say(ready=True)\n"
-        "    return json.loads(sys.stdin.readline())\n" + body
-    )
-    return path
-
-
-@pytest.mark.parametrize(
-    ("body", "message"),
-    [
-        ("sys.exit('no such module')", "ended with status 1; its log ends with 'no such module'"),
-        ("os.kill(os.getpid(), 9)", "was killed by SIGKILL; its log is empty"),
-        ("job = ready(); sys.exit(3)", "ended with status 3"),
-        ("print('Hello', flush=True); time.sleep(99)", "printed 'Hello', which is no answer"),
-        ("os.write(1, b'\\xff\\x00\\n'); time.sleep(99)", "which is no answer"),
-        ("os.write(1, b'[1]\\n'); time.sleep(99)", r"printed '\[1\]', which is no answer"),
-        ("\nwhile True: os.write(1, b'x' * 9999)", "printed 'xxx"),
-        ("say(done=True); time.sleep(99)", "answered {'done': True} out of turn"),
-        ("job = ready(); say(job=7, done=True); time.sleep(99)", "out of turn"),
-        ("job = ready(); say(job=0, done=True); time.sleep(99)", "left a result that cannot be read"),
-        (
-            "job = ready(); open(job['result'], 'w').write('PK'); say(job=0, done=True); time.sleep(99)",
-            "left a result that cannot be read",
-        ),
-        ("job = ready(); say(job=0, error='disk on fire'); time.sleep(99)", "failed with the program: disk on fire"),
-        ("os.close(1); time.sleep(99)", "closed its standard output"),
-        ("job = ready(); signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(99)", "was silent for 2 s"),
-        ("subprocess.Popen(['sleep', '99', str(folder)]); ready(); sys.exit(1)", "ended with status 1"),
-        ("os.write(1, b'[' * 60000 + b'\\n'); time.sleep(99)", "which is no answer"),
-        ("import shutil; shutil.rmtree(folder); sys.exit(1)", "ended with status 1; its log is empty"),
-    ],
-    ids=range(17),
-)  # fmt: skip
-def test_a_bad_worker_is_one_sentence(place: Path, tmp_path: Path, body: str, message: str) -> None:
-    with pytest.raises(DeviceError, match=message) as caught:
-        run_jobs(Path(sys.executable), [job()], time_limit=2, script=script(tmp_path, body))
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize(
-    ("save", "message"),
-    [
-        ("np.save(file, np.zeros(3))", "left a result that cannot be read: .*single array"),
-        ("np.savez(file, **{'0': np.full((4, 3, 5), 7, np.uint8)})", "left the value 7 for layer 0; spikes are 0 or 1"),
-        (
-            "np.savez_compressed(file, **{'0': np.random.default_rng(0).integers(0, 255, 60).astype('u1')})\n"
-            "file.seek(60)\n"
-            "file.write(b'\\xff' * 10)",
-            "left a result that cannot be read",
-        ),
-    ],
-    ids=["npy", "values", "deflate"],
-)
-def test_a_result_that_is_no_spikes_is_refused(place: Path, tmp_path: Path, save: str, message: str) -> None:
-    body = (
-        "import numpy as np\n"
-        "job = ready()\n"
-        f"file = open(job['result'], 'wb')\n{save}\nfile.close()\n"
-        "say(job=0, done=True)\n"
-        "time.sleep(99)"
-    )
-    with pytest.raises(DeviceError, match=message):
-        run_jobs(Path(sys.executable), [job()], time_limit=20, script=script(tmp_path, body))
-
-
-def test_what_a_kill_left_of_a_semaphore_is_removed_and_nobody_elses(place: Path, tmp_path: Path) -> None:
-    left, older, used = (Path("/dev/shm") / f"sem.{secrets.token_hex(3)}" for _ in range(3))
-    write = f"[pathlib.Path(path).write_bytes(bytes(32)) for path in {[str(left), str(used)]}]; "
-    older.write_bytes(bytes(32))
-    os.utime(older, (time.time() - 100,) * 2)
-    used.write_bytes(bytes(32))
-    try:
-        with used.open("r+b") as file, mmap.mmap(file.fileno(), 32):
-            with pytest.raises(DeviceError, match="ended with status 1"):
-                run_jobs(Path(sys.executable), [job()], script=script(tmp_path, f"{write}sys.exit(1)"))
-            assert [path.exists() for path in (left, older, used)] == [False, True, True]
-    finally:
-        for path in (left, older, used):
-            path.unlink(missing_ok=True)
-
-
-def test_an_environment_that_lacks_a_module_is_told_to_be_damaged(place: Path, tmp_path: Path) -> None:
-    body = "job = ready(); say(job=0, error=\"ModuleNotFoundError: No module named 'lava.proc'\"); time.sleep(99)"
-    with pytest.raises(DeviceError, match=r"the environment is damaged: remove .* and set Lava up again"):
-        run_jobs(Path(sys.executable), [job()], script=script(tmp_path, body))
-
-
-def test_a_worker_that_dies_when_nothing_is_left_to_do_is_no_error(place: Path, tmp_path: Path) -> None:
-    # One worker does all jobs. The other ends before it was given any, when the last one is already given.
-    body = (
-        "import numpy as np\n"
-        f"first, last = pathlib.Path({str(tmp_path / 'first')!r}), pathlib.Path({str(tmp_path / 'last')!r})\n"
-        "try: first.mkdir()\n"
-        "except FileExistsError:\n"
-        "    while not last.exists(): time.sleep(0.02)\n"
-        "    sys.exit(1)\n"
-        "say(ready=True)\n"
-        "for line in sys.stdin:\n"
-        "    job = json.loads(line)\n"
-        "    with open(job['result'], 'wb') as file: np.savez(file, **{'0': np.ones((4, 3, 5), np.uint8)})\n"
-        "    if job['job'] == 2:\n"
-        "        last.mkdir()\n"
-        "        time.sleep(2)\n"
-        "    say(job=job['job'], done=True)\n"
-    )
-    jobs = [job(), job(), job()]
-    found = run_jobs(Path(sys.executable), jobs, workers=2, time_limit=20, script=script(tmp_path, body))
-    assert [layer.all() for (layer,) in found] == [True] * 3
-
-
-def test_a_result_of_another_shape_is_refused(place: Path, tmp_path: Path) -> None:
-    body = (
-        "import numpy as np\n"
-        "job = ready()\n"
-        "np.savez(open(job['result'], 'wb'), **{'0': np.zeros((4, 3, 6), np.uint8)})\n"
-        "say(job=0, done=True)\n"
-        "time.sleep(99)"
-    )
-    with pytest.raises(DeviceError, match=r"left uint8 \[4, 3, 6\] for layer 0; uint8 \[4, 3, 5\] is needed"):
-        run_jobs(Path(sys.executable), [job()], time_limit=20, script=script(tmp_path, body))
-
-
-def test_an_interpreter_that_is_not_there(place: Path, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"python: cannot be started: No such file.*spiq lava setup"):
-        run_jobs(tmp_path / "python", [job()])
-
-
-def test_a_temporary_folder_that_is_not_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "none"))
-    with pytest.raises(InputError, match="none: cannot be written: No such file"):
-        run_jobs(Path(sys.executable), [job()])
-
-
-def test_no_temporary_folder_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tempfile, "tempdir", None)
-    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: ["/nowhere/at/all"])
-    with pytest.raises(InputError, match=r"the temporary folder: cannot be written: No usable .*'/nowhere/at/all'"):
-        run_jobs(Path(sys.executable), [job()])
-
-
-def test_one_bad_worker_ends_the_other(place: Path, tmp_path: Path) -> None:
-    body = "job = ready()\nif job['job'] == 1: sys.exit(1)\ntime.sleep(99)"
-    with pytest.raises(DeviceError, match="ended with status 1"):
-        run_jobs(Path(sys.executable), [job(), job()], workers=2, time_limit=20, script=script(tmp_path, body))
 
 
 class WhileItRuns:
@@ -340,9 +117,8 @@ def test_no_room_for_the_result(place: Path, tmp_path: Path) -> None:
 
 def client(place: Path, lines: str, *arguments: object) -> list[str]:
     """The command of a client of its own, with this temporary folder, that has this module's names."""
-    start = (
-        f"import sys, tempfile\nsys.path.insert(0, {str(Path(__file__).parent)!r})\ntempfile.tempdir = sys.argv[1]\n"
-    )
+    here = Path(__file__).parent
+    start = f"import sys, tempfile\nsys.path[:0] = {[str(here), str(here.parent)]}\ntempfile.tempdir = sys.argv[1]\n"
     return [sys.executable, "-c", f"{start}from test_lava_faults import *\n{lines}", str(place), *map(str, arguments)]
 
 

@@ -6,7 +6,6 @@ import io
 import os
 import struct
 import threading
-import zipfile
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -20,10 +19,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from shared.damage import damages
 from spiq.export.errors import InputError
-from spiq.pipeline.data import EvaluationImages, ImageSet, download, load_images, load_npz_images
+from spiq.pipeline.data import ImageSet, download, load_images
 from spiq.pipeline.data.idx import read_idx
-from spiq.pipeline.data.npz import load_npz_set
 from spiq.pipeline.data.sources import FILES, IDX_SETS, IdxSet, SetFiles
 
 REAL_DATA = Path(os.environ.get("SPIQ_DATA") or Path(__file__).parents[3] / "shared" / "data")
@@ -169,22 +168,6 @@ def test_a_damaged_idx_file_is_refused_or_holds_other_pixels(tmp_path: Path, dat
         assert read.size == 24
         assert np.array_equal(read.ravel(), np.arange(24)) or not packed
     assert message.startswith(str(path))
-
-
-@st.composite
-def damages(draw: st.DrawFn, content: bytes, until: int | None = None) -> bytes:
-    """The content with bytes changed, cut off, put in or added, before the place `until` if that is given."""
-    place = draw(st.integers(0, (until or len(content)) - 1))
-    patch = draw(st.binary(min_size=1, max_size=6) | st.text("'(,{)[\\#\nOeL*9", min_size=1).map(str.encode))
-    match draw(st.sampled_from(["change", "cut", "insert", "append"])):
-        case "change":
-            return content[:place] + patch + content[place + len(patch) :]
-        case "cut":
-            return content[:place]
-        case "insert":
-            return content[:place] + patch + content[place:]
-        case _:
-            return content + patch
 
 
 GOOD_IMAGES = idx_bytes(np.zeros((12, 4, 6)))
@@ -393,231 +376,3 @@ def test_the_published_hashes_are_told_apart() -> None:
     assert len(set(md5s)) == 12
     assert all(len(md5) == 32 and int(md5, 16) for md5 in md5s)
     assert all(url.endswith("/") for idx_set in IDX_SETS.values() for url in idx_set.mirrors)
-
-
-def arrays(seed: int = 0, channel: int | None = None, kind: str = "uint8") -> dict[str, np.ndarray]:
-    """A valid set: 6 training and 4 test images of 3x5 pixels."""
-    rng = np.random.default_rng(seed)
-    between = () if channel is None else (channel,)
-    values = {}
-    for part, count in [("train", 6), ("test", 4)]:
-        pixels = rng.integers(0, 256, size=(count, *between, 3, 5))
-        values[f"x_{part}"] = pixels.astype(np.uint8) if kind == "uint8" else (pixels / 255).astype(kind)
-    values["y_train"] = np.array([0, 2, 2, 1, 4, 0])
-    values["y_test"] = np.array([4, 0, 1, 1])
-    return values
-
-
-def save(folder: Path, values: dict[str, Any]) -> Path:
-    path = folder / "own.npz"
-    np.savez(path, **values)
-    return path
-
-
-@pytest.mark.parametrize("channel", [None, 1, 3])
-@pytest.mark.parametrize("kind", ["uint8", "float16", "float32", "float64"])
-def test_an_archive_is_read(tmp_path: Path, channel: int | None, kind: str) -> None:
-    values = arrays(channel=channel, kind=kind)
-    values["y_test"] = values["y_test"].astype(np.uint8)
-    data = load_images(f"npz:{save(tmp_path, values)}")
-    scale = 255 if kind == "uint8" else 1
-    for part, images in [("train", data.train_images), ("test", data.test_images)]:
-        expected = (values[f"x_{part}"] / np.float64(scale)).reshape(-1, channel or 1, 3, 5)
-        assert images.dtype == np.float32
-        assert np.array_equal(images, expected.astype(np.float32))
-    assert data.train_labels.tolist() == [0, 2, 2, 1, 4, 0]
-    assert data.test_labels.tolist() == [4, 0, 1, 1]
-    assert data.test_labels.dtype == np.int64
-    assert (data.classes, data.name) == (5, "own")
-
-
-@pytest.mark.parametrize("shape", [(3, 28, 3), (1, 4, 4), (4, 4, 4), (4, 8, 4), (8, 9, 5)])
-def test_narrow_images_whose_channel_may_well_be_first_are_read(tmp_path: Path, shape: tuple[int, ...]) -> None:
-    path = save(tmp_path, {"x": np.zeros((2, *shape))})
-    assert load_npz_images(path, shape, 10).images.shape == (2, *shape)
-
-
-def test_other_arrays_of_an_archive_are_not_read(tmp_path: Path) -> None:
-    path = tmp_path / "own.npz"
-    np.savez(path, allow_pickle=True, notes=np.array([{"a": 1}], dtype=object), **arrays())
-    assert load_npz_set(path).classes == 5
-
-
-def with_pixel(value: float) -> np.ndarray:
-    images = np.zeros((6, 3, 5))
-    images[3, 1, 2] = value
-    return images
-
-
-@pytest.mark.parametrize(
-    ("name", "array", "match"),
-    [
-        ("x_train", None, "the array x_train is missing; the file has x_test, y_train, y_test"),
-        ("y_test", None, "the array y_test is missing"),
-        ("x_train", np.zeros((6, 15), dtype=np.uint8), r"x_train must have the shape .* but has \[6, 15\]"),
-        ("x_train", np.zeros((1, 6, 1, 3, 5)), r"x_train must have the shape"),
-        ("x_train", np.zeros((0, 3, 5)), r"x_train is empty: its shape is \[0, 3, 5\]"),
-        ("x_train", np.zeros((6, 3, 0)), r"x_train is empty"),
-        ("x_train", np.zeros((6, 3, 5), dtype=np.int64), "x_train must be uint8 .* but its type is int64"),
-        ("x_train", np.zeros((6, 3, 5), dtype=bool), "x_train must be uint8 .* but its type is bool"),
-        ("x_train", np.zeros((6, 3, 5), dtype="U1"), "x_train must be uint8 .* but its type is <U1"),
-        ("x_train", with_pixel(np.nan), "x_train holds NaN"),
-        ("x_train", with_pixel(np.inf), r"must lie in \[0, 1\], but ranges from 0 to inf"),
-        ("x_train", with_pixel(255.0), r"must lie in \[0, 1\], but ranges from 0 to 255"),
-        ("x_train", with_pixel(-0.5), r"must lie in \[0, 1\], but ranges from -0.5 to 0"),
-        ("x_train", np.zeros((6, 32, 32, 3), dtype=np.uint8), r"\[6, 32, 32, 3\], with the channel last"),
-        (
-            "x_train",
-            np.zeros((6, 28, 32, 3)),
-            r"must have .* channel, height.* but has \[6, 28, 32, 3\], with the channel",
-        ),
-        ("x_train", np.zeros((6, 32, 28, 1)), r"\[6, 32, 28, 1\], with the channel last"),
-        ("x_train", np.zeros((6, 28, 28, 4), dtype=np.uint8), r"\[6, 28, 28, 4\], with the channel last"),
-        ("x_test", np.zeros((4, 5, 6, 2)), r"x_test must have .* \[4, 5, 6, 2\], with the channel last"),
-        ("x_test", np.zeros((4, 5, 3)), r"x_test has images of the shape \[1, 5, 3\], but x_train of \[1, 3, 5\]"),
-        ("y_train", np.zeros(6), "y_train must hold whole numbers, but its type is float64"),
-        ("y_train", np.zeros(6, dtype=bool), "y_train must hold whole numbers, but its type is bool"),
-        ("y_train", np.zeros(5, dtype=int), r"y_train must have a label for each of 6 images, but its shape is \[5\]"),
-        ("y_train", np.zeros((6, 1), dtype=int), r"but its shape is \[6, 1\]"),
-        ("y_train", np.array([0, 1, 2, 4, -1, 0]), "must have labels from 0 to 9999, but they range from -1 to 4"),
-        ("y_train", np.array([0, 1, 2, 4, 10**6, 0]), "y_train must have labels from 0 to 9999"),
-        ("y_train", np.array([0, 1, 2, 4, 2**64 - 1, 0], dtype=np.uint64), "y_train must have labels from 0"),
-        ("y_test", np.array([4, 0, 3, 1]), "y_test has the unknown label 3, which never occurs in y_train"),
-        ("y_test", np.array([4, 0, -1, 1]), "y_test must have labels from 0"),
-    ],
-)
-def test_a_wrong_array_is_told(tmp_path: Path, name: str, array: np.ndarray | None, match: str) -> None:
-    values = {key: value for key, value in arrays().items() if key != name}
-    if array is not None:
-        values[name] = array
-    path = save(tmp_path, values)
-    with pytest.raises(InputError, match=match) as caught:
-        load_npz_set(path)
-    assert str(caught.value).startswith(f"{path}: ")
-
-
-def test_what_is_no_archive_is_told(tmp_path: Path) -> None:
-    path = tmp_path / "own.npz"
-    with pytest.raises(InputError, match="there is no such file"):
-        load_npz_set(path)
-    with pytest.raises(InputError, match=r"no readable \.npz archive"):
-        load_npz_set(tmp_path)
-    for content in (b"", b"PK\x03\x04", b"text", b"\x80\x04N."):
-        path.write_bytes(content)
-        with pytest.raises(InputError, match=r"no readable \.npz archive"):
-            load_npz_set(path)
-    with path.open("wb") as stream:
-        np.save(stream, np.zeros((3, 4, 5)))
-    with pytest.raises(InputError, match=r"an \.npz archive is needed, but this is a single array"):
-        load_npz_set(path)
-
-
-def test_an_array_of_objects_is_refused(tmp_path: Path) -> None:
-    """Reading one would mean to run what its pickle says."""
-    path = tmp_path / "own.npz"
-    np.savez(path, allow_pickle=True, **(arrays() | {"x_test": np.array([None], dtype=object)}))
-    with pytest.raises(InputError, match="x_test cannot be read: it is damaged or no plain array"):
-        load_npz_set(path)
-
-
-def test_an_array_bigger_than_any_memory_is_refused(tmp_path: Path) -> None:
-    path = save(tmp_path, {name: value for name, value in arrays().items() if name != "x_test"})
-    header = repr({"descr": "|u1", "fortran_order": False, "shape": (2**30, 2**20)}).ljust(117).encode() + b"\n"
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr("x_test.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header)
-    with pytest.raises(InputError, match="x_test cannot be read"):
-        load_npz_set(path)
-
-
-@settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data(), compressed=st.booleans())
-def test_a_damaged_archive_of_ones_own_is_refused_or_unharmed(
-    tmp_path: Path, data: st.DataObject, compressed: bool
-) -> None:
-    stream = io.BytesIO()
-    (np.savez_compressed if compressed else np.savez)(stream, **arrays())
-    path = tmp_path / "own.npz"
-    path.write_bytes(data.draw(damages(stream.getvalue())))
-    try:
-        read = load_npz_set(path)
-    except InputError as error:
-        message = str(error)
-    else:
-        message = str(path)
-        assert np.array_equal(read.train_labels, arrays()["y_train"])
-        assert np.array_equal(np.rint(read.test_images * 255)[:, 0], arrays()["x_test"])
-    assert message.startswith(str(path))
-
-
-@pytest.mark.filterwarnings("ignore:Reading `.npy`")
-@pytest.mark.filterwarnings("ignore:invalid escape sequence")
-@settings(deadline=None, max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(data=st.data())
-def test_a_damaged_array_in_a_sound_archive_is_refused_or_an_image(tmp_path: Path, data: st.DataObject) -> None:
-    stream = io.BytesIO()
-    np.save(stream, arrays()["x_test"])
-    path = tmp_path / "own.npz"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("x.npy", data.draw(damages(stream.getvalue(), until=128)))
-    message = str(path)
-    try:
-        images = load_npz_images(path, (1, 3, 5), 5).images
-        assert images.min() >= 0
-        assert images.max() <= 1
-    except InputError as error:
-        message = str(error)
-    assert message.startswith(str(path))
-
-
-@pytest.mark.parametrize("header", ["{'descr': (", "{'descr' 1}", "{" * 5000, "(" * 200 + ")" * 200, "1e9", ""])
-def test_an_array_with_a_senseless_header_is_refused(tmp_path: Path, header: str) -> None:
-    path = tmp_path / "own.npz"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("x.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode())
-    with pytest.raises(InputError, match="x cannot be read"):
-        load_npz_images(path, (1, 3, 5), 5)
-
-
-def test_an_encrypted_member_and_one_that_is_no_array_are_refused(tmp_path: Path) -> None:
-    path = tmp_path / "own.npz"
-    with zipfile.ZipFile(path, "w") as archive:
-        archive.writestr("x.npy", b"not an array")
-    with pytest.raises(InputError, match="x cannot be read"):
-        load_npz_images(path, (1, 3, 5), 5)
-    content = bytearray(save(tmp_path, {"x": arrays()["x_test"]}).read_bytes())
-    for signature, flags in [(b"PK\x03\x04", 6), (b"PK\x01\x02", 8)]:
-        content[content.index(signature) + flags] |= 1
-    path.write_bytes(content)
-    with pytest.raises(InputError, match="x cannot be read"):
-        load_npz_images(path, (1, 3, 5), 5)
-
-
-def test_images_to_evaluate_with_and_without_labels(tmp_path: Path) -> None:
-    images = arrays()["x_train"]
-    path = save(tmp_path, {"x": images})
-    loaded = load_npz_images(path, (1, 3, 5), 5)
-    assert isinstance(loaded, EvaluationImages)
-    assert loaded.labels is None
-    assert np.array_equal(np.rint(loaded.images * 255)[:, 0], images)
-    labelled = load_npz_images(save(tmp_path, {"x": images, "y": np.array([0, 1, 2, 3, 4, 4])}), (1, 3, 5), 5)
-    assert labelled.labels is not None
-    assert labelled.labels.tolist() == [0, 1, 2, 3, 4, 4]
-
-
-@pytest.mark.parametrize(
-    ("values", "match"),
-    [
-        ({"y": np.array([0])}, "the array x is missing; the file has y"),
-        ({}, "the array x is missing; the file has no arrays"),
-        ({"x": np.zeros((1, 5, 3))}, r"x has images of the shape \[1, 5, 3\], but the network reads \[1, 3, 5\]"),
-        ({"x": np.zeros((1, 2, 3, 5))}, r"x has images of the shape \[2, 3, 5\]"),
-        ({"x": np.zeros((1, 3, 5)), "y": np.array([5])}, "y has the unknown label 5; the network's are 0 to 4"),
-        ({"x": np.zeros((1, 3, 5)), "y": np.array([0, 1])}, "y must have a label for each of 1 images"),
-        ({"x": np.full((1, 3, 5), 7, dtype=np.float32)}, r"x is floating point and must lie in \[0, 1\]"),
-    ],
-)
-def test_wrong_images_to_evaluate_are_told(tmp_path: Path, values: dict[str, np.ndarray], match: str) -> None:
-    path = save(tmp_path, values)
-    with pytest.raises(InputError, match=match) as caught:
-        load_npz_images(path, (1, 3, 5), 5)
-    assert str(path) in str(caught.value)

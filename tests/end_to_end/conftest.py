@@ -1,0 +1,27 @@
+"""A tiny run by the command, made once."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from shared import command
+from shared.command import NO_LAVA
+from spiq.pipeline.config import Config
+
+spiq = partial(command.spiq, **NO_LAVA)
+
+
+@pytest.fixture(scope="session")
+def config_file(tiny_config: Config, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("config") / "tiny.toml"
+    path.write_text(tiny_config.to_toml())
+    return path
+
+
+@pytest.fixture(scope="session")
+def run(config_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
+    out = tmp_path_factory.mktemp("runs") / "tiny"
+    done = spiq("run", config_file, "--out", out, "--json")
+    return out, json.loads(done.stdout)
