@@ -27,7 +27,7 @@ network = nn.Sequential(
 graph = place(to_nir(network, (1, 8, 8)))
 spikes = (np.random.default_rng(0).random((16, 50, 1, 8, 8)) < 0.3).astype(np.uint8)
 in_float = NirRuntime(graph).run(spikes)
-on_loihi = LoihiDevice(lower_to_loihi(graph, 1e-4, spikes)).run(spikes)
+on_loihi = LoihiDevice(lower_to_loihi(graph, spikes)).run(spikes)
 
 print(*graph.nodes, sep="\n")
 print(f"{in_float.sum()} spikes in floating point; {(in_float != on_loihi).sum()} of {in_float.size} differ on Loihi")

@@ -34,6 +34,7 @@ from .circuit import ReuploadCircuit
 from .coding import Coding
 from .errors import InputError
 from .graph import PlacedGraph, place, read_nir
+from .time_step import Integration
 
 SCHEMA = 2
 """Version of the folder's layout; a newer one is refused."""
@@ -64,6 +65,7 @@ Positive = Annotated[int, Field(ge=1)]
 class Manifest(BaseModel):
     """What the files of a bundle do not say themselves.
 
+    `integration` is how the r of an IF is meant; where it is not there, each r decides (`neurons.integration_of`).
     `left_out` names each optional file that is not there, with the reason. `digest` is the sha256 of all the rest.
     """
 
@@ -78,6 +80,7 @@ class Manifest(BaseModel):
     coding: dict[str, Any]
     angle_scale: Annotated[float, Field(allow_inf_nan=False)]
     dt: Annotated[float, Field(gt=0, allow_inf_nan=False)]
+    integration: Integration | None = None
     data: str
     seed: int
     files: dict[str, str]
@@ -86,11 +89,11 @@ class Manifest(BaseModel):
 
     def text(self) -> str:
         """The file's one form."""
-        return json.dumps(self.model_dump(), indent=2, sort_keys=True) + "\n"
+        return json.dumps(self.model_dump(exclude_unset=True), indent=2, sort_keys=True) + "\n"
 
     def content_digest(self) -> str:
         """The sha256 of all but `digest`, which must be this."""
-        content = self.model_dump(exclude={"digest"})
+        content = self.model_dump(exclude={"digest"}, exclude_unset=True)
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -192,7 +195,7 @@ def open_bundle(path: Path | str) -> Bundle:
     except InputError as error:
         raise InputError(f"{path / MANIFEST}: {error}") from error
     where = str(path / "encoder.nir")
-    graph = place(read_nir(content["encoder.nir"], where), where)
+    graph = place(read_nir(content["encoder.nir"], where), where, manifest.dt, manifest.integration)
     circuit = ReuploadCircuit.from_json(content["head.json"].decode(errors="replace"), str(path / "head.json"))
     golden = _golden(content["golden.npz"], path / "golden.npz")
     bundle = Bundle(path, manifest, content, coding, graph, circuit, golden)

@@ -23,6 +23,7 @@ from nir.serialization import hdf2dict
 from .errors import InputError
 from .geometry import Shape, input_rank, output_shape, whole_numbers
 from .ordering import NEURONS, ordered, reached
+from .time_step import DEFAULT_DT, Integration, TimeStep
 from .unfolding import Edge, unfolded
 
 LINEAR = (
@@ -68,11 +69,13 @@ class PlacedNode(NamedTuple):
 class PlacedGraph(NamedTuple):
     """Nodes in the order of computation: the input first, the output last, each after all its `sources`.
 
-    A delayed source is the group of neurons of the node's own cycle: it comes later, or is the node itself.
+    A delayed source is the group of neurons of the node's own cycle: it comes later, or is the node itself. `step` is
+    the time step that the graph is read with.
     """
 
     name: str
     nodes: tuple[PlacedNode, ...]
+    step: TimeStep
 
     @property
     def input_shape(self) -> Shape:
@@ -155,17 +158,21 @@ def write_nir(path: Path | str, graph: nir.NIRGraph) -> None:
     Path(path).write_bytes(content.getvalue())
 
 
-def place(graph: nir.NIRGraph, name: str = "graph") -> PlacedGraph:
-    """Order the graph's nodes and find every shape.
+def place(
+    graph: nir.NIRGraph, name: str = "graph", dt: float = DEFAULT_DT, integration: Integration | None = None
+) -> PlacedGraph:
+    """Order the graph's nodes and find every shape, for time steps of `dt` seconds.
 
     Some exporters leave a batch or a time in front of the shapes of Input and Output. Dimensions beyond those that the
     Input's reader takes, and beyond those that reach the Output, are dropped where all are 1 or both have the same.
 
-    `name` stands in the errors (a file's path, say). Raises InputError, naming the node, for an edge to nowhere, a
-    cycle that is not allowed (`ordering`), a node of no known meaning, more or fewer than one input and one output, a
-    node that the input does not reach or that does not lead to the output, and a shape or a parameter that does not
-    fit, and other sizes in front.
+    `integration` says what r of an IF or I means, where r itself does not (`neurons.integration_of`). `name` stands in
+    the errors (a file's path, say). Raises InputError for a time step that is none and, naming the node, for an edge to
+    nowhere, a cycle that is not allowed (`ordering`), a node of no known meaning, more or fewer than one input and one
+    output, a node that the input does not reach or that does not lead to the output, a shape or a parameter that does
+    not fit, and other sizes in front.
     """
+    step = TimeStep(dt, integration)
     nodes, edges = unfolded(graph, name)
     for node_name, node in nodes.items():
         if not isinstance(node, NODES):
@@ -199,7 +206,7 @@ def place(graph: nir.NIRGraph, name: str = "graph") -> PlacedGraph:
     for node in reversed(placed):
         if node is not output and node.name not in needed:
             raise InputError(f"{name}: {node} leads nowhere; every node must lead to the graph's output")
-    return PlacedGraph(name, (*(node for node in placed if node is not output), output))
+    return PlacedGraph(name, (*(node for node in placed if node is not output), output), step)
 
 
 class _Shapes(NamedTuple):

@@ -11,7 +11,8 @@ Max pooling over spikes is OR. NIR has no OR; but a non-negative whole number ei
 resets, or is 0 and leaves the neuron at rest, so sum pooling into an integrate-and-fire neuron is OR, exactly.
 
 NIR's neurons are in continuous time and are read with one Euler step of dt. snnTorch's v ← beta·v + input is the LIF
-with dt/tau = 1 - beta and r = tau/dt; with beta = 1 that divides by zero, and the neuron is the IF, v ← v + input.
+with dt/tau = 1 - beta and r = tau/dt; with beta = 1 that divides by zero, and the neuron is the IF, v ← v + input,
+whose r is 1 for most readers, and 1/dt for those that take NIR's equation at its word (`time_step.Integration`).
 The LIF rounds in other places than snnTorch, so a neuron with a leak that comes as close to its threshold as a
 double's last digits may fire in one and not in the other.
 """
@@ -30,7 +31,7 @@ from .errors import InputError
 from .geometry import Shape
 from .graph import place
 from .stock_layers import Layers, described, evaluating, stock_layers
-from .time_step import DEFAULT_DT
+from .time_step import DEFAULT_DT, DEFAULT_INTEGRATION, Integration, TimeStep
 
 OR_THRESHOLD = 0.5
 """Between no spike and one: what turns a sum of spikes into their OR."""
@@ -41,20 +42,27 @@ Nodes = list[tuple[str, nir.NIRNode]]
 Normalisation = tuple[Float[np.ndarray, " channel"], Float[np.ndarray, " channel"]]
 
 
-def to_nir(encoder: nn.Sequential, input_shape: Shape, dt: float = DEFAULT_DT) -> nir.NIRGraph:
+def to_nir(
+    encoder: nn.Sequential,
+    input_shape: Shape,
+    dt: float = DEFAULT_DT,
+    integration: Integration = DEFAULT_INTEGRATION,
+) -> nir.NIRGraph:
     """The encoder in evaluation mode, in float64, as a chain of NIR nodes named after its modules.
 
-    `input_shape` is without time and sample, and the input is binary spikes. `dt` is in seconds. A module that stands
-    in several places becomes a node for each. Raises InputError, naming the layer, for a module or a setting that NIR
-    cannot say exactly, for what `stock_layers` refuses, and for a name that the graph cannot hold.
+    `input_shape` is without time and sample, and the input is binary spikes. `dt` is in seconds; `integration`
+    says whether an IF is written with r = 1 or with r = 1/dt. A module that stands in several places becomes a node for
+    each. Raises InputError, naming the layer, for a module or a setting that NIR cannot say exactly, for what
+    `stock_layers` refuses, and for a name that the graph cannot hold.
     """
+    step = TimeStep(dt, integration)
     layers = stock_layers(encoder)
     nodes: Nodes = []
     shape, binary = tuple(input_shape), True
     with evaluating(encoder):
         while layers:
             name, module = layers.pop(0)
-            added = _nodes(name, module, layers, shape, binary, dt)
+            added = _nodes(name, module, layers, shape, binary, step)
             if added:
                 # The shapes come from the rules that every reader of the file applies.
                 shape = place(_chain(shape, added), f"layer {name!r}").output_shape
@@ -78,7 +86,7 @@ def _chain(input_shape: Shape, nodes: Nodes, output_shape: Shape | None = None) 
     return nir.NIRGraph(named, list(pairwise(named)), type_check=False)
 
 
-def _nodes(name: str, module: nn.Module, following: Layers, shape: Shape, binary: bool, dt: float) -> Nodes:
+def _nodes(name: str, module: nn.Module, following: Layers, shape: Shape, binary: bool, step: TimeStep) -> Nodes:
     """The nodes for a module; what they take in besides it is removed from `following`."""
     where = described(name, module)
     _check_rank(module, shape, where)
@@ -97,7 +105,7 @@ def _nodes(name: str, module: nn.Module, following: Layers, shape: Shape, binary
             height, width = shape[1:]
             return [(name, nir.Conv2d((height, width), weight, (1, 1), (0, 0), (1, 1), len(weight), shift))]
         case snntorch.Leaky():
-            return [(name, _neuron(module, shape, dt, where))]
+            return [(name, _neuron(module, shape, step, where))]
         case nn.MaxPool2d():
             if not binary:
                 raise InputError(f"{where}: max pooling is exact over spikes only; put it right after a neuron")
@@ -105,7 +113,7 @@ def _nodes(name: str, module: nn.Module, following: Layers, shape: Shape, binary
             if _pair(module.dilation) != (1, 1) or module.return_indices:
                 raise InputError(f"{where}: dilation 1 and no return_indices are allowed")
             pooled = place(_chain(shape, [(name, nir.SumPool2d(*window))]), where).output_shape
-            neuron = nir.IF(np.ones(pooled), np.full(pooled, OR_THRESHOLD), np.zeros(pooled))
+            neuron = nir.IF(_r(pooled, step), np.full(pooled, OR_THRESHOLD), np.zeros(pooled))
             return [(name, nir.SumPool2d(*window)), (f"{name}_or", neuron)]
         case nn.AvgPool2d():
             if module.divisor_override is not None or (not module.count_include_pad and any(_pair(module.padding))):
@@ -166,7 +174,7 @@ def _normalisation(module: nn.BatchNorm2d, where: str) -> Normalisation:
     return scale, shift
 
 
-def _neuron(module: snntorch.Leaky, shape: Shape, dt: float, where: str) -> nir.IF | nir.LIF:
+def _neuron(module: snntorch.Leaky, shape: Shape, step: TimeStep, where: str) -> nir.IF | nir.LIF:
     if module.reset_mechanism != "zero":
         raise InputError(
             f"{where}: reset_mechanism is {module.reset_mechanism!r}; NIR's neurons reset to a value, so it must be "
@@ -196,14 +204,19 @@ def _neuron(module: snntorch.Leaky, shape: Shape, dt: float, where: str) -> nir.
         )
     reset = np.zeros(shape)
     if (beta == 1).all():
-        return nir.IF(np.ones(shape), threshold, reset)
+        return nir.IF(_r(shape, step), threshold, reset)
     if (beta == 1).any():
         raise InputError(
             f"{where}: beta is 1 for some neurons and less for others; one kind of neuron a layer is allowed"
         )
-    tau = dt / (1 - beta)
+    tau = step.dt / (1 - beta)
     # Rounded like this dt/tau·r is never above 1: else a spike that meets the threshold 1 at rest would fire.
-    return nir.LIF(tau, 1 / (dt / tau), np.zeros(shape), threshold, reset)
+    return nir.LIF(tau, 1 / (step.dt / tau), np.zeros(shape), threshold, reset)
+
+
+def _r(shape: Shape, step: TimeStep) -> Float[np.ndarray, "*shape"]:
+    """The r with which an IF adds its input as it is."""
+    return np.full(shape, 1 / step.dt if step.integration == "euler" else 1.0)
 
 
 def _fires_above_zero(module: snntorch.Leaky, shape: Shape) -> bool:

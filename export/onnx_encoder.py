@@ -13,14 +13,8 @@ convolution or a pooling is a Gather with a constant table, which lays out the p
 MatMul or a ReduceSum. Those nodes see time and sample as two batch axes and run once. A neuron group is one Scan over
 time; its parameters stand in the Scan's body, once.
 
-One time step is one Euler step of dt, from rest (v = v_leak, or 0 where there is none, and i = 0):
-
-    IF, I      v ← v + r·input
-    LIF, LI    v ← v + dt/tau·(v_leak - v + r·input)
-    CubaLIF    i ← i + dt/tau_syn·(w_in·input - i),  then  v ← v + dt/tau_mem·(v_leak - v + r·i)
-
-then spike = v > v_threshold, strictly, and v ← v_reset where it spiked; I and LI hand on v itself. A Threshold node has
-no state: its spike is input > threshold. Each line is computed in the order in which it is written.
+One time step is that of `neurons`, from rest, each line computed in the order in which it is written there; I and LI
+hand on v itself. A Threshold node has no state: its spike is input > threshold.
 """
 
 import math
@@ -34,8 +28,11 @@ from onnx import TensorProto, helper
 from .errors import InputError
 from .geometry import Margins, Shape, convolution, matrix, parameter, pooling, windows
 from .graph import SPIKING, PlacedGraph, PlacedNode
+from .neurons import NeuronStep, decided_step, neuron_step
+from .onnx_empty_batch import admit_no_samples
 from .onnx_model import OnnxNodes, checked_model
-from .time_step import checked_dt
+from .time_step import TimeStep
+from .value_range import overflowing
 
 SPIKES = "spikes"
 """The encoder's input: binary spikes, uint8 [time, sample, *shape]."""
@@ -46,30 +43,37 @@ COUNTS = "counts"
 _DOUBLE, _BOOL, _INT64, _UINT8 = TensorProto.DOUBLE, TensorProto.BOOL, TensorProto.INT64, TensorProto.UINT8
 
 
-def encoder_onnx(graph: PlacedGraph, dt: float) -> onnx.ModelProto:
-    """The graph with time steps of `dt` seconds.
+def encoder_onnx(graph: PlacedGraph) -> onnx.ModelProto:
+    """The graph as a model.
 
     Input `spikes`: uint8 [time, sample, *shape], 0 or 1. Output `counts`: int64 [sample, feature], the spikes of the
-    last layer added up over time, its axes flattened in C order. The numbers of time steps and samples are open, from
-    one on (onnxruntime's Scan and MatMul refuse none).
+    last layer added up over time, its axes flattened in C order. The numbers of time steps, from one on, and of
+    samples, from none on, are open.
 
-    Raises InputError where dt is not a positive time, the graph does not end in spikes, or it is recurrent.
+    Raises InputError where the graph does not end in spikes, where it is recurrent, where a neuron cannot be read with
+    the graph's time step (`neurons.neuron_step`), and where a value might leave the range of a double.
     """
     nodes = OnnxNodes("", [], [])
-    spikes, counts = encoder_nodes(nodes, graph, dt)
+    spikes, counts = encoder_nodes(nodes, graph)
+    admit_no_samples(nodes, spikes, 1, [counts])
     return checked_model(
         "encoder",
         nodes,
         [spikes],
         [counts],
         "The spiking half of a network: how often each neuron of its last layer fires, for binary input spikes.",
-        {"dt": repr(float(dt))},
+        step_properties(graph),
     )
 
 
-def encoder_nodes(nodes: OnnxNodes, graph: PlacedGraph, dt: float) -> tuple[onnx.ValueInfoProto, onnx.ValueInfoProto]:
+def step_properties(graph: PlacedGraph) -> dict[str, str]:
+    """The time step that the graph is read with, for a model's properties."""
+    step = decided_step(graph)
+    return {"dt": repr(float(step.dt))} | ({} if step.integration is None else {"integration": step.integration})
+
+
+def encoder_nodes(nodes: OnnxNodes, graph: PlacedGraph) -> tuple[onnx.ValueInfoProto, onnx.ValueInfoProto]:
     """Append the operators from `spikes` to `counts`; returns what the two are. Raises as `encoder_onnx` does."""
-    checked_dt(dt)
     if not graph.ends_in_spikes:
         allowed = ", ".join(kind.__name__ for kind in SPIKING)
         raise InputError(
@@ -82,19 +86,22 @@ def encoder_nodes(nodes: OnnxNodes, graph: PlacedGraph, dt: float) -> tuple[onnx
             raise InputError(
                 f"{graph.name}: {placed} reads {sources} a step later; recurrent connections are not supported in ONNX"
             )
+    too_large = [placed for placed in graph.nodes if placed.name in overflowing(graph)]
+    if too_large:
+        raise InputError(f"{graph.name}: {too_large[0]}: its values might leave the range of a double")
     values: dict[str, str] = {}
     for placed in graph.nodes:
         here = nodes.under(f"{nodes.prefix}{placed.name}/")
         inputs = [values[source] for source in placed.sources]
         joined = here.add("Sum", inputs, "input") if len(inputs) > 1 else "".join(inputs)
-        values[placed.name] = _lowered(here, placed, joined, dt, f"{graph.name}: {placed}")
+        values[placed.name] = _lowered(here, placed, joined, graph.step, f"{graph.name}: {placed}")
     return (
         helper.make_tensor_value_info(SPIKES, _UINT8, ["time", "sample", *graph.input_shape]),
         helper.make_tensor_value_info(COUNTS, _INT64, ["sample", math.prod(graph.output_shape)]),
     )
 
 
-def _lowered(nodes: OnnxNodes, placed: PlacedNode, x: str, dt: float, where: str) -> str:
+def _lowered(nodes: OnnxNodes, placed: PlacedNode, x: str, time_step: TimeStep, where: str) -> str:
     """Add what the node means; returns the name of its output, double [time, sample, *output_shape]."""
     node = placed.node
     match node:
@@ -126,7 +133,7 @@ def _lowered(nodes: OnnxNodes, placed: PlacedNode, x: str, dt: float, where: str
             threshold = _compact(parameter(node.threshold, "threshold", placed.input_shape, where))
             return _spikes(nodes, nodes.add("Greater", [x, nodes.constant("threshold", threshold)], "spike"))
         case nir.IF() | nir.LIF() | nir.CubaLIF() | nir.I() | nir.LI():
-            return _scanned(nodes, placed, x, dt, where)
+            return _scanned(nodes, placed, x, time_step, where)
     raise InputError(f"{where}: not supported in ONNX")
 
 
@@ -190,21 +197,17 @@ def _windows(
     return nodes.add("Gather", [flat, nodes.constant("window_table", table)], "windows", axis=3)
 
 
-def _scanned(nodes: OnnxNodes, placed: PlacedNode, x: str, dt: float, where: str) -> str:
+def _scanned(nodes: OnnxNodes, placed: PlacedNode, x: str, time_step: TimeStep, where: str) -> str:
     """A neuron group: one Scan over time, from rest."""
-    step = _step(nodes.prefix, placed, dt, where)
+    parts = neuron_step(placed, time_step, where)
+    step = _step(nodes.prefix, placed, parts)
     currents = len(step.input) - 2
     size = nodes.add("Shape", [x], "state_size", start=1)
     zero = helper.make_tensor(f"{nodes.prefix}rest_value", _DOUBLE, [1], [0.0])
     zeros = nodes.add("ConstantOfShape", [size], "rest", value=zero)
     rest = zeros
-    if hasattr(placed.node, "v_leak"):
-        v_leak = parameter(placed.node.v_leak, "v_leak", placed.input_shape, where)  # type: ignore[attr-defined]
-        rest = (
-            nodes.add("Add", [zeros, nodes.constant("v_rest", _compact(v_leak))], "v_rest_of_all")
-            if v_leak.any()
-            else zeros
-        )
+    if parts.rest is not None and parts.rest.any():
+        rest = nodes.add("Add", [zeros, nodes.constant("v_rest", _compact(parts.rest))], "v_rest_of_all")
     starts = [*[zeros] * currents, rest]
     ends = [f"{nodes.prefix}end_{number}" for number in range(len(starts))]
     output = f"{nodes.prefix}over_time"
@@ -214,38 +217,35 @@ def _scanned(nodes: OnnxNodes, placed: PlacedNode, x: str, dt: float, where: str
     return _spikes(nodes, output) if isinstance(placed.node, SPIKING) else output
 
 
-def _step(prefix: str, placed: PlacedNode, dt: float, where: str) -> onnx.GraphProto:
+def _step(prefix: str, placed: PlacedNode, parts: NeuronStep) -> onnx.GraphProto:
     """One time step of a neuron group, the body of its Scan: (states, input) → (states, spike or v)."""
-    node = placed.node
     body = OnnxNodes(f"{prefix}step.", [], [])
     x, v, i = (f"{body.prefix}{name}" for name in ("x", "v", "i"))
 
-    def value(key: str) -> Float[np.ndarray, "..."]:
-        return _compact(parameter(getattr(node, key), key, placed.input_shape, where))
+    def constant(part: str, value: Float[np.ndarray, "..."]) -> str:
+        return body.constant(part, _compact(value))
 
-    def driven(key: str, by: str) -> str:
-        return body.add("Mul", [body.constant(key, value(key)), by], f"{key}_times_input")
+    def driven(part: str, factor: Float[np.ndarray, "..."], by: str) -> str:
+        return body.add("Mul", [constant(part, factor), by], f"{part}_times_input")
 
-    def pulled(state: str, pull: str, tau: str, part: str) -> str:
-        change = body.add("Mul", [body.constant(f"dt_over_{tau}", dt / value(tau)), pull], f"{part}_change")
+    def pulled(state: str, pull: str, share: str, part: str) -> str:
+        change = body.add("Mul", [share, pull], f"{part}_change")
         return body.add("Add", [state, change], f"{part}_new")
 
-    def leaked(drive: str, tau: str) -> str:
-        distance = body.add("Sub", [body.constant("v_leak", value("v_leak")), v], "v_distance")
-        return pulled(v, body.add("Add", [distance, drive], "v_pull"), tau, "v")
-
-    states = {}
-    match node:
-        case nir.CubaLIF():
-            states[i] = pulled(i, body.add("Sub", [driven("w_in", x), i], "i_pull"), "tau_syn", "i")
-            v_new = leaked(driven("r", states[i]), "tau_mem")
-        case nir.LIF() | nir.LI():
-            v_new = leaked(driven("r", x), "tau")
-        case _:
-            v_new = body.add("Add", [v, driven("r", x)], "v_new")
-    if isinstance(node, SPIKING):
-        out, kind = body.add("Greater", [v_new, body.constant("v_threshold", value("v_threshold"))], "spike"), _BOOL
-        states[v] = body.add("Where", [out, body.constant("v_reset", value("v_reset")), v_new], "v_after")
+    states, current = {}, x
+    if parts.fade is not None and parts.w_in is not None:
+        distance = body.add("Sub", [driven("w_in", parts.w_in, x), i], "i_pull")
+        states[i] = current = pulled(i, distance, constant("dt_over_tau_syn", parts.fade), "i")
+    drive = driven("r", parts.gain, current)
+    if parts.leak is not None and parts.rest is not None:
+        distance = body.add("Sub", [constant("v_leak", parts.rest), v], "v_distance")
+        share = constant("dt_over_tau", parts.leak)
+        v_new = pulled(v, body.add("Add", [distance, drive], "v_pull"), share, "v")
+    else:
+        v_new = body.add("Add", [v, drive], "v_new")
+    if parts.threshold is not None and parts.reset is not None:
+        out, kind = body.add("Greater", [v_new, constant("v_threshold", parts.threshold)], "spike"), _BOOL
+        states[v] = body.add("Where", [out, constant("v_reset", parts.reset), v_new], "v_after")
     else:
         out, kind = body.add("Identity", [v_new], "v_out"), _DOUBLE
         states[v] = v_new

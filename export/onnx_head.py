@@ -30,6 +30,7 @@ from onnx import TensorProto, helper
 from .angles import ANGLES
 from .circuit import ReuploadCircuit
 from .errors import InputError
+from .onnx_empty_batch import admit_no_samples
 from .onnx_model import OnnxNodes, checked_model
 
 ROTATION_ANGLES = "angles"
@@ -66,7 +67,7 @@ class _Windows(NamedTuple):
 
 
 def head_onnx(circuit: ReuploadCircuit) -> onnx.ModelProto:
-    """The circuit alone: input `angles`, output `expectations`. The number of samples is open, from one on.
+    """The circuit alone: input `angles`, output `expectations`. The number of samples is open.
 
     Raises InputError for more than two blocks on so many qubits that a sample takes more than `MOST_NUMBERS` numbers
     or the file more than `MOST_GATES` gates.
@@ -74,6 +75,7 @@ def head_onnx(circuit: ReuploadCircuit) -> onnx.ModelProto:
     nodes = OnnxNodes("head/", [], [])
     expectations = head_nodes(nodes, ROTATION_ANGLES, circuit)
     angles = helper.make_tensor_value_info(ROTATION_ANGLES, TensorProto.DOUBLE, ["sample", circuit.n_qubits, ANGLES])
+    admit_no_samples(nodes, angles, 0, [expectations])
     return checked_model(
         "head", nodes, [angles], [expectations], "A re-upload circuit: <Z> of each qubit for rotation angles.", {}
     )

@@ -14,8 +14,8 @@ from onnx import helper, numpy_helper
 OPSET = 18
 """The version of the operators. onnxruntime 1.20, the oldest that spiq allows, knows up to 21."""
 
-IR_VERSION = 10
-"""The version of the file format. onnxruntime 1.20 reads up to 10."""
+IR_VERSION = helper.find_min_ir_version_for([helper.make_opsetid("", OPSET)])
+"""The version of the file format: the lowest that these operators need, for older runtimes."""
 
 PRODUCER = "spiq"
 

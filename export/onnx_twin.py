@@ -21,7 +21,8 @@ from .angles import ANGLES
 from .circuit import ReuploadCircuit
 from .errors import InputError
 from .graph import PlacedGraph
-from .onnx_encoder import COUNTS, SPIKES, encoder_nodes
+from .onnx_empty_batch import admit_no_samples
+from .onnx_encoder import COUNTS, SPIKES, encoder_nodes, step_properties
 from .onnx_head import HEAD_EXPECTATIONS, head_nodes
 from .onnx_model import OnnxNodes, checked_model
 from .onnx_readout import readout_nodes
@@ -29,18 +30,17 @@ from .onnx_readout import readout_nodes
 
 def twin_onnx(
     graph: PlacedGraph,
-    dt: float,
     angle_scale: float,
     circuit: ReuploadCircuit,
     weight: Float[np.ndarray, "class qubit"],
     bias: Float[np.ndarray, " class"],
     relu: bool,
 ) -> onnx.ModelProto:
-    """The encoder with time steps of `dt` seconds, the circuit, and the readout with a ReLU on top if `relu`.
+    """The encoder, the circuit, and the readout with a ReLU on top if `relu`.
 
     Input `spikes`: uint8 [time, sample, *shape], 0 or 1. Outputs: `logits` float32 [sample, class], and on the way
-    there `counts` int64 [sample, feature] and `expectations` float64 [sample, qubit]. The numbers of time steps and
-    samples are open, from one on.
+    there `counts` int64 [sample, feature] and `expectations` float64 [sample, qubit]. The numbers of time steps, from
+    one on, and of samples, from none on, are open.
 
     Raises InputError where the parts do not fit each other, and as `encoder_onnx`, `head_onnx` and `readout_onnx` do.
     """
@@ -55,7 +55,7 @@ def twin_onnx(
     def part(name: str) -> OnnxNodes:
         return OnnxNodes(f"{name}/", operators, constants)
 
-    spikes, counts = encoder_nodes(part("encoder"), graph, dt)
+    spikes, counts = encoder_nodes(part("encoder"), graph)
     angles = _angles(part("angles"), circuit.n_qubits, angle_scale)
     expectations = head_nodes(part("head"), angles, circuit)
     readout = part("readout")
@@ -64,13 +64,15 @@ def twin_onnx(
     found = np.shape(weight)[1]
     if found != circuit.n_qubits:
         raise InputError(f"readout: reads {found} qubits, but the circuit has {circuit.n_qubits}")
+    answers = [logits, counts, expectations]
+    admit_no_samples(readout, spikes, 1, answers)
     return checked_model(
         "model",
         readout,
         [spikes],
-        [logits, counts, expectations],
+        answers,
         "A spiking-quantum network: the score of each class for binary input spikes.",
-        {"dt": repr(float(dt)), "angle_scale": repr(float(angle_scale))},
+        {**step_properties(graph), "angle_scale": repr(float(angle_scale))},
     )
 
 

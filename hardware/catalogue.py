@@ -41,7 +41,7 @@ def _check_output(name: str, size: int, bundle: Bundle) -> None:
 def _nir(bundle: Bundle) -> SpikingDevice:
     from .nir_runtime import NirRuntime
 
-    return NirRuntime(bundle.graph, bundle.manifest.dt)
+    return NirRuntime(bundle.graph)
 
 
 def _loihi(bundle: Bundle) -> SpikingDevice:

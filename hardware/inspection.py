@@ -8,11 +8,15 @@ from jaxtyping import Float, UInt8
 
 from ..export.angles import ANGLES
 from ..export.bundle import MANIFEST, Bundle
+from ..export.errors import InputError
+from ..export.neurons import decided_step
 from .cosimulation import BATCH
 from .devices import Watch
 from .loihi import published
 from .loihi.activity import Activity, measured
 from .loihi.energy import LEFT_OUT, Estimate, estimate
+from .loihi.losses import LayerLoss, losses
+from .loihi.network import float_layers
 from .loihi.program import INPUT, Connection, Layer, LoihiProgram
 from .loihi.resources import ConnectionResources, LayerResources, Resources, resources
 from .loihi.synapse import ConvSynapse
@@ -27,8 +31,9 @@ def inspection(
 ) -> dict[str, Any]:
     """Plain data: what the bundle is, its `layers`, `circuit`, `files` and `versions`, and what a sample costs.
 
-    `chip` has what the layers take of Loihi 2, `activity` the mean spikes and synaptic operations of the images'
-    samples, `measured_on` naming them, and `estimate` the energy (pJ) and time (µs) of a sample. Sizes are in bytes.
+    `quantization` has what each layer lost in the chip's 8 bits, `warnings` a sentence for each loss that is large,
+    `chip` what the layers take of Loihi 2, `activity` the mean spikes and synaptic operations of the images' samples,
+    `measured_on` naming them, and `estimate` the energy (pJ) and time (µs) of a sample. Sizes are in bytes.
     Raises InputError where there are no images, where they do not fit the bundle, or where a layer does not fit the
     chip.
     """
@@ -36,6 +41,7 @@ def inspection(
     files = {name: len(content) for name, content in bundle.content.items()}
     taken = resources(program)
     activity = measured(program, _coded(bundle, images, watch))
+    lost, warnings = _losses(bundle, program)
     return {
         "name": manifest.name,
         "data": manifest.data,
@@ -44,12 +50,15 @@ def inspection(
         "coding": manifest.coding,
         "angle_scale": manifest.angle_scale,
         "dt": manifest.dt,
+        "integration": decided_step(bundle.graph).integration,
         "seed": manifest.seed,
         "golden_samples": len(bundle.golden.labels),
         "layers": [
             _layer(program, layer, depth, found)
             for layer, depth, found in zip(program.layers, program.depths, taken.layers, strict=True)
         ],
+        "quantization": [loss._asdict() for loss in lost],
+        "warnings": warnings,
         "chip": _chip(taken),
         "activity": {"measured_on": measured_on, **_activity(program, activity)},
         "estimate": _estimate(estimate(program, taken, activity)),
@@ -65,6 +74,14 @@ def inspection(
         "files": files | {MANIFEST: len(manifest.text().encode())},
         "versions": manifest.versions,
     }
+
+
+def _losses(bundle: Bundle, program: LoihiProgram) -> tuple[tuple[LayerLoss, ...], list[str]]:
+    try:
+        lost = losses(float_layers(bundle.graph), program)
+    except InputError as error:
+        return (), [str(error)]
+    return lost, [warning for loss in lost for warning in loss.warnings()]
 
 
 def _coded(

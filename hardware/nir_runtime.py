@@ -1,16 +1,6 @@
 """NIR graphs in floating point: the reference meaning of every node.
 
-NIR's neurons are differential equations. They are read with one Euler step of dt a time step:
-
-    IF       v ← v + r·x                                         spike = v > v_threshold, then v ← v_reset
-    LIF      v ← v + dt/tau·(v_leak - v + r·x)                   likewise
-    CubaLIF  i ← i + dt/tau_syn·(w_in·x - i), then the LIF's line with i for x
-    LI       v ← v + dt/tau·(v_leak - v + r·x)                   gives v
-    I        v ← v + r·x                                         gives v
-    Threshold                                                    gives x > threshold
-
-The comparison is strict. A sample starts at rest: v at v_leak, or at 0 where there is none, and i at 0. This is the
-convention of norse and of snnTorch's exporter, and that of sinabs but for its "at or above the threshold".
+A neuron's step is the one of `spiq.export.neurons`. A Threshold gives x > threshold.
 
 An edge has no delay within a step, but for those from neurons into their own cycle (`spiq.export.ordering`). With one
 w_rec from the neurons back to themselves, a recurrent group is
@@ -22,7 +12,6 @@ as in snnTorch's RLeaky and RSynaptic. So w_rec's bias acts from t = 0 on.
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import nir
 import numpy as np
@@ -34,7 +23,8 @@ from torch import Tensor
 from ..export import geometry
 from ..export.errors import InputError
 from ..export.graph import PlacedGraph, PlacedNode
-from ..export.time_step import DEFAULT_DT, checked_dt
+from ..export.neurons import NEURONS, NeuronStep, neuron_step
+from ..export.value_range import overflowing
 from .devices import checked_spikes
 from .sample_parts import over_parts
 
@@ -42,31 +32,36 @@ CHUNK_VALUES = 2**20
 """How many values of the widest node a thread holds at once. It bounds the memory, and what stays in the cache is twice
 as fast."""
 
-NEURONS = (nir.IF, nir.LIF, nir.CubaLIF, nir.LI, nir.I)
-"""The nodes with a state."""
-
 
 class NirRuntime:
-    """Runs a NIR graph step by step of `dt` seconds, in float64 unless another type is asked for."""
+    """Runs a NIR graph step by step, in float64 unless another type is asked for.
 
-    def __init__(self, graph: PlacedGraph, dt: float = DEFAULT_DT, dtype: torch.dtype = torch.float64) -> None:
-        self.graph, self.dt, self.dtype = graph, checked_dt(dt), dtype
+    Raises InputError, naming the node, where a neuron cannot be read with the graph's time step (`neuron_step`).
+    """
+
+    def __init__(self, graph: PlacedGraph, dtype: torch.dtype = torch.float64) -> None:
+        self.graph, self.dtype = graph, dtype
+        self._overflowing = overflowing(graph, torch.finfo(dtype).max)
 
     def run(self, spikes: UInt8[np.ndarray, "time sample *shape"]) -> UInt8[np.ndarray, "time sample feature"]:
         """The graph's output spikes, flattened in channel-height-width order.
 
-        Raises InputError where the spikes do not fit or where what reaches the output is not spikes.
+        Raises InputError where the spikes do not fit, where what reaches the output is not spikes, and, naming the
+        node, where a value leaves the range of floating point.
         """
         if not self.graph.ends_in_spikes:
             raise InputError(f"{self.graph.name}: its output is not spikes but values; end it in a spiking neuron")
         return self._outputs(spikes, np.uint8)
 
     def values(self, spikes: UInt8[np.ndarray, "time sample *shape"]) -> Float[np.ndarray, "time sample feature"]:
-        """The graph's output, which need not be spikes, flattened in channel-height-width order."""
+        """The graph's output, which need not be spikes, flattened in channel-height-width order.
+
+        Raises as `run` does.
+        """
         return self._outputs(spikes, np.float64)
 
     def trace(self, spikes: UInt8[np.ndarray, "time sample *shape"]) -> dict[str, Float[np.ndarray, "time sample *"]]:
-        """Every node's output by name, for all samples at once."""
+        """Every node's output by name, for all samples at once. Raises as `run` does."""
         checked_spikes(spikes, self.graph.input_shape)
         return {name: value.numpy() for name, value in self._trace(spikes).items()}
 
@@ -103,12 +98,13 @@ class NirRuntime:
                     values[placed.name] = self._over_time(placed, x)
                 else:
                     values[placed.name] = stateless(placed, x.flatten(0, 1)).unflatten(0, x.shape[:2])
+                    self._check_finite(placed, values[placed.name])
         return values
 
     def _over_time(
         self, placed: PlacedNode, x: Float[Tensor, "time sample *shape"]
     ) -> Float[Tensor, "time sample *shape"]:
-        advance = _neurons(placed, self.dt, x[0])
+        advance = self._neurons(placed, x[0])
         out = torch.empty_like(x)
         for step in range(len(x)):
             out[step] = advance(x[step])
@@ -121,7 +117,7 @@ class NirRuntime:
         for placed in group:
             silence = torch.zeros((samples, *placed.input_shape), dtype=self.dtype)
             if isinstance(placed.node, NEURONS):
-                steps.append((placed, silence, _neurons(placed, self.dt, silence)))
+                steps.append((placed, silence, self._neurons(placed, silence)))
             else:
                 steps.append((placed, silence, _stateless(placed, self.dtype)))
             values[placed.name] = silence.new_empty((time, samples, *placed.output_shape))
@@ -131,66 +127,58 @@ class NirRuntime:
                 if step:
                     terms += [values[source][step - 1] for source in placed.delayed]
                 values[placed.name][step] = compute(sum(terms[1:], start=terms[0]) if terms else silence)
+                self._check_finite(placed, values[placed.name][step])
+
+    def _neurons(self, placed: PlacedNode, like: Float[Tensor, "sample *shape"]) -> Callable[[Tensor], Tensor]:
+        """A neuron group at rest: called with the input of each step in turn, it gives that step's output."""
+        parts = neuron_step(placed, self.graph.step, f"{self.graph.name}: {placed}")
+        advance = _advance(parts, like)
+        v = (like.new_zeros(()) if parts.rest is None else _tensor(parts.rest, like.dtype)).expand(like.shape)
+
+        def integrate(x: Tensor) -> Tensor:
+            nonlocal v
+            v = advance(v, x)
+            self._check_finite(placed, v)
+            return v
+
+        if parts.threshold is None or parts.reset is None:
+            return integrate
+        threshold, reset = (_tensor(value, like.dtype) for value in (parts.threshold, parts.reset))
+
+        def fire(x: Tensor) -> Tensor:
+            nonlocal v
+            spike = integrate(x) > threshold
+            v = torch.where(spike, reset, v)
+            return spike
+
+        return fire
+
+    def _check_finite(self, placed: PlacedNode, values: Tensor) -> None:
+        # Where no value can become so large there is nothing to look for, and looking takes time.
+        if placed.name in self._overflowing and not bool(torch.isfinite(values).all()):
+            raise InputError(
+                f"{self.graph.name}: {placed}: its values leave the range of floating point, which ends at "
+                f"{torch.finfo(self.dtype).max:.3g}; smaller weights are needed"
+            )
 
 
-def _neurons(placed: PlacedNode, dt: float, like: Float[Tensor, "sample *shape"]) -> Callable[[Tensor], Tensor]:
-    """A neuron group at rest: called with the input of each step in turn, it gives that step's output."""
-    node = placed.node
-
-    def value(key: str, scale: float = 1.0, inverse: bool = False) -> Tensor:
-        array = geometry.parameter(getattr(node, key), key, placed.input_shape, str(placed))
-        with np.errstate(over="ignore"):
-            scaled = scale / array if inverse else scale * array
-        if not np.isfinite(scaled).all():
-            raise InputError(f"{placed}: {key} is {array.min():g} s somewhere, too short for a dt of {dt:g} s")
-        return torch.from_numpy(scaled).to(like.dtype)
-
-    advance = _advance(node, value, dt, like)
-    v = (value("v_leak") if hasattr(node, "v_leak") else like.new_zeros(())).expand(like.shape)
-
-    def integrate(x: Tensor) -> Tensor:
-        nonlocal v
-        v = advance(v, x)
-        return v
-
-    if isinstance(node, nir.LI | nir.I):
-        return integrate
-    threshold, reset = value("v_threshold"), value("v_reset")
-
-    def fire(x: Tensor) -> Tensor:
-        nonlocal v
-        v = advance(v, x)
-        spike = v > threshold
-        v = torch.where(spike, reset, v)
-        return spike
-
-    return fire
-
-
-def _advance(
-    node: nir.NIRNode, value: Callable[..., Tensor], dt: float, like: Tensor
-) -> Callable[[Tensor, Tensor], Tensor]:
+def _advance(parts: NeuronStep, like: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
     """The group's step (v, x) → v before the threshold; a CubaLIF's keeps its current within."""
-    match node:
-        case nir.IF() | nir.I():
-            r = value("r")
-            return lambda v, x: v + r * x
-        case nir.LIF() | nir.LI():
-            leak, rest, r = value("tau", dt, inverse=True), value("v_leak"), value("r")
-            return lambda v, x: v + leak * (rest - v + r * x)
-        case nir.CubaLIF():
-            leak, rest, r = value("tau_mem", dt, inverse=True), value("v_leak"), value("r")
-            fade, w_in = value("tau_syn", dt, inverse=True), value("w_in")
-            current = torch.zeros_like(like)
+    gain = _tensor(parts.gain, like.dtype)
+    if parts.leak is None or parts.rest is None:
+        return lambda v, x: v + gain * x
+    leak, rest = (_tensor(value, like.dtype) for value in (parts.leak, parts.rest))
+    if parts.fade is None or parts.w_in is None:
+        return lambda v, x: v + leak * (rest - v + gain * x)
+    fade, w_in = (_tensor(value, like.dtype) for value in (parts.fade, parts.w_in))
+    current = torch.zeros_like(like)
 
-            def advance(v: Tensor, x: Tensor) -> Tensor:
-                nonlocal current
-                current = current + fade * (w_in * x - current)
-                return v + leak * (rest - v + r * current)
+    def advance(v: Tensor, x: Tensor) -> Tensor:
+        nonlocal current
+        current = current + fade * (w_in * x - current)
+        return v + leak * (rest - v + gain * current)
 
-            return advance
-        case _:
-            raise InputError(f"{type(node).__name__} has no state")
+    return advance
 
 
 def stateless(placed: PlacedNode, x: Float[Tensor, "sample *shape"]) -> Float[Tensor, "sample *out"]:
@@ -202,8 +190,8 @@ def _stateless(placed: PlacedNode, dtype: torch.dtype) -> Callable[[Tensor], Ten
     """What a node without a state does with [sample, *shape]; its parameters are brought to torch once."""
     node, where = placed.node, str(placed)
 
-    def tensor(array: Any) -> Tensor:
-        return torch.from_numpy(np.array(array)).to(dtype)
+    def tensor(array: Float[np.ndarray, "..."]) -> Tensor:
+        return _tensor(array, dtype)
 
     match node:
         case nir.Conv1d() | nir.Conv2d():
@@ -234,6 +222,11 @@ def _stateless(placed: PlacedNode, dtype: torch.dtype) -> Callable[[Tensor], Ten
             return lambda x: x
         case _:
             raise InputError(f"{where}: has no meaning in floating point")
+
+
+def _tensor(values: Float[np.ndarray, "..."], dtype: torch.dtype) -> Tensor:
+    # A copy, for torch takes no array that must not be written to, as those are that NumPy has broadcast.
+    return torch.from_numpy(np.array(values)).to(dtype)
 
 
 def _margins(padding: geometry.Margins) -> list[int]:

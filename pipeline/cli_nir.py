@@ -1,31 +1,25 @@
 """spiq nir: any NIR graph on any spiking device."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
 from ..export.errors import InputError
+from ..export.time_step import DEFAULT_DT, INTEGRATIONS
 from .cli_options import Json, print_json, print_table
 
 if TYPE_CHECKING:
     import numpy as np
 
-    from ..export.graph import PlacedGraph
-    from ..hardware.loihi.program import LoihiProgram
+    from ..export.graph import PlacedGraph, PlacedNode
+    from ..export.time_step import Integration
 
 DEVICES = ("nir", "loihi", "lava")
 """Where a graph can run: in floating point, in Loihi's fixed point, or as the same on real Lava."""
 
 EQUAL = {"loihi", "lava"}
 """Two devices whose spikes must be the same."""
-
-
-class Answer(NamedTuple):
-    """A device's output [time, sample, feature], and, where asked for, its neuron groups' spikes by name."""
-
-    output: "np.ndarray"
-    layers: "dict[str, np.ndarray]"
 
 
 def register(app: typer.Typer) -> None:
@@ -46,7 +40,15 @@ def nir(
     on: Annotated[
         str, typer.Option("--on", help="nir, loihi or lava; two with a comma between.", metavar="DEVICE")
     ] = "nir",
-    dt: Annotated[float | None, typer.Option("--dt", help="Seconds a time step stands for.  [default: 1e-4]")] = None,
+    dt: Annotated[float, typer.Option("--dt", help="Seconds a time step stands for.")] = DEFAULT_DT,
+    integration: Annotated[
+        str | None,
+        typer.Option(
+            "--if",
+            help="What r of an IF or I means: per-step, v + r·x; or euler, v + dt·r·x. Where r is 1 or 1/dt, it shows.",
+            metavar="HOW",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -63,8 +65,9 @@ def nir(
 ) -> None:
     """Run a NIR graph on spikes, and compare.
 
-    On loihi and lava the graph is quantized with these spikes as its calibration. Two devices are compared layer by
-    layer. Exit status 1 where a comparison with y, or of loihi with lava, finds a difference.
+    On loihi and lava the graph is quantized with these spikes as its calibration, and what that takes from each layer
+    is told. Two devices are compared layer by layer. Exit status 1 where a comparison with y, or of loihi with lava,
+    finds a difference.
 
     Example: [bold]spiq nir graph.nir --spikes spikes.npz --on loihi,lava --compare[/bold]
     """
@@ -80,39 +83,49 @@ def nir(
 
         # Before anything that takes long.
         required("lava")
+    if integration is not None and integration not in INTEGRATIONS:
+        raise InputError(f"--if {integration}: there are {' and '.join(INTEGRATIONS)}")
     from ..export.graph import place, read_nir
-    from ..export.time_step import DEFAULT_DT
 
-    placed = place(read_nir(graph), str(graph))
+    meant = cast("Integration | None", integration)
+    placed = place(read_nir(graph), str(graph), dt, meant)
     if spikes is None:
         _describe(placed, json)
         return
     if compare and not placed.ends_in_spikes:
         raise InputError(f"{graph}: its output is values, not spikes; --compare holds spikes against each other")
+    from ..export.neurons import integrations
+    from .nir_answers import answer, comparison
     from .spike_file import read_spikes
 
     given = read_spikes(spikes, placed.input_shape)
-    seconds = DEFAULT_DT if dt is None else dt
-    answers = [_run(device, placed, given.x, seconds, len(devices) == 2) for device in devices]
-    output = answers[0].output
+    answers = [answer(device, placed, given.x, len(devices) == 2) for device in devices]
+    output, lost = answers[0].output, answers[-1].losses
     found: dict[str, Any] = {
         "graph": str(graph),
         "on": devices,
+        "dt": dt,
+        "integration": dict(integrations(placed)),
         "steps": given.x.shape[0],
         "samples": given.x.shape[1],
         "features": output.shape[2],
         "spikes": int(output.sum()) if output.dtype == "uint8" else None,
     }
     if compare:
-        found |= _comparison(answers, given.y, spikes)
+        found |= comparison(answers, given.y, spikes)
     if out is not None:
         from ..export.arrays import write_npz
 
         write_npz(out, {"y": output})
+    if lost:
+        found |= {
+            "quantization": [loss._asdict() for loss in lost],
+            "warnings": [warning for loss in lost for warning in loss.warnings()],
+        }
     if json:
         print_json(found)
     else:
-        print_table(str(graph), ("figure", "value"), [(key, str(value)) for key, value in found.items()])
+        _print(found)
     if compare and found["first_difference"] and (len(devices) == 1 or set(devices) == EQUAL):
         raise typer.Exit(1)
 
@@ -127,64 +140,18 @@ def _devices(on: str) -> list[str]:
     return devices
 
 
-def _run(device: str, placed: "PlacedGraph", x: "np.ndarray", dt: float, with_layers: bool) -> Answer:
-    from .progress import working
+def _print(found: dict[str, Any]) -> None:
+    """The answer as a table, then what quantization took, then the warnings."""
+    from .inspection_tables import quantization_table
 
-    with working(f"running on {device}"):
-        if device == "nir":
-            return _in_floating_point(placed, x, dt, with_layers)
-        from ..hardware.loihi.lower import lower_to_loihi
-        from ..hardware.loihi.simulate import simulate, simulate_layers
-
-        program = lower_to_loihi(placed, dt, x)
-        if device == "loihi":
-            return _answer(program, simulate_layers(program, x) if with_layers else (simulate(program, x),))
-    from ..hardware.lava.device import LavaDevice
-    from .progress import sample_bars
-
-    with sample_bars() as watch:
-        lava = LavaDevice(program, watch=lambda done: watch("lava", done, x.shape[1]))
-        return _answer(program, lava.layers(x) if with_layers else (lava.run(x),))
-
-
-def _answer(program: "LoihiProgram", spikes: "tuple[np.ndarray, ...]") -> Answer:
-    """The spikes of the program's last layers, by name."""
-    names = [layer.name for layer in program.layers][-len(spikes) :]
-    output = spikes[-1].reshape(*spikes[-1].shape[:2], program.output_size)
-    return Answer(output, dict(zip(names, spikes, strict=True)))
-
-
-def _in_floating_point(placed: "PlacedGraph", x: "np.ndarray", dt: float, with_layers: bool) -> Answer:
-    from ..export.graph import SPIKING
-    from ..hardware.nir_runtime import NirRuntime
-
-    runtime = NirRuntime(placed, dt)
-    if not with_layers:
-        return Answer(runtime.run(x) if placed.ends_in_spikes else runtime.values(x), {})
-    trace = runtime.trace(x)
-    layers = {node.name: trace[node.name].astype("uint8") for node in placed.nodes if isinstance(node.node, SPIKING)}
-    return Answer(trace[placed.nodes[-1].name].astype("uint8").reshape(*x.shape[:2], -1), layers)
-
-
-def _comparison(answers: list[Answer], stored: "np.ndarray | None", path: Path) -> dict[str, Any]:
-    from ..hardware.comparison import compare
-
-    if len(answers) == 2:
-        one, other = answers
-        found = compare(one.layers, other.layers)
-        layers = {"layer_mismatches": found.mismatches}
-        # The output is the last layer's, under whatever name.
-        mismatches = int((one.output != other.output).sum())
-    else:
-        if stored is None:
-            raise InputError(f"{path}: --compare needs its array y, or two devices for --on")
-        ours = answers[0].output
-        if ours.shape != stored.shape:
-            raise InputError(f"{path}: y has the shape {list(stored.shape)}, but the answer has {list(ours.shape)}")
-        found, layers = compare({"output": ours}, {"output": stored}), {}
-        mismatches = found.mismatches["output"]
-    first = found.first._asdict() if found.first else None
-    return {"spike_mismatches": mismatches, "first_difference": first, **layers}
+    layers, warnings = found.pop("quantization", []), found.pop("warnings", [])
+    kinds = sorted(set(found["integration"].values()))
+    shown = found | {"integration": found["integration"] if len(kinds) > 1 else "".join(kinds) or "no IF, no I"}
+    print_table(found["graph"], ("figure", "value"), [(key, _text(value)) for key, value in shown.items()])
+    if layers:
+        print_table(*quantization_table(layers))
+    for warning in warnings:
+        typer.echo(f"warning: {warning}")
 
 
 def _describe(placed: "PlacedGraph", json: bool) -> None:
@@ -196,6 +163,7 @@ def _describe(placed: "PlacedGraph", json: bool) -> None:
             "reads the step before": list(node.delayed),
             "input": list(node.input_shape),
             "output": list(node.output_shape),
+            "step": _step(placed, node),
         }
         for node in placed.nodes
     ]
@@ -204,6 +172,27 @@ def _describe(placed: "PlacedGraph", json: bool) -> None:
     else:
         columns = tuple(rows[0])
         print_table(placed.name, columns, [tuple(_text(row[column]) for column in columns) for row in rows])
+
+
+def _step(graph: "PlacedGraph", placed: "PlacedNode") -> str:
+    """How a neuron is read with the graph's time step, or why it cannot be."""
+    from ..export.neurons import INTEGRATORS, NEURONS, integration_of, neuron_step
+
+    if not isinstance(placed.node, NEURONS):
+        return ""
+    try:
+        parts = neuron_step(placed, graph.step, str(placed))
+        if isinstance(placed.node, INTEGRATORS):
+            return integration_of(placed, graph.step, str(placed))
+    except InputError as error:
+        return f"refused: {error}"
+    shares = {"dt/tau_syn": parts.fade, "dt/tau" if parts.fade is None else "dt/tau_mem": parts.leak}
+    return ", ".join(f"{name} {_range(share)}" for name, share in shares.items() if share is not None)
+
+
+def _range(values: "np.ndarray") -> str:
+    least, most = (f"{value:.4g}" for value in (values.min(), values.max()))
+    return least if least == most else f"{least} to {most}"
 
 
 def _text(value: object) -> str:

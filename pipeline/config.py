@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..export.errors import InputError
-from ..export.time_step import DEFAULT_DT
+from ..export.time_step import DEFAULT_DT, DEFAULT_INTEGRATION, Integration
 from .config_words import describe
 
 if TYPE_CHECKING:
@@ -213,6 +213,13 @@ class Export(Section):
     """[export]: the bundle."""
 
     dt: Annotated[Positive, Field(description="NIR's time step, in seconds.")] = DEFAULT_DT
+    integration: Annotated[
+        Integration,
+        Field(
+            description='How `encoder.nir` says v ← v + input of a neuron without a leak: "per-step" by r = 1, as '
+            'snnTorch, sinabs and norse read it, "euler" by r = 1/dt, as NIR\'s equation and SpikingJelly do.'
+        ),
+    ] = DEFAULT_INTEGRATION
     calibration_samples: Annotated[
         Count, Field(description="Training images, drawn at random, on which the fixed-point scales are chosen.")
     ] = 256

@@ -45,7 +45,7 @@ def export_bundle(
     `before_replacing` is called when every part is written and what is at `path` is still as it was. Raises InputError
     where the path is taken, unless it may be replaced, and where a part cannot be exported.
     """
-    shape = data.train_images.shape[1:]
+    shape, settings = data.train_images.shape[1:], config.export
     manifest = Manifest(
         schema_version=BUNDLE_SCHEMA,
         name=config.name,
@@ -55,7 +55,8 @@ def export_bundle(
         qubits=config.circuit.qubits,
         coding=config.coding_scheme.to_dict(),
         angle_scale=config.circuit.angle_scale,
-        dt=config.export.dt,
+        dt=settings.dt,
+        integration=settings.integration,
         data=config.data.source,
         seed=config.seed,
         files={},
@@ -64,11 +65,11 @@ def export_bundle(
 
     def fill(folder: Path) -> LeftOut:
         left_out: LeftOut = {}
-        write_nir(folder / "encoder.nir", to_nir(model.encoder, shape, config.export.dt))
+        write_nir(folder / "encoder.nir", to_nir(model.encoder, shape, settings.dt, settings.integration))
         # What follows is made from the file, as anyone else would read it.
-        graph = place(read_nir(folder / "encoder.nir"), "encoder.nir")
-        (folder / "encoder.onnx").write_bytes(onnx_bytes(encoder_onnx(graph, config.export.dt)))
-        program = lower_to_loihi(graph, config.export.dt, _calibration_spikes(config, data), NETX_BIAS_EXPONENT)
+        graph = place(read_nir(folder / "encoder.nir"), "encoder.nir", settings.dt, settings.integration)
+        (folder / "encoder.onnx").write_bytes(onnx_bytes(encoder_onnx(graph)))
+        program = lower_to_loihi(graph, _calibration_spikes(config, data), NETX_BIAS_EXPONENT)
         program.save(folder / "loihi.npz")
         try:
             write_netx(folder / "encoder.net", program)
@@ -80,9 +81,7 @@ def export_bundle(
         weight, bias = (tensor.detach().float().cpu().numpy() for tensor in (model.readout.weight, model.readout.bias))
         readout = onnx_bytes(readout_onnx(weight, bias, config.readout.relu))
         (folder / "readout.onnx").write_bytes(readout)
-        twin = twin_onnx(
-            graph, config.export.dt, config.circuit.angle_scale, circuit, weight, bias, config.readout.relu
-        )
+        twin = twin_onnx(graph, config.circuit.angle_scale, circuit, weight, bias, config.readout.relu)
         (folder / "model.onnx").write_bytes(onnx_bytes(twin))
         save_golden(folder / "golden.npz", _golden(config, model, data, LoihiDevice(program), readout))
         if before_replacing:

@@ -17,6 +17,7 @@ class Table(NamedTuple):
 def inspection_tables(found: dict[str, Any]) -> Iterator[Table]:
     """The layers, what they do on data, what that costs, then circuit, files and versions."""
     yield _layers(found)
+    yield quantization_table(found["quantization"])
     yield _activity(found)
     yield _estimate(found)
     for key in ("circuit", "files", "versions"):
@@ -45,6 +46,20 @@ def _layers(found: dict[str, Any]) -> Table:
     )
     columns = ("layer", "reads", "neurons", "synapses", "not 0", "bits", "fan-in", "fan-out", "KB", "cores")
     return Table(title, columns, rows)
+
+
+def quantization_table(layers: list[dict[str, Any]]) -> Table:
+    """What each layer lost in the chip's 8 bits (`spiq.hardware.loihi.losses`)."""
+    rows = [
+        (
+            layer["layer"],
+            *(str(layer[key]) for key in ("weights", "zeroed", "neurons", "silenced")),
+            f"{layer['range_used']:.0%}",
+        )
+        for layer in layers
+    ]
+    columns = ("layer", "weights not 0", "became 0", "neurons that fire", "can no longer", "range used")
+    return Table("what 8 bits took", columns, rows)
 
 
 def _activity(found: dict[str, Any]) -> Table:

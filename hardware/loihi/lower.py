@@ -7,6 +7,7 @@ from jaxtyping import UInt8
 
 from ...export.errors import InputError
 from ...export.graph import PlacedGraph
+from ...export.neurons import decided_step
 from ..devices import checked_spikes
 from ..nir_runtime import NirRuntime
 from . import chip
@@ -20,11 +21,10 @@ from .simulate import sample_chunks
 
 def lower_to_loihi(
     graph: PlacedGraph,
-    dt: float,
     calibration_spikes: UInt8[np.ndarray, "time sample *shape"] | None,
     bias_exponent: int | None = None,
 ) -> LoihiProgram:
-    """The graph in Loihi's fixed point, for time steps of `dt` seconds.
+    """The graph in Loihi's fixed point.
 
     The calibration spikes are typical inputs of the graph; with them the scales are chosen so that the fewest spikes
     change. Without, each layer's largest weight just fits. Every bias takes `bias_exponent`, or, where that is None,
@@ -33,7 +33,7 @@ def lower_to_loihi(
     Raises InputError, naming the node, for a graph that cannot run on the chip (see `float_layers`, `quantize` and
     `resources`), and for calibration spikes or a bias exponent that do not fit.
     """
-    layers = float_layers(graph, dt)
+    layers = float_layers(graph)
     if bias_exponent is not None:
         least, most = chip.BIAS_EXPONENTS
         if not least <= bias_exponent <= most:
@@ -43,20 +43,18 @@ def lower_to_loihi(
     if calibration_spikes is not None:
         checked_spikes(calibration_spikes, graph.input_shape)
         names = [placed.name for placed in graph.nodes if isinstance(placed.node, NEURONS)]
-        calibration = float_spikes(graph, dt, names, calibration_spikes)
-    program = quantize(layers, graph.input_shape, calibration)
+        calibration = float_spikes(graph, names, calibration_spikes)
+    program = replace(quantize(layers, graph.input_shape, calibration), step=decided_step(graph))
     # A neuron whose synapses no core can hold is past the chip, however many cores there are.
     resources(program)
     return program
 
 
-def float_spikes(
-    graph: PlacedGraph, dt: float, names: list[str], spikes: UInt8[np.ndarray, "time sample *shape"]
-) -> Calibration:
+def float_spikes(graph: PlacedGraph, names: list[str], spikes: UInt8[np.ndarray, "time sample *shape"]) -> Calibration:
     """The spikes of the float graph's nodes of these names."""
     shapes = {placed.name: placed.output_shape for placed in graph.nodes}
     found = {name: np.empty((*spikes.shape[:2], *shapes[name]), np.uint8) for name in names}
-    runtime = NirRuntime(graph, dt)
+    runtime = NirRuntime(graph)
     # A trace holds every node at once, in float64.
     held = sum(int(np.prod(shape)) for shape in shapes.values())
     for chunk in sample_chunks(spikes, held):

@@ -18,7 +18,7 @@ import numpy as np
 from ...export.errors import InputError
 from ...export.geometry import Shape
 from ...export.graph import LINEAR, PlacedGraph, PlacedNode
-from ...export.time_step import checked_dt
+from ...export.time_step import TimeStep
 from .float_layer import FloatConnection, FloatLayer
 from .fold import fold
 from .neurons import NEURONS, neurons
@@ -30,14 +30,13 @@ from .synapse import DenseSynapse
 NEEDED = ", ".join(kind.__name__ for kind in NEURONS)
 
 
-def float_layers(graph: PlacedGraph, dt: float) -> tuple[FloatLayer, ...]:
-    """The graph's layers, for time steps of `dt` seconds. The last one's spikes are the graph's output.
+def float_layers(graph: PlacedGraph) -> tuple[FloatLayer, ...]:
+    """The graph's layers. The last one's spikes are the graph's output.
 
     Raises InputError, naming the node: where what reaches the output is not the spikes of one neuron group; for LI, I
     and Threshold; for neurons that the chip does not have (`neurons`); for a node outside a recurrent group's cycle
     that reads what the group gave a step before; and for a matrix that is too large (`fold`).
     """
-    checked_dt(dt)
     for placed in graph.nodes[1:-1]:
         if not isinstance(placed.node, (*NEURONS, *LINEAR)):
             raise InputError(
@@ -52,7 +51,7 @@ def float_layers(graph: PlacedGraph, dt: float) -> tuple[FloatLayer, ...]:
     for placed in graph.nodes:
         if isinstance(placed.node, NEURONS):
             index[placed.name] = len(layers)
-            layer = _layer(placed, inputs[placed.name], index, shapes, dt, f"{graph.name}: {placed}")
+            layer = _layer(placed, inputs[placed.name], index, shapes, graph.step, f"{graph.name}: {placed}")
             if layer.current_decay < 1 and np.any(layer.bias != 0):
                 layers.append(_always_firing(placed.name, shapes, graph.input_shape))
                 layer = _with_bias_from_before(layer, index[placed.name])
@@ -77,10 +76,10 @@ def _layer(
     linear: LinearInput,
     index: dict[str, int],
     shapes: dict[str, tuple[int, ...]],
-    dt: float,
+    step: TimeStep,
     where: str,
 ) -> FloatLayer:
-    group = neurons(placed, dt, where)
+    group = neurons(placed, step, where)
     shape = placed.input_shape
     gain = (PlacedNode(placed.name, nir.Scale(group.gain), (), shape, shape),) if np.any(group.gain != 1) else ()
     connections = []
@@ -93,6 +92,10 @@ def _layer(
         synapse = fold((*path.nodes, *gain), shapes[path.source], shape, where)
         connections.append(FloatConnection(index[path.source], synapse))
     bias = linear.bias * group.gain
+    if not all(np.isfinite(values).all() for values in (bias, *(part.synapse.weight for part in connections))):
+        raise InputError(
+            f"{where}: the weights or the bias before it, multiplied out, leave the range of floating point"
+        )
     return FloatLayer(
         placed.name, _merged(connections), bias, group.threshold, group.current_decay, group.voltage_decay
     )

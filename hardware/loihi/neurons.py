@@ -1,9 +1,9 @@
 """What a neuron node of NIR means in the chip's terms.
 
-NIR's neurons are read with one Euler step of dt, as in `nir_runtime`. What a node multiplies its input with, the gain,
-goes into the weights and the bias of the layer (`float_layer`):
+What a node multiplies its input with in a step (`spiq.export.neurons`), its gain here, goes into the weights and the
+bias of the layer (`float_layer`):
 
-    IF        current_decay 1              voltage_decay 0              gain r
+    IF        current_decay 1              voltage_decay 0              gain r, or dt·r
     LIF       current_decay 1              voltage_decay dt/tau         gain r·dt/tau
     CubaLIF   current_decay dt/tau_syn     voltage_decay dt/tau_mem     gain w_in·dt/tau_syn·r·dt/tau_mem
 
@@ -20,13 +20,12 @@ from jaxtyping import Float
 from ...export.errors import InputError
 from ...export.geometry import parameter
 from ...export.graph import PlacedNode
+from ...export.neurons import neuron_step
+from ...export.time_step import TimeStep
 from . import chip
 
 NEURONS = (nir.IF, nir.LIF, nir.CubaLIF)
 """The nodes that a neuron group of the chip can be."""
-
-WHOLE_STEP_TOLERANCE = 1e-6
-"""How far dt/tau may lie from 1 that it is taken for 1: the files hold time constants in float32."""
 
 
 class Neurons(NamedTuple):
@@ -38,51 +37,42 @@ class Neurons(NamedTuple):
     voltage_decay: float
 
 
-def neurons(placed: PlacedNode, dt: float, where: str) -> Neurons:
-    """The node's parameters for time steps of `dt` seconds.
+def neurons(placed: PlacedNode, step: TimeStep, where: str) -> Neurons:
+    """The node's parameters for time steps of that length.
 
-    Raises InputError, beginning with `where`, for neurons that differ within the node in a time constant, that have a
-    leak or reset potential other than 0, a threshold under 0, or a time constant that is under dt or too long.
+    Raises InputError, beginning with `where`, for neurons that `neuron_step` cannot read, that differ within the node
+    in a time constant, that have a leak or reset potential other than 0, a threshold under 0, or a current that fades
+    too slowly.
     """
-    node = placed.node
+    node, parts = placed.node, neuron_step(placed, step, where)
+    if parts.threshold is None or parts.reset is None:
+        raise InputError(f"{where}: gives values; a group of Loihi's neurons gives spikes")
 
-    def value(key: str) -> Float[np.ndarray, "*shape"]:
-        return parameter(getattr(node, key), key, placed.input_shape, where)
-
-    def one(key: str) -> float:
-        values = value(key)
-        if values.min() != values.max():
+    def one(share: Float[np.ndarray, "*shape"], key: str) -> float:
+        if share.min() != share.max():
+            values = parameter(getattr(node, key), key, placed.input_shape, where)
             raise InputError(
                 f"{where}: {key} goes from {values.min():g} to {values.max():g}; on Loihi it must be one value for all "
                 "neurons of a node"
             )
-        return float(values.flat[0])
+        return float(share.flat[0])
 
-    def decay(key: str) -> float:
-        share = dt / one(key)
-        if abs(share - 1) <= WHOLE_STEP_TOLERANCE:
-            return 1.0
-        if share > 1:
-            raise InputError(f"{where}: {key} is {one(key):g} s, shorter than dt, which is {dt:g} s")
-        return share
-
-    current_decay, voltage_decay = 1.0, 0.0
-    gain = value("r")
-    if isinstance(node, nir.LIF):
-        voltage_decay = decay("tau")
+    current_decay, voltage_decay, gain = 1.0, 0.0, parts.gain
+    if parts.leak is not None:
+        voltage_decay = one(parts.leak, "tau" if parts.fade is None else "tau_mem")
         gain = gain * voltage_decay
-    elif isinstance(node, nir.CubaLIF):
-        current_decay, voltage_decay = decay("tau_syn"), decay("tau_mem")
-        gain = gain * voltage_decay * value("w_in") * current_decay
+    if parts.fade is not None and parts.w_in is not None:
+        current_decay = one(parts.fade, "tau_syn")
+        gain = gain * parts.w_in * current_decay
         if round(current_decay * chip.DECAY_UNITY) < chip.CURRENT_DECAYS[0]:
             raise InputError(
-                f"{where}: tau_syn is {one('tau_syn'):g} s, which is {2 * chip.DECAY_UNITY} times dt or more; Loihi's "
-                "current cannot decay so slowly"
+                f"{where}: tau_syn is {step.dt / current_decay:g} s, which is {2 * chip.DECAY_UNITY} times dt or more; "
+                "Loihi's current cannot decay so slowly"
             )
-    for key in ("v_leak", "v_reset"):
-        if hasattr(node, key) and np.any(value(key) != 0):
+    for key, values in (("v_leak", parts.rest), ("v_reset", parts.reset)):
+        if values is not None and values.any():
             raise InputError(f"{where}: {key} is not 0; Loihi's neurons know only 0")
-    thresholds = value("v_threshold")
+    thresholds = parts.threshold
     threshold = float(thresholds.max())
     if thresholds.min() < 0:
         raise InputError(f"{where}: v_threshold is {thresholds.min():g}; on Loihi it must be at least 0")

@@ -14,6 +14,7 @@ from jaxtyping import Int16
 
 from ...export.errors import InputError
 from ...export.geometry import Shape
+from ...export.time_step import TimeStep
 from . import chip
 from .synapse import Synapse, largest_activations
 
@@ -120,13 +121,15 @@ class LoihiProgram:
 
     A connection reads spikes of `input_shape` from outside, an earlier layer's, or, where the layer itself is the
     source, that layer's own spikes of the step before. On the chip a synapse takes a step; so that all that meets in a
-    layer is of the same step, every way to it from the input must be equally long.
+    layer is of the same step, every way to it from the input must be equally long. `step` is the time step that the
+    graph was read with, where that is known: what computes needs no such thing.
 
     Raises InputError, naming the layer, where there is none, one does not fit what it reads or two share a name.
     """
 
     input_shape: Shape
     layers: tuple[Layer, ...]
+    step: TimeStep | None = None
 
     def __post_init__(self) -> None:
         if not self.layers:

@@ -27,6 +27,9 @@ COARSE_RATIOS = np.linspace(0.5, 1.5, 21)
 FINE_RATIOS = np.linspace(0.96, 1.04, 9)
 """The scales tried then, as parts of the best of the first."""
 
+DIGITS = 9
+"""How many digits behind the point of a ratio are more than rounding."""
+
 COARSE_SAMPLES = 64
 """How many samples the first search sees; the second sees all."""
 
@@ -63,14 +66,17 @@ def _searched_scale(layer: FloatLayer, index: int, scale: float, reads: Mapping[
     """The scale near this one with which the fewest spikes differ from the target."""
     some = slice(0, COARSE_SAMPLES)
     few = {source: spikes[:, some] for source, spikes in reads.items()}
-    coarse = _best_scale(layer, index, scale * COARSE_RATIOS, scale, few, target[:, some])
-    return _best_scale(layer, index, coarse * FINE_RATIOS, coarse, reads, target)
+    coarse = _best_scale(layer, index, scale, COARSE_RATIOS, few, target[:, some])
+    return _best_scale(layer, index, coarse, FINE_RATIOS, reads, target)
 
 
 def _best_scale(
-    layer: FloatLayer, index: int, scales: np.ndarray, centre: float, reads: Mapping[int, Spikes], target: Spikes
+    layer: FloatLayer, index: int, centre: float, ratios: np.ndarray, reads: Mapping[int, Spikes], target: Spikes
 ) -> float:
-    allowed = sorted({min(float(scale), largest_scale(layer)) for scale in scales})
+    """Of the scale `centre` times each of the ratios, as far as they fit, the best."""
+    most = largest_scale(layer)
+    allowed = sorted({min(float(scale), most) for scale in centre * ratios})
     changed = {scale: int((layer_spikes(at_scale(layer, scale), index, reads) != target).sum()) for scale in allowed}
-    # Of equally good scales, the one nearest the centre: the search's noise should not drive it away.
-    return min(allowed, key=lambda scale: (changed[scale], abs(scale - centre)))
+    # Of equally good scales, the one nearest the centre: the search's noise should not drive it away. Of two that are
+    # as near, the smaller one, whatever the last digits say.
+    return min(allowed, key=lambda scale: (changed[scale], round(abs(scale / centre - 1), DIGITS)))

@@ -5,6 +5,10 @@ the bias 64·s·bias with the smallest exponent that can hold it, and the decays
 than 4095/4096, which forgets v whole, becomes 4095/4096: that much v is left, under a 4096th of the threshold. A leak
 of less than 1/8192 becomes none. All connections share the scale, because their activations add up; each has the grid
 that the signs of its own weights allow.
+
+Nothing here knows the unit of the real numbers: weights, bias and threshold times any factor give the same whole
+numbers. So scales are made of the layer's own values, and what is tolerated is counted in steps of the chip's grid,
+after scaling, or is a share.
 """
 
 import math
@@ -27,6 +31,9 @@ GRID_TOLERANCE = 1e-4
 THRESHOLD_TOLERANCE = 1e-9
 """How far from a whole number a threshold may lie that is taken for one: float64's rounding. float32's is not undone,
 since it decides whether a voltage on the grid is above the threshold."""
+
+LIMIT_TOLERANCE = 1e-9
+"""The share by which a scale may be above one that just fits: float64's rounding."""
 
 
 def at_scale(layer: FloatLayer, scale: float) -> Layer:
@@ -83,7 +90,7 @@ def full_scale(layer: FloatLayer) -> float:
             f"with its threshold, {layer.threshold:g}, and its bias, up to {np.abs(layer.bias).max():g}"
         )
     # The largest weight's rounding must not cost the scale at which it is at the grid's end.
-    largest = min(fitting * (1 + GRID_TOLERANCE / 256), largest_scale(layer))
+    largest = min(fitting * (1 + GRID_TOLERANCE / 256), largest_scale(layer) * (1 + LIMIT_TOLERANCE))
     return max((whole for whole in _grid_scales(layer.weights) if whole <= largest), default=scale)
 
 
@@ -93,8 +100,7 @@ def exact_scale(layer: FloatLayer) -> float | None:
     It is the smallest because that keeps u and v farthest from their limits; one with a whole threshold goes first.
     A memory in the current or a leak is never exact, because the chip drops what a decay leaves behind the point.
     """
-    # Without weights any scale does that suits the threshold and the bias.
-    scales = _grid_scales(layer.weights) or [1.0]
+    scales = _grid_scales(layer.weights) if layer.largest_weight > 0 else _scales_without_weights(layer)
     whole_first = sorted(scales, key=lambda scale: not _is_whole(scale * layer.threshold, THRESHOLD_TOLERANCE))
     return next((scale for scale in whole_first if _is_exact(layer, scale)), None)
 
@@ -115,7 +121,7 @@ def _fitting_scale(weight: Float[np.ndarray, "..."]) -> float:
 
 
 def _is_exact(layer: FloatLayer, scale: float) -> bool:
-    if layer.current_decay != 1 or layer.voltage_decay != 0 or scale > largest_scale(layer):
+    if layer.current_decay != 1 or layer.voltage_decay != 0 or scale > largest_scale(layer) * (1 + LIMIT_TOLERANCE):
         return False
     if not all(_is_on_grid(weight, scale) for weight in layer.weights):
         return False
@@ -123,7 +129,7 @@ def _is_exact(layer: FloatLayer, scale: float) -> bool:
     if (largest_activations(scaled) * 2**chip.INPUT_SHIFT >= chip.STATE_LIMIT).any():
         return False
     bias = layer.bias * scale * 2**chip.INPUT_SHIFT
-    if not _is_whole(bias / 2 ** _bias_registers(bias, layer.bias_exponents)[1]):
+    if not _keeps_all(bias / 2 ** _bias_registers(bias, layer.bias_exponents)[1]):
         return False
     # With a bias between the weights' whole numbers, a threshold between them is rounded, and that may be wrong.
     return _is_whole(scale * layer.threshold, THRESHOLD_TOLERANCE) or _is_whole(layer.bias * scale)
@@ -133,7 +139,7 @@ def _is_on_grid(weight: Float[np.ndarray, "..."], scale: float) -> bool:
     grid = chip.weight_grid(weight)
     scaled = weight * scale
     inside = np.rint(scaled.max()) <= grid.most and np.rint(scaled.min()) >= grid.least
-    return bool(inside) and _is_whole(scaled / grid.step)
+    return bool(inside) and _keeps_all(scaled / grid.step)
 
 
 def _grid_scales(weights: Sequence[Float[np.ndarray, "..."]]) -> list[float]:
@@ -155,8 +161,18 @@ def _grid_scales(weights: Sequence[Float[np.ndarray, "..."]]) -> list[float]:
     return [
         float(scale)
         for scale in scales
-        if all(_is_whole(magnitudes * (scale / grid.step)) for grid, magnitudes in (*few, *grids))
+        if all(_keeps_all(magnitudes * (scale / grid.step)) for grid, magnitudes in (*few, *grids))
     ]
+
+
+def _scales_without_weights(layer: FloatLayer) -> list[float]:
+    """Of a layer with no weight but 0: the scale at which the smallest bias is 1; without a bias the one at which the
+    threshold is; and any without both.
+    """
+    biases = np.abs(layer.bias[layer.bias != 0])
+    if len(biases):
+        return [1 / float(biases.min())]
+    return [1 / layer.threshold if layer.threshold > 0 else 1.0]
 
 
 def _bias_registers(
@@ -174,6 +190,11 @@ def _bias_registers(
             return mantissa.astype(np.int16), exponent
     largest = np.abs(bias).max()
     raise InputError(f"bias goes up to {largest:g}; {most << exponents[1]} is allowed")
+
+
+def _keeps_all(steps: Float[np.ndarray, "..."]) -> bool:
+    """Whether all values, in steps of a grid, are on it, and none becomes 0 that is not."""
+    return _is_whole(steps) and bool(((np.rint(steps) != 0) == (steps != 0)).all())
 
 
 def _is_whole(values: Float[np.ndarray, "..."] | float, tolerance: float = GRID_TOLERANCE) -> bool:

@@ -1,7 +1,8 @@
 """Loihi programs as files: one .npz with an array for each field, and nothing else.
 
-    format            "spiq-loihi-program"          version           2
+    format            "spiq-loihi-program"          version           3, or 2
     input_shape       whole numbers                 layers            how many there are
+    dt                float64, seconds              integration       "euler", "per-step" or "", where dt is there
     I.name            text, for each layer I from 0
     I.shape           I.threshold   I.current_decay   I.voltage_decay   I.bias_exponent     whole numbers
     I.bias_mantissa   int16, broadcasting to I.shape
@@ -25,11 +26,15 @@ import numpy as np
 
 from ...export.atomic import new_file
 from ...export.errors import InputError
+from ...export.time_step import TimeStep
 from .program import Connection, Layer, LoihiProgram, NeuronGroup
 from .synapse import ConvSynapse, DenseSynapse
 
 FORMAT = "spiq-loihi-program"
-VERSION = 2
+VERSION = 3
+
+READ_VERSIONS = (2, VERSION)
+"""2 is the same without dt and integration."""
 
 _Part = TypeVar("_Part")
 
@@ -53,13 +58,14 @@ def read_program(source: Path | bytes, where: str) -> LoihiProgram:
     entries = _Entries(source, where)
     if entries.text("format") != FORMAT:
         raise entries.error("format", f"only {FORMAT!r} is allowed")
-    if entries.whole("version") != VERSION:
-        raise entries.error("version", f"only {VERSION} is allowed")
+    if entries.whole("version") not in READ_VERSIONS:
+        raise entries.error("version", f"{' and '.join(map(str, READ_VERSIONS))} are allowed")
     input_shape = entries.wholes("input_shape")
+    step = _time_step(entries)
     count = entries.whole("layers")
     layers = tuple(_layer(entries, f"{index}.") for index in range(count))
     entries.check_all_read()
-    return entries.built("", lambda: LoihiProgram(input_shape, layers))
+    return entries.built("", lambda: LoihiProgram(input_shape, layers, step))
 
 
 def _entries(program: LoihiProgram) -> dict[str, object]:
@@ -69,6 +75,8 @@ def _entries(program: LoihiProgram) -> dict[str, object]:
         "input_shape": program.input_shape,
         "layers": len(program.layers),
     }
+    if program.step is not None:
+        entries |= {"dt": float(program.step.dt), "integration": program.step.integration or ""}
     for index, layer in enumerate(program.layers):
         neuron = layer.neuron
         fields: dict[str, object] = {
@@ -103,6 +111,14 @@ def _connection_entries(connection: Connection) -> dict[str, object]:
             }
         case DenseSynapse():
             return entries | {"kind": "dense"}
+
+
+def _time_step(entries: "_Entries") -> TimeStep | None:
+    if "dt" not in entries.unread:
+        return None
+    dt, integration = entries.number("dt"), entries.text("integration")
+    # What is no such word is told by TimeStep.
+    return entries.built("", lambda: TimeStep(dt, integration or None))  # type: ignore[arg-type]
 
 
 def _layer(entries: "_Entries", prefix: str) -> Layer:

@@ -95,18 +95,25 @@ def activation(
     synapse: Synapse, spikes: UInt8[np.ndarray, "time sample *shape"]
 ) -> Int32[np.ndarray, "time sample neuron"]:
     """What each neuron receives at each step, for whole weights that sum up to less than 2^31 for each neuron."""
-    time, sample = spikes.shape[:2]
     # Sums of whole numbers are exact in float64, in any order, and PyTorch's integer convolutions are slow. float32
     # would hold the numbers too, but its convolutions may go through transforms (Winograd) that round.
-    received = torch.from_numpy(np.ascontiguousarray(spikes)).to(torch.float64)
+    return received(synapse, spikes).astype(np.int32)
+
+
+def received(
+    synapse: Synapse, spikes: UInt8[np.ndarray, "time sample *shape"]
+) -> Float[np.ndarray, "time sample neuron"]:
+    """What each neuron receives at each step, in float64, whatever the weights."""
+    time, sample = spikes.shape[:2]
+    values = torch.from_numpy(np.ascontiguousarray(spikes)).to(torch.float64)
     weight = torch.from_numpy(synapse.weight.astype(np.float64))
     with torch.no_grad():
         match synapse:
             case ConvSynapse():
-                summed = _convolved(synapse, weight, received.reshape(-1, *synapse.input_shape))
+                summed = _convolved(synapse, weight, values.reshape(-1, *synapse.input_shape))
             case DenseSynapse():
-                summed = F.linear(received.reshape(time * sample, -1), weight)
-    return summed.to(torch.int32).reshape(time, sample, math.prod(synapse.output_shape)).numpy()
+                summed = F.linear(values.reshape(time * sample, -1), weight)
+    return summed.reshape(time, sample, math.prod(synapse.output_shape)).numpy()
 
 
 def largest_activations(synapses: Sequence[Synapse]) -> Real[np.ndarray, " neuron"]:
@@ -121,11 +128,11 @@ def largest_activations(synapses: Sequence[Synapse]) -> Real[np.ndarray, " neuro
 
 
 def _convolved(
-    synapse: ConvSynapse, weight: Float[torch.Tensor, "..."], received: Float[torch.Tensor, "step channel height width"]
+    synapse: ConvSynapse, weight: Float[torch.Tensor, "..."], values: Float[torch.Tensor, "step channel height width"]
 ) -> Float[torch.Tensor, "..."]:
     groups = synapse.groups
     kernels = weight.unflatten(0, (groups, -1))
     if groups > 1 and bool((kernels == kernels[0]).all()):
         # Alike groups, as in pooling, are one group with more samples, and PyTorch is slow where groups are many.
-        weight, received, groups = kernels[0], received.unflatten(1, (groups, -1)).flatten(0, 1), 1
-    return F.conv2d(received, weight, None, synapse.stride, synapse.padding, synapse.dilation, groups)
+        weight, values, groups = kernels[0], values.unflatten(1, (groups, -1)).flatten(0, 1), 1
+    return F.conv2d(values, weight, None, synapse.stride, synapse.padding, synapse.dilation, groups)

@@ -70,8 +70,8 @@ def network(channels: tuple[int, ...], output: str, size: int, steps: int) -> Ne
         model.train()
         model(torch.from_numpy(config.coding_scheme.encode(images[:CALIBRATION])).float())
     model.eval()
-    graph = place(to_nir(model.encoder, images.shape[1:], config.export.dt), "encoder")
-    program = lower_to_loihi(graph, config.export.dt, config.coding_scheme.encode(images[:CALIBRATION]))
+    graph = place(to_nir(model.encoder, images.shape[1:], config.export.dt), "encoder", config.export.dt)
+    program = lower_to_loihi(graph, config.coding_scheme.encode(images[:CALIBRATION]))
     return Network(config, model, graph, program, images, source)
 
 

@@ -183,7 +183,7 @@ def test_a_spike_that_meets_the_threshold_at_rest_does_not_fire(
         dense.weight.copy_(scale * torch.eye(4))
     stack = nn.Sequential(dense, neuron)
     spikes = (np.random.default_rng(seed).random((12, 3, 4)) < 0.4).astype(np.uint8)
-    found = NirRuntime(place(to_nir(stack, (4,), dt)), dt).run(spikes)
+    found = NirRuntime(place(to_nir(stack, (4,), dt), dt=dt)).run(spikes)
     assert np.array_equal(found, step_by_step(stack, spikes))
 
 

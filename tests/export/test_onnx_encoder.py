@@ -24,7 +24,7 @@ from spiq.export.onnx_model import IR_VERSION, OPSET, onnx_bytes
 
 
 def counts(graph: PlacedGraph, spikes: UInt8[np.ndarray, "time sample *shape"]) -> Int64[np.ndarray, "sample feature"]:
-    return run(encoder_onnx(graph, DT), spikes=spikes)["counts"]
+    return run(encoder_onnx(graph), spikes=spikes)["counts"]
 
 
 def chain(*nodes: nir.NIRNode, **named: nir.NIRNode) -> PlacedGraph:
@@ -138,7 +138,7 @@ def test_time_and_sample_are_open_and_samples_do_not_touch() -> None:
     network, spikes = random_network(3, 3, coarse=False)
     network.conv()
     network.neurons(spiking=True)
-    model = encoder_onnx(network.finish(), DT)
+    model = encoder_onnx(network.finish())
     spikes = (np.random.default_rng(1).random((9, 7, *spikes.shape[2:])) < 0.5).astype(np.uint8)
     whole = run(model, spikes=spikes)["counts"]
     singly = [run(model, spikes=spikes[:, sample : sample + 1])["counts"] for sample in range(7)]
@@ -166,9 +166,9 @@ def test_files_are_checked_deterministic_and_hold_each_weight_once() -> None:
     graph = chain(
         input=source(2, 6, 6), conv=nir.Conv2d((6, 6), weight, 1, 0, 1, 1, np.zeros(4)), lif=lif, output=drain(4, 4, 4)
     )
-    model = encoder_onnx(graph, DT)
+    model = encoder_onnx(graph)
     onnx.checker.check_model(onnx.load_from_string(onnx_bytes(model)), full_check=True)
-    assert onnx_bytes(model) == onnx_bytes(encoder_onnx(graph, DT))
+    assert onnx_bytes(model) == onnx_bytes(encoder_onnx(graph))
     assert (model.opset_import[0].version, model.ir_version, model.producer_name) == (OPSET, IR_VERSION, "spiq")
     assert {entry.key: entry.value for entry in model.metadata_props} == {"dt": "0.0001"}
     found = [
@@ -183,13 +183,6 @@ def test_files_are_checked_deterministic_and_hold_each_weight_once() -> None:
     assert {math.prod(value.dims) for value in body.initializer} == {1}
 
 
-@pytest.mark.parametrize("dt", [0.0, -1e-4, math.inf, math.nan])
-def test_a_time_step_must_be_positive(dt: float) -> None:
-    ones = np.ones(2)
-    with pytest.raises(InputError, match="dt is"):
-        encoder_onnx(chain(source(2), nir.IF(ones, ones), drain(2)), dt)
-
-
 def test_what_reaches_the_output_must_be_spikes() -> None:
     ones = np.ones((1, 2, 3))
     flat = nir.Flatten({"input": np.array([1, 2, 3])}, 0, -1)
@@ -198,11 +191,11 @@ def test_what_reaches_the_output_must_be_spikes() -> None:
     for kind, node in last.items():
         graph = chain(input=source(1, 2, 3), neurons=nir.IF(ones, ones), last=node, flat=flat, output=drain(6))
         with pytest.raises(InputError, match=rf"net\.nir: .*'last' \({kind}\).*IF, LIF, CubaLIF, Threshold"):
-            encoder_onnx(graph, DT)
+            encoder_onnx(graph)
     nodes = {"input": source(1, 2, 3), "a": nir.IF(ones, ones), "b": nir.IF(ones, ones), "output": drain(1, 2, 3)}
     edges = [("input", "a"), ("input", "b"), ("a", "output"), ("b", "output")]
     with pytest.raises(InputError, match=r"'output' \(Output\)"):
-        encoder_onnx(place(nir.NIRGraph(nodes, edges, type_check=False)), DT)
+        encoder_onnx(place(nir.NIRGraph(nodes, edges, type_check=False)))
 
 
 @pytest.mark.parametrize("between", [[], ["w_rec"]])
@@ -213,4 +206,4 @@ def test_recurrent_connections_are_refused(between: list[str]) -> None:
     edges = [("input", "a"), ("a", "output"), *itertools.pairwise(way)]
     kept = {name: node for name, node in nodes.items() if name != "w_rec" or between}
     with pytest.raises(InputError, match="reads 'a' a step later; recurrent connections are not supported in ONNX"):
-        encoder_onnx(place(nir.NIRGraph(kept, edges, type_check=False)), DT)
+        encoder_onnx(place(nir.NIRGraph(kept, edges, type_check=False)))

@@ -121,7 +121,7 @@ def random_twin(seed: int, relu: bool = False, beta: float = 1.0, **circuit: obj
     model = model.double().eval()
     graph = place(to_nir(model.encoder, (1, 8, 8), DT), "random.nir")
     weight, bias = (tensor.detach().float().numpy() for tensor in (model.readout.weight, model.readout.bias))
-    twin = twin_onnx(graph, DT, config.circuit.angle_scale, model.head.circuit(), weight, bias, relu)
+    twin = twin_onnx(graph, config.circuit.angle_scale, model.head.circuit(), weight, bias, relu)
     return model, twin
 
 
@@ -209,7 +209,7 @@ def test_names_of_nodes_never_meet_those_of_the_parts() -> None:
     names = ["spikes", "head", "readout", "", "counts", "angles", "encoder", "logits", "expectations", "head/bloch"]
     circuit, _ = random_circuit(0, 1, 3, "ring")
     spikes = np.array([[[1, 0, 1]], [[0, 0, 1]]], np.uint8)
-    twin = twin_onnx(integrators(*names, size=3), DT, 2.0, circuit, np.ones((2, 1)), np.zeros(2), False)
+    twin = twin_onnx(integrators(*names, size=3), 2.0, circuit, np.ones((2, 1)), np.zeros(2), False)
     found = run(twin, spikes=spikes)
     assert found["counts"].tolist() == [[1, 0, 2]]
     expected = pennylane_values(circuit, np.array([[[1.0, 0.0, 2.0]]]))
@@ -223,7 +223,7 @@ def test_the_file_is_checked_and_the_same_every_time() -> None:
     read = onnx.load_from_string(content)
     onnx.checker.check_model(read, full_check=True)
     assert (read.opset_import[0].version, read.ir_version, read.producer_name) == (OPSET, IR_VERSION, "spiq")
-    assert {entry.key for entry in read.metadata_props} == {"dt", "angle_scale"}
+    assert {entry.key for entry in read.metadata_props} == {"dt", "integration", "angle_scale"}
     assert [value.name for value in read.graph.input] == ["spikes"]
     assert [value.name for value in read.graph.output] == ["logits", "counts", "expectations"]
     # onnxruntime 1.20 has no cosine in double, and fuses a Transpose and a MatMul to what it has not in double.
@@ -237,24 +237,22 @@ def test_parts_that_do_not_fit_are_refused() -> None:
     graph = integrators("input", "neurons", "output", size=6)
     two, three = (random_circuit(0, qubits, 2, "ring")[0] for qubits in (2, 3))
     weight, bias = np.ones((4, 2)), np.zeros(4)
-    assert run(twin_onnx(graph, DT, 1.0, two, weight, bias, True), spikes=np.ones((2, 3, 6), np.uint8))
+    assert run(twin_onnx(graph, 1.0, two, weight, bias, True), spikes=np.ones((2, 3, 6), np.uint8))
     with pytest.raises(InputError, match=r"net\.nir: gives 6 features, but 3 qubits read 9"):
-        twin_onnx(graph, DT, 1.0, three, np.ones((4, 3)), bias, True)
+        twin_onnx(graph, 1.0, three, np.ones((4, 3)), bias, True)
     with pytest.raises(InputError, match="readout: reads 3 qubits, but the circuit has 2"):
-        twin_onnx(graph, DT, 1.0, two, np.ones((4, 3)), bias, True)
+        twin_onnx(graph, 1.0, two, np.ones((4, 3)), bias, True)
     with pytest.raises(InputError, match=r"readout: bias has the shape \[5\]; \[4\] is needed"):
-        twin_onnx(graph, DT, 1.0, two, weight, np.zeros(5), True)
-    with pytest.raises(InputError, match="dt is 0"):
-        twin_onnx(graph, 0.0, 1.0, two, weight, bias, True)
+        twin_onnx(graph, 1.0, two, weight, np.zeros(5), True)
     for scale in (math.inf, math.nan):
         with pytest.raises(InputError, match=rf"angle_scale: found {scale}; a finite number is needed"):
-            twin_onnx(graph, DT, scale, two, weight, bias, True)
+            twin_onnx(graph, scale, two, weight, bias, True)
 
 
 def test_the_parts_files_still_stand_alone(tiny_bundle: Bundle) -> None:
     circuit = tiny_bundle.circuit
     golden = tiny_bundle.golden
-    encoder = encoder_onnx(tiny_bundle.graph, tiny_bundle.manifest.dt)
+    encoder = encoder_onnx(tiny_bundle.graph)
     assert onnx_bytes(encoder) == tiny_bundle.content["encoder.onnx"]
     expectations = run(head_onnx(circuit), angles=golden.angles)["expectations"]
     np.testing.assert_allclose(expectations, golden.expectations, rtol=0, atol=1e-12)

@@ -107,7 +107,8 @@ def test_tables_are_narrow_and_say_what_is_estimated(
         columns = zip(table.columns, *table.rows, strict=True)
         widths = [max(len(line) for cell in column for line in cell.split("\n")) for column in columns]
         assert sum(widths) + 3 * len(widths) + 1 <= 100, table.title
-    layers, activity, cost = tables[:3]
+    layers, lost, activity, cost = tables[:4]
+    assert lost.title == "what 8 bits took"
     assert [row[0] for row in layers.rows] == ["input", "conv", "relay", "dense", "joined", "all"]
     assert layers.rows[4][1] == "relay\ndense\njoined"
     assert activity.title == "a sample, the mean of 3: the golden samples"

@@ -26,6 +26,6 @@ def test_the_neuron_that_stands_for_the_bias_fires_always(exponent: int | None, 
     edges = [("input", "affine"), ("affine", "n"), ("n", "output")]
     spikes = rng.integers(0, 2, (12, 20, 3)).astype(np.uint8)
     graph = place(nir.NIRGraph(nodes, edges), "net.nir")
-    program = lower_to_loihi(graph, DT, spikes if calibrated else None, exponent)
+    program = lower_to_loihi(graph, spikes if calibrated else None, exponent)
     (number,) = (number for number, layer in enumerate(program.layers) if layer.name == "n bias")
     assert simulate_layers(program, spikes)[number].all()

@@ -82,7 +82,7 @@ def graph_of(nodes: list[nir.NIRNode], input_shape, neuron: nir.NIRNode | None =
 
 
 def folded(steps: list[Step], input_shape, neuron: nir.NIRNode | None = None) -> FloatLayer:
-    (layer,) = float_layers(place(graph_of([node for node, _ in steps], input_shape, neuron)), 1e-4)
+    (layer,) = float_layers(place(graph_of([node for node, _ in steps], input_shape, neuron), integration="per-step"))
     return layer
 
 

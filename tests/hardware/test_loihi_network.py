@@ -90,7 +90,7 @@ class Network:
         whole = nir.NIRGraph(
             {name: nodes[name] for name in names}, [*edges, (outer[self.last], "output")], type_check=False
         )
-        return place(whole, "random.nir")
+        return place(whole, "random.nir", integration="per-step")
 
     def spikes(self, given: np.ndarray) -> dict[str, np.ndarray]:
         """Every group's spikes, step by step."""
@@ -278,8 +278,8 @@ def check_equal(network: Network, program: LoihiProgram, spikes: np.ndarray) -> 
 def test_exact_network_changes_no_spike(seed: int, calibrated: bool):
     network, spikes = Network(seed, exact=True), random_spikes(seed)
     graph = network.placed()
-    program = lower_to_loihi(graph, DT, spikes if calibrated else None)
-    if is_exact(float_layers(graph, DT), program):
+    program = lower_to_loihi(graph, spikes if calibrated else None)
+    if is_exact(float_layers(graph), program):
         check_equal(network, program, spikes)
 
 
@@ -289,8 +289,8 @@ def test_the_random_networks_have_what_is_to_be_tested():
     for seed in range(30):
         network = Network(seed, exact=True)
         graph = network.placed()
-        program = lower_to_loihi(graph, DT, None)
-        exact.append(is_exact(float_layers(graph, DT), program))
+        program = lower_to_loihi(graph, None)
+        exact.append(is_exact(float_layers(graph), program))
         connections = [
             (index, connection) for index, layer in enumerate(program.layers) for connection in layer.connections
         ]
@@ -324,7 +324,7 @@ def test_real_weights_and_what_becomes_of_them(seed: int, dynamics: tuple[float,
     """A group's synapses and bias give what the nodes before it do, also for what are no spikes; the chip's nearly."""
     network = Network(seed, False, *dynamics)
     graph = network.placed()
-    layers = float_layers(graph, DT)
+    layers = float_layers(graph)
     generator = torch.Generator().manual_seed(seed)
     shapes = {"input": IMAGE} | {name: network.shapes[name] for name in network.groups}
     values = {name: torch.randn(3, *shape, generator=generator, dtype=torch.float64) for name, shape in shapes.items()}
@@ -348,7 +348,7 @@ def test_real_weights_and_what_becomes_of_them(seed: int, dynamics: tuple[float,
         assert torch.allclose(found, expected, rtol=1e-9, atol=1e-9)
         assert layer.threshold == largest
         assert np.allclose((layer.voltage_decay, layer.current_decay), dynamics)
-    program = lower_to_loihi(graph, DT, random_spikes(seed) if seed % 2 else None)
+    program = lower_to_loihi(graph, random_spikes(seed) if seed % 2 else None)
     for real, whole in zip(layers, program.layers, strict=True):
         scale, neuron = whole.scale, whole.neuron
         # Where weights and bias are whole, it is rounded down.
@@ -368,7 +368,7 @@ def origin(layers: tuple[FloatLayer, ...], source: int) -> str:
 def test_depths_and_order():
     for seed in range(20):
         network = Network(seed, exact=True)
-        program = lower_to_loihi(network.placed(), DT, None)
+        program = lower_to_loihi(network.placed(), None)
         assert program.layers[-1].name == network.placed_name(network.last)
         assert max(program.depths) == program.depths[-1]
         # A relay is there because a layer needs it.
@@ -381,6 +381,6 @@ def test_recurrent_network_keeps_nearly_all_spikes():
     for seed in range(12):
         network = Network(seed, False, 0.3)
         spikes = random_spikes(seed, 60)
-        program = lower_to_loihi(network.placed(), DT, spikes[:, :30])
+        program = lower_to_loihi(network.placed(), spikes[:, :30])
         shares.append((simulate(program, spikes) != network.spikes(spikes)[network.last].reshape(7, 60, -1)).mean())
     assert np.mean(shares) < 0.03

@@ -136,7 +136,7 @@ def test_damaged_key(file, key: str, damage: str):
 @pytest.mark.parametrize(
     ("key", "value", "match"),
     [
-        ("version", np.int64(1), "version is 1; only 2 is allowed"),
+        ("version", np.int64(1), "version is 1; 2 and 3 are allowed"),
         ("format", np.array("npz"), "format is 'npz'"),
         ("0.0.kind", np.array("sparse"), "0.0.kind is 'sparse'"),
         ("0.0.weight", np.full((1, 1, 1, 1), 300, np.int16), "0.0.groups is|0.0.weight holds 300"),

@@ -22,7 +22,7 @@ def run(name: str) -> tuple[np.ndarray, np.ndarray]:
     with np.load(PEERS / f"{name}.npz", allow_pickle=False) as arrays:
         x, y = arrays["x"], arrays["y"]
         dt = float(arrays["dt"]) if "dt" in arrays.files else DEFAULT_DT
-    return NirRuntime(place(read_nir(PEERS / f"{name}.nir"), name), dt).run(x), y
+    return NirRuntime(place(read_nir(PEERS / f"{name}.nir"), name, dt)).run(x), y
 
 
 def test_all_three_frameworks_are_there() -> None:

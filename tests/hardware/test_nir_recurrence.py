@@ -219,15 +219,15 @@ def test_a_recurrent_network_follows_its_equations_flat_and_in_subgraphs(seed: i
     random = np.random.default_rng(seed)
     wiring, inside = network(random)
     x = (random.random((STEPS, SAMPLES, *inside)) < 0.5).astype(np.uint8)
-    flat = place(bordered(wiring.nodes, wiring.edges, inside, random))
+    flat = place(bordered(wiring.nodes, wiring.edges, inside, random), dt=DT, integration="per-step")
     assert {(source, node.name) for node in flat.nodes for source in node.delayed} == wiring.delayed
-    found = NirRuntime(flat, DT).trace(x)
+    found = NirRuntime(flat).trace(x)
     for sample in range(SAMPLES):
         plain = Plain(wiring, x[:, sample])
         for name in (*wiring.nodes, "output"):
             expected = [plain.gives(name, step) for step in range(STEPS)]
             assert np.array_equal(found[name][:, sample], expected), name
-    nested = NirRuntime(place(in_subgraphs(wiring, inside, random)), DT).trace(x)
+    nested = NirRuntime(place(in_subgraphs(wiring, inside, random), dt=DT, integration="per-step")).trace(x)
     assert nested.keys() == found.keys()
     assert all(np.array_equal(nested[name], found[name]) for name in found)
 
@@ -254,10 +254,10 @@ def test_every_sample_starts_from_silence_however_samples_are_chunked(monkeypatc
     wiring.nodes["w"] = nir.Affine(np.full((3, 3), 0.25), np.full(3, 0.5))
     wiring.nodes["n"] = neurons("LIF", (3,))
     edges = [("input", "n"), ("n", "w"), ("w", "n"), ("n", "n"), ("n", "output")]
-    placed = place(bordered(wiring.nodes, edges, (3,), random))
+    placed = place(bordered(wiring.nodes, edges, (3,), random), dt=DT, integration="per-step")
     x = (random.random((9, 11, 3)) < 0.5).astype(np.uint8)
-    whole = NirRuntime(placed, DT).run(x)
+    whole = NirRuntime(placed).run(x)
     assert whole.any()
     monkeypatch.setattr("spiq.hardware.nir_runtime.CHUNK_VALUES", 60)
-    assert np.array_equal(NirRuntime(placed, DT).run(x), whole)
-    assert NirRuntime(placed, DT).run(x[:, :0]).shape == (9, 0, 3)
+    assert np.array_equal(NirRuntime(placed).run(x), whole)
+    assert NirRuntime(placed).run(x[:, :0]).shape == (9, 0, 3)

@@ -132,7 +132,7 @@ def test_nirtorch_wires_the_same_delay(kind: str) -> None:
         nodes["output"] = nir.Output(np.array([8]))  # type: ignore[arg-type]
         graph = nir.NIRGraph(nodes, [*edges, (last, "output")])
         x = (random.random((16, 8)) < 0.7).astype(np.uint8)
-        found = NirRuntime(place(graph), DT).run(x[:, None])[:, 0]
+        found = NirRuntime(place(graph, dt=DT, integration="per-step")).run(x[:, None])[:, 0]
         module, state = nirtorch.nir_to_torch(graph, mapping, dtype=torch.float64), None
         for step, spikes in zip(torch.from_numpy(x).double(), found, strict=True):
             expected, state = module(step, state)

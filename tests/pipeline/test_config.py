@@ -79,7 +79,7 @@ def test_defaults(tmp_path: Path) -> None:
             "device": "auto",
             "threads": None,
         },
-        "export": {"dt": 1e-4, "calibration_samples": 256, "golden_samples": 8},
+        "export": {"dt": 1e-4, "integration": "per-step", "calibration_samples": 256, "golden_samples": 8},
         "ladder": {"limit": None, "shots": 1024, "lava_samples": 64},
         "gate": {"max_accuracy_drop": 0.03},
     }

@@ -244,7 +244,7 @@ class RandomNetwork:
         if self.random.random() < 0.5:
             self.flatten()
         self.append(drain(*self.shape), self.x)
-        return place(nir.NIRGraph(self.nodes, self.edges, type_check=False), "random.nir")
+        return place(nir.NIRGraph(self.nodes, self.edges, type_check=False), "random.nir", integration="per-step")
 
 
 def random_network(seed: int, rank: int, coarse: bool) -> tuple[RandomNetwork, UInt8[np.ndarray, "time sample *shape"]]:
