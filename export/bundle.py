@@ -33,7 +33,8 @@ from .atomic import new_folder
 from .circuit import ReuploadCircuit
 from .coding import Coding
 from .errors import InputError
-from .graph import PlacedGraph, place, read_nir
+from .graph import PlacedGraph, place
+from .nir_file import read_nir
 
 SCHEMA = 2
 """Version of the folder's layout; a newer one is refused."""

@@ -82,6 +82,8 @@ def read_hdf5(content: bytes, where: str) -> Hdf5File:
         return _Reader(content, place, where).file()
     except InputError:
         raise
+    except MemoryError as error:
+        raise InputError(f"{where}: this machine's memory cannot hold its values") from error
     # pyfive trusts what it reads, so damage can end in an exception of any kind.
     except Exception as error:
         raise InputError(
@@ -205,7 +207,7 @@ class _Reader:
         return value_of(datatype, dataspace, layout, filters or [], self.storage, where)
 
     def _links(self, header: DataObjects, path: str) -> list[tuple[str, int]]:
-        """Names and addresses of what a group holds."""
+        """Names and addresses of what a group holds, in the order of the names."""
         found: list[tuple[str, int]] = []
         for body in self._bodies(header, _SYMBOL_TABLE, path):
             tree, heap = struct.unpack_from("<QQ", body)
@@ -232,7 +234,7 @@ class _Reader:
                     f"{self.where}: the group {_shown(path)} stores its members in HDF5's newer way; it must be "
                     'written without libver="latest" and without an order of creation'
                 )
-        return found
+        return sorted(found, key=lambda link: link[0].encode())
 
     def _link(self, path: str, name: str) -> InputError:
         return InputError(

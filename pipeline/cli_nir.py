@@ -80,7 +80,8 @@ def nir(
 
         # Before anything that takes long.
         required("lava")
-    from ..export.graph import place, read_nir
+    from ..export.graph import place
+    from ..export.nir_file import read_nir
     from ..export.time_step import DEFAULT_DT
 
     placed = place(read_nir(graph), str(graph))
