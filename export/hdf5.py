@@ -77,7 +77,7 @@ def read_hdf5(content: bytes, where: str) -> Hdf5File:
     """
     place = _signature(content)
     if place is None:
-        raise InputError(f"{where}: not an HDF5 file")
+        raise InputError(f"{where}: not readable as HDF5; no HDF5 file begins so")
     try:
         return _Reader(content, place, where).file()
     except InputError:
@@ -89,6 +89,17 @@ def read_hdf5(content: bytes, where: str) -> Hdf5File:
         raise InputError(
             f"{where}: not readable as HDF5, so the file is damaged ({type(error).__name__}: {error})"
         ) from error
+
+
+def flattened(group: Group, prefix: str = "") -> dict[str, Value]:
+    """Every value of the group and of the groups within it, by its path."""
+    found: dict[str, Value] = {}
+    for name, member in group.items():
+        if isinstance(member, dict):
+            found |= flattened(member, f"{prefix}{name}/")
+        else:
+            found[prefix + name] = member
+    return found
 
 
 def _signature(content: bytes) -> int | None:

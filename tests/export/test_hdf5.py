@@ -1,7 +1,7 @@
 """HDF5 files as h5py writes them: what is read equals what h5py reads, or is refused in a sentence."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
 from spiq.export.errors import InputError
-from spiq.export.hdf5 import Group, read_hdf5
+from spiq.export.hdf5 import flattened, read_hdf5
 
 PEERS = Path(__file__).parents[1] / "data" / "nir_peers"
 
@@ -29,15 +29,6 @@ def written(fill: Callable[[h5py.File], None], **options: Any) -> bytes:
     with h5py.File(content, "w", **options) as file:
         fill(file)
     return content.getvalue()
-
-
-def values(group: Group, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value by its path."""
-    for name, value in group.items():
-        if isinstance(value, dict):
-            yield from values(value, f"{path}{name}/")
-        else:
-            yield path + name, value
 
 
 def by_h5py(content: bytes) -> dict[str, Any]:
@@ -58,7 +49,7 @@ def assert_same(ours: Any, theirs: Any) -> None:
 
 
 def assert_read_as_by_h5py(content: bytes) -> None:
-    ours, theirs = dict(values(read_hdf5(content, "a file").root)), by_h5py(content)
+    ours, theirs = flattened(read_hdf5(content, "a file").root), by_h5py(content)
     assert list(ours) == list(theirs)
     for path, value in theirs.items():
         assert_same(ours[path], value)

@@ -57,7 +57,7 @@ def test_a_damaged_file_is_read_or_refused_in_one_sentence(content: bytes) -> No
 
 @pytest.mark.parametrize("content", [b"", b"no", b"\x89HDF\r\n\x1a\n", b"\x89HDF\r\n\x1a\n" + bytes(90), bytes(4096)])
 def test_what_is_no_hdf5_is_refused(content: bytes) -> None:
-    with pytest.raises(InputError, match=r"^a file: not (an HDF5 file|readable as HDF5)"):
+    with pytest.raises(InputError, match=r"^a file: not readable as HDF5"):
         read_hdf5(content, "a file")
 
 

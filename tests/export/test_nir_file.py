@@ -174,7 +174,7 @@ def test_a_missing_file_an_empty_one_and_a_single_node_are_refused(tmp_path: Pat
     nir.write(tmp_path / "node.nir", lif())
     with pytest.raises(InputError, match=r"node.nir: holds a single LIF node; a NIRGraph is needed"):
         read_nir(tmp_path / "node.nir")
-    with pytest.raises(InputError, match=r"a graph: not an HDF5 file"):
+    with pytest.raises(InputError, match=r"a graph: not readable as HDF5"):
         read_nir(b"no", "a graph")
 
 
