@@ -9,8 +9,8 @@ Several edges into one node add up. Within a time step an edge has no delay; onl
 neurons into its own cycle have one, of one step (`ordering`).
 """
 
-from collections.abc import Mapping, Sequence
-from itertools import chain
+from collections.abc import Iterator, Mapping, Sequence
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 import nir
@@ -159,16 +159,10 @@ def _shapes(
 ) -> dict[str, _Shapes]:
     """Every node's shapes, from the shape of the graph's input."""
     shapes: dict[str, _Shapes] = {}
-    waiting = list(order)
-    while waiting:
-        # Within a cycle some source is always unknown still: what is known decides, and the rest is compared below.
-        whole = (node for node in waiting if all(source in shapes for source in reads[node]))
-        partly = (node for node in waiting if any(source in shapes for source in reads[node]))
-        node_name = next(chain(whole, partly), None)
+    for node_name in _as_sources_become_known(order, reads):
         if node_name is None:
-            listed = ", ".join(map(repr, waiting))
-            raise InputError(f"{name}: the graph's input does not reach {listed}; every node must be reached from it")
-        waiting.remove(node_name)
+            left = ", ".join(repr(node) for node in order if node not in shapes)
+            raise InputError(f"{name}: the graph's input does not reach {left}; every node must be reached from it")
         node = nodes[node_name]
         if isinstance(node, nir.Input):
             shapes[node_name] = _Shapes(entry, entry)
@@ -184,6 +178,34 @@ def _shapes(
         if sources:
             _sum_shape(node_name, sources, shapes, name)
     return shapes
+
+
+def _as_sources_become_known(order: Sequence[str], reads: Mapping[str, Sequence[str]]) -> Iterator[str | None]:
+    """The nodes, each behind one of its sources, and behind all where that can be; None where neither can be.
+
+    Within a cycle some source is always unknown still: what is known decides, and the rest is compared afterwards.
+    """
+    index = {node: number for number, node in enumerate(order)}
+    readers: dict[str, list[str]] = {node: [] for node in order}
+    for node, sources in reads.items():
+        for source in sources:
+            readers[source].append(node)
+    unknown = {node: len(sources) for node, sources in reads.items()}
+    whole = [index[node] for node in order if not unknown[node]]
+    partly: list[int] = []
+    given: set[int] = set()
+    while len(given) < len(order):
+        if not whole and not partly:
+            yield None
+            return
+        number = heappop(whole or partly)
+        if number in given:
+            continue
+        given.add(number)
+        yield order[number]
+        for reader in readers[order[number]]:
+            unknown[reader] -= 1
+            heappush(partly if unknown[reader] else whole, index[reader])
 
 
 def _sum_shape(node_name: str, sources: Sequence[str], shapes: Mapping[str, _Shapes], name: str) -> Shape:
