@@ -77,7 +77,7 @@ def read_hdf5(content: bytes, where: str) -> Hdf5File:
     """
     place = _signature(content)
     if place is None:
-        raise InputError(f"{where}: not readable as HDF5; no HDF5 file begins so")
+        raise InputError(f"{where}: not readable as HDF5; it is not an HDF5 file")
     try:
         return _Reader(content, place, where).file()
     except InputError:
