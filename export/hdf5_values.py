@@ -14,7 +14,6 @@ import numpy as np
 from pyfive.btree import FLETCH32_FILTER, GZIP_DEFLATE_FILTER, SHUFFLE_FILTER, BTreeV1RawDataChunks
 from pyfive.dataobjects import determine_data_shape
 from pyfive.datatype_msg import DatatypeMessage
-from pyfive.p5t import P5EnumType
 
 from .errors import InputError
 
@@ -44,6 +43,9 @@ _IEEE = {
     4: (0, 32, 23, 8, 0, 23, 127),
     8: (0, 64, 52, 11, 0, 52, 1023),
 }
+
+_TRUTH = (b"FALSE\0\0\0TRUE\0\0\0\0\0\1", b"FALSE\0TRUE\0\0\1")
+"""The names and values of the enumeration as which h5py stores truth values, padded and not."""
 
 _REFERENCE = np.dtype([("length", "<u4"), ("heap", "<u8"), ("number", "<u4")])
 """A text of any length, as it stands in an array: it lies elsewhere."""
@@ -168,16 +170,12 @@ def _element(datatype: bytes, where: str) -> _Element:
         # What stands behind the zero that ends a text is no part of it.
         return _Element(np.dtype(f"S{size}"), np.dtype(f"S{size}"), ends_at_zero=datatype[1] & 15 == 0)
     if kind == _ENUM:
-        # An enumeration of anything else would be taken apart for as long as it says.
-        if datatype[8] & 15 != _INTEGER:
+        # An enumeration's type and names; the names are padded before version 3.
+        base, names = datatype[8:20], datatype[20:]
+        if base[0] & 15 != _INTEGER:
             raise ValueError("an enumeration is not of whole numbers")
-        found = DatatypeMessage(datatype, 0).ptype
-        if not isinstance(found, P5EnumType):
-            raise ValueError("an enumeration has no names")
-        base = np.dtype(found.base_dtype)
-        # h5py's way of storing bool.
-        is_truth = base.itemsize == 1 and found.mapping == {"FALSE": 0, "TRUE": 1}
-        return _Element(base, np.dtype(bool) if is_truth else base)
+        stored = _element(base, where).stored
+        return _Element(stored, np.dtype(bool) if stored.itemsize == 1 and names.startswith(_TRUTH) else stored)
     if kind not in (_INTEGER, _FLOAT):
         raise ValueError(f"a datatype has the class {kind}")
     if not _is_plain(datatype, kind, size):

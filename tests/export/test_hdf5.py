@@ -119,6 +119,33 @@ def test_chunks_are_read_as_by_h5py(array: np.ndarray, options: dict[str, Any], 
     assert_read_as_by_h5py(written(fill))
 
 
+@pytest.mark.parametrize("libver", ["earliest", "v108", "v112", "latest"])
+def test_truth_values_and_other_enumerations_are_read_as_by_h5py(libver: str) -> None:
+    def fill(file: h5py.File) -> None:
+        file["truth"] = np.array([True, False])
+        colours = h5py.enum_dtype({"RED": 0, "GREEN": 300}, "i2")
+        file.create_dataset("colours", data=[300, 0], dtype=colours)
+
+    content = written(fill, libver=libver)
+    found = read_hdf5(content, "a file").root
+    assert_same(found["truth"], np.array([True, False]))
+    assert_same(found["colours"], np.array([300, 0], np.int16))
+
+
+def test_a_text_that_ends_at_a_zero_is_cut_there() -> None:
+    def fill(file: h5py.File) -> None:
+        dataset = h5py.h5d.create(file.id, b"a", ends_at_zero(), h5py.h5s.create_simple((2,)))
+        dataset.write(h5py.h5s.ALL, h5py.h5s.ALL, np.array([b"ab\0cd", b"x"], "S5"), mtype=ends_at_zero())
+
+    assert_read_as_by_h5py(written(fill))
+
+
+def ends_at_zero() -> Any:
+    kind = h5py.h5t.C_S1.copy()
+    kind.set_size(5)
+    return kind
+
+
 def test_a_compact_array_is_read() -> None:
     def fill(file: h5py.File) -> None:
         compact = h5py.h5p.create(h5py.h5p.DATASET_CREATE)
