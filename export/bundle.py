@@ -33,7 +33,8 @@ from .atomic import new_folder
 from .circuit import ReuploadCircuit
 from .coding import Coding
 from .errors import InputError
-from .graph import PlacedGraph, place, read_nir
+from .graph import PlacedGraph, place
+from .nir_file import read_nir
 from .time_step import Integration
 
 SCHEMA = 2

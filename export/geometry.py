@@ -16,6 +16,9 @@ from .errors import InputError
 Shape = tuple[int, ...]
 """A shape without time and sample, as (channel, height, width) or (feature,)."""
 
+LARGEST_EXTENT = 2**26
+"""How many values a node may read, with the zeros around them, or give in a time step."""
+
 Margins = tuple[tuple[int, int], tuple[int, int]]
 """Zeros around an image: ((above, below), (left, right))."""
 
@@ -59,7 +62,7 @@ def convolution(node: nir.Conv1d | nir.Conv2d, input_shape: Shape, where: str) -
         )
     stated = getattr(node, "input_shape", None)
     if stated is not None and not np.array_equal(np.atleast_1d(stated), input_shape[1:]):
-        raise InputError(f"{where}: input_shape says {_listed(stated)}, but its input is {list(input_shape[1:])}")
+        raise InputError(f"{where}: input_shape says {listed(stated)}, but its input is {list(input_shape[1:])}")
     stride = _whole(node.stride, dimensions, 1, "stride", where)
     dilation = _whole(node.dilation, dimensions, 1, "dilation", where)
     padding = _conv_padding(node.padding, weight.shape[2:], stride, dilation, where)
@@ -143,11 +146,12 @@ def whole_numbers(values: np.ndarray, least: int) -> bool:
 def flatten_range(node: nir.Flatten, input_shape: Shape, where: str) -> tuple[int, int]:
     """First and last axis to join, both inclusive, as indices into a shape without time and sample."""
     rank = len(input_shape)
-    start, end = (int(axis) + rank if int(axis) < 0 else int(axis) for axis in (node.start_dim, node.end_dim))
+    (first,) = _whole(node.start_dim, 1, -rank, "start_dim", where)
+    (last,) = _whole(node.end_dim, 1, -rank, "end_dim", where)
+    start, end = (axis + rank if axis < 0 else axis for axis in (first, last))
     if not 0 <= start <= end < rank:
         raise InputError(
-            f"{where}: start_dim {int(node.start_dim)} and end_dim {int(node.end_dim)} do not fit an input of the "
-            f"shape {list(input_shape)}"
+            f"{where}: start_dim {first} and end_dim {last} do not fit an input of the shape {list(input_shape)}"
         )
     return start, end
 
@@ -158,6 +162,7 @@ def output_shape(node: nir.NIRNode, input_shape: Shape, where: str) -> Shape:
         case nir.Conv1d() | nir.Conv2d():
             conv = convolution(node, input_shape, where)
             sizes = (*input_shape[1:], 1)[:2]
+            _check_margins(conv.padding, (input_shape[0], *sizes), where)
             found = tuple(
                 windows(*axis)
                 for axis in zip(sizes, conv.weight.shape[2:], conv.stride, conv.padding, conv.dilation, strict=True)
@@ -165,6 +170,7 @@ def output_shape(node: nir.NIRNode, input_shape: Shape, where: str) -> Shape:
             shape = (len(conv.weight), *found)[: len(input_shape)]
         case nir.SumPool2d() | nir.AvgPool2d():
             pool = pooling(node, input_shape, where)
+            _check_margins(pool.padding, input_shape, where)
             found = tuple(
                 windows(*axis) for axis in zip(input_shape[1:], pool.kernel, pool.stride, pool.padding, strict=True)
             )
@@ -186,18 +192,32 @@ def output_shape(node: nir.NIRNode, input_shape: Shape, where: str) -> Shape:
             stated = node.output_type.get("output") if node.output_type else None
             # What stands in front of it is for the whole graph to judge, beside the input's.
             if stated is not None and not np.array_equal(np.atleast_1d(stated)[-len(input_shape) :], input_shape):
-                raise InputError(f"{where}: says {_listed(stated)}, but what reaches it is {list(input_shape)}")
+                raise InputError(f"{where}: says {listed(stated)}, but what reaches it is {list(input_shape)}")
             shape = input_shape
         case _:
             for key in ("tau", "tau_mem", "tau_syn", "r", "v_leak", "v_threshold", "v_reset", "w_in", "threshold"):
                 if hasattr(node, key):
-                    value = parameter(getattr(node, key), key, input_shape, where)
-                    if key.startswith("tau") and not np.all(value > 0):
-                        raise InputError(f"{where}: {key} is {value.min():g} somewhere; it must be above 0")
+                    given = getattr(node, key)
+                    parameter(given, key, input_shape, where)
+                    # Of what is given, not of what it stands for, which may be many times as large.
+                    if key.startswith("tau") and not np.all(given > 0):
+                        raise InputError(f"{where}: {key} is {np.min(given):g} somewhere; it must be above 0")
             shape = input_shape
     if any(size < 1 for size in shape):
         raise InputError(f"{where}: an input of the shape {list(input_shape)} is too small for it")
+    check_extent(shape, where)
     return shape
+
+
+def check_extent(shape: Shape, where: str) -> None:
+    """Raises InputError where the shape has more than `LARGEST_EXTENT` values."""
+    if math.prod(shape) > LARGEST_EXTENT:
+        raise InputError(f"{where}: the shape {list(shape)} has more than the {LARGEST_EXTENT} values that are allowed")
+
+
+def _check_margins(padding: Margins, shape: Shape, where: str) -> None:
+    channels, *sizes = shape
+    check_extent((channels, *(size + sum(around) for size, around in zip(sizes, padding, strict=True))), where)
 
 
 def _finite(value: Any, key: str, where: str) -> Float[np.ndarray, "..."]:
@@ -221,7 +241,7 @@ def _whole(value: Any, count: int, least: int, key: str, where: str) -> tuple[in
         values = np.repeat(values, count)
     if values.size != count or not whole_numbers(values, least):
         needed = "a whole number" if count == 1 else f"{count} whole numbers"
-        raise InputError(f"{where}: {key} is {_listed(value)}; {needed} of at least {least} must be given")
+        raise InputError(f"{where}: {key} is {listed(value)}; {needed} of at least {least} must be given")
     return tuple(int(v) for v in values)
 
 
@@ -252,5 +272,7 @@ def _margins(values: tuple[tuple[int, int], ...]) -> Margins:
     return first, second
 
 
-def _listed(value: Any) -> str:
-    return str(np.asarray(value).tolist())
+def listed(value: Any) -> str:
+    """A value in an error: its numbers where they are few, and on one line."""
+    array = np.asarray(value)
+    return str(array.tolist()) if array.size <= 8 else f"an array of the shape {list(array.shape)}"

@@ -3,25 +3,21 @@
 NIR keeps nodes in a dictionary and edges in a list, lets shapes out where a framework does not know them, and allows
 graphs within graphs. Whatever runs or lowers a graph needs it flat, in order, and whole:
 
-    read_nir(path)  →  place(graph)  →  PlacedGraph
+    nir_file.read_nir(path)  →  place(graph)  →  PlacedGraph
 
 Several edges into one node add up. Within a time step an edge has no delay; only the edges from a group of spiking
 neurons into its own cycle have one, of one step (`ordering`).
 """
 
-import io
-from collections.abc import Mapping, Sequence
-from itertools import chain
-from pathlib import Path
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from heapq import heappop, heappush
+from typing import NamedTuple
 
-import h5py
 import nir
 import numpy as np
-from nir.serialization import hdf2dict
 
 from .errors import InputError
-from .geometry import Shape, input_rank, output_shape, whole_numbers
+from .geometry import Shape, check_extent, input_rank, listed, output_shape, whole_numbers
 from .ordering import NEURONS, ordered, reached
 from .time_step import DEFAULT_DT, Integration, TimeStep
 from .unfolding import Edge, unfolded
@@ -43,9 +39,6 @@ SPIKING = (*NEURONS, nir.Threshold)
 
 NODES = (nir.Input, nir.Output, *LINEAR, *SPIKING, nir.LI, nir.I)
 """The nodes whose meaning spiq knows."""
-
-# HDF5 File Format Specification, II.A: a superblock begins so.
-_HDF5_SIGNATURE = b"\x89HDF\r\n\x1a\n"
 
 
 class PlacedNode(NamedTuple):
@@ -110,54 +103,6 @@ class PlacedGraph(NamedTuple):
         return isinstance(self.last.node, (*SPIKING, nir.Input))
 
 
-def read_nir(source: Path | str | bytes, name: str = "graph") -> nir.NIRGraph:
-    """The graph in a NIR file, as its writer left it: shapes may be missing, `place` finds them.
-
-    `source` is the file, or a file's content, which errors call `name`. Raises InputError where the file is missing,
-    is not HDF5, or is not a NIR graph of known nodes.
-    """
-    if not isinstance(source, bytes):
-        name = str(source)
-        if not Path(source).is_file():
-            raise InputError(f"{name}: there is no such file; a NIR graph (.nir, HDF5) is needed")
-        try:
-            source = Path(source).read_bytes()
-        except OSError as error:
-            raise InputError(f"{name}: cannot be read: {error.strerror}") from error
-    # A block of the writer's own may stand before it.
-    if _HDF5_SIGNATURE not in source:
-        raise InputError(f"{name}: not an HDF5 file, so not a NIR graph")
-    try:
-        # nir computes with what stands in the file before anyone has looked at it, and NumPy would warn.
-        with h5py.File(io.BytesIO(source), "r") as file, np.errstate(all="ignore"):
-            stored = hdf2dict(file["node"])
-            graph = nir.dict2NIRNode(_completed(stored))
-    except AssertionError as error:
-        unknown = _unknown_types(source)
-        if unknown:
-            node_name, kind = unknown[0]
-            known = ", ".join(node.__name__ for node in NODES)
-            raise InputError(
-                f"{name}: node {node_name!r} is of the unknown type {kind!r}; known are {known}"
-            ) from error
-        raise InputError(f"{name}: not a well-formed NIR graph: {error}") from error
-    except MemoryError as error:
-        raise InputError(f"{name}: this machine's memory cannot hold its arrays ({error})") from error
-    except (OSError, LookupError, ValueError, TypeError, AttributeError, RuntimeError, ArithmeticError) as error:
-        raise InputError(f"{name}: not a well-formed NIR graph: {type(error).__name__}: {error}") from error
-    if not isinstance(graph, nir.NIRGraph):
-        raise InputError(f"{name}: holds a single {type(graph).__name__} node; a NIRGraph is needed")
-    return graph
-
-
-def write_nir(path: Path | str, graph: nir.NIRGraph) -> None:
-    """Write the graph so that the same graph gives the same bytes."""
-    # HDF5 that meets a full disk can end the process; what is made in memory fails as any other file does.
-    content = io.BytesIO()
-    nir.write(content, graph)  # type: ignore[arg-type]
-    Path(path).write_bytes(content.getvalue())
-
-
 def place(
     graph: nir.NIRGraph, name: str = "graph", dt: float = DEFAULT_DT, integration: Integration | None = None
 ) -> PlacedGraph:
@@ -186,7 +131,9 @@ def place(
             listed = f" ({', '.join(map(repr, found))})" if found else ""
             raise InputError(f"{name}: {len(found)} {kind.__name__} nodes{listed}; there must be exactly one")
     order, delayed = ordered(nodes, edges, name)
-    reads = {node: tuple(source for source, target in edges if target == node) for node in order}
+    reads: dict[str, list[str]] = {node: [] for node in order}
+    for source, target in edges:
+        reads[target].append(source)
     entry, in_front = _input_shape(nodes, edges, name)
     shapes = _shapes(nodes, order, reads, entry, name)
     placed = [
@@ -219,16 +166,10 @@ def _shapes(
 ) -> dict[str, _Shapes]:
     """Every node's shapes, from the shape of the graph's input."""
     shapes: dict[str, _Shapes] = {}
-    waiting = list(order)
-    while waiting:
-        # Within a cycle some source is always unknown still: what is known decides, and the rest is compared below.
-        whole = (node for node in waiting if all(source in shapes for source in reads[node]))
-        partly = (node for node in waiting if any(source in shapes for source in reads[node]))
-        node_name = next(chain(whole, partly), None)
+    for node_name in _as_sources_become_known(order, reads):
         if node_name is None:
-            listed = ", ".join(map(repr, waiting))
-            raise InputError(f"{name}: the graph's input does not reach {listed}; every node must be reached from it")
-        waiting.remove(node_name)
+            left = ", ".join(repr(node) for node in order if node not in shapes)
+            raise InputError(f"{name}: the graph's input does not reach {left}; every node must be reached from it")
         node = nodes[node_name]
         if isinstance(node, nir.Input):
             shapes[node_name] = _Shapes(entry, entry)
@@ -246,6 +187,34 @@ def _shapes(
     return shapes
 
 
+def _as_sources_become_known(order: Sequence[str], reads: Mapping[str, Sequence[str]]) -> Iterator[str | None]:
+    """The nodes, each behind one of its sources, and behind all where that can be; None where neither can be.
+
+    Within a cycle some source is always unknown still: what is known decides, and the rest is compared afterwards.
+    """
+    index = {node: number for number, node in enumerate(order)}
+    readers: dict[str, list[str]] = {node: [] for node in order}
+    for node, sources in reads.items():
+        for source in sources:
+            readers[source].append(node)
+    unknown = {node: len(sources) for node, sources in reads.items()}
+    whole = [index[node] for node in order if not unknown[node]]
+    partly: list[int] = []
+    given: set[int] = set()
+    while len(given) < len(order):
+        if not whole and not partly:
+            yield None
+            return
+        number = heappop(whole or partly)
+        if number in given:
+            continue
+        given.add(number)
+        yield order[number]
+        for reader in readers[order[number]]:
+            unknown[reader] -= 1
+            heappush(partly if unknown[reader] else whole, index[reader])
+
+
 def _sum_shape(node_name: str, sources: Sequence[str], shapes: Mapping[str, _Shapes], name: str) -> Shape:
     """The one shape of all sources whose shape is known."""
     known = {source: shapes[source].output for source in sources if source in shapes}
@@ -253,32 +222,6 @@ def _sum_shape(node_name: str, sources: Sequence[str], shapes: Mapping[str, _Sha
         listed = ", ".join(f"{source!r} {list(shape)}" for source, shape in known.items())
         raise InputError(f"{name}: node {node_name!r} adds inputs of different shapes: {listed}")
     return next(iter(known.values()))
-
-
-def _completed(stored: dict[str, Any]) -> dict[str, Any]:
-    """A stored node with the keys that versions of nir before 1.0 did not write."""
-    if stored.get("type") == "NIRGraph":
-        # nir checks the types of a graph within a graph unless that graph says otherwise, too.
-        return stored | {"type_check": False, "nodes": {key: _completed(node) for key, node in stored["nodes"].items()}}
-    if stored.get("type") in ("Conv1d", "Conv2d"):
-        return {"input_shape": None} | stored
-    return stored
-
-
-def _unknown_types(content: bytes) -> list[tuple[str, str]]:
-    """(node, type) for every node in the file whose type NIR does not define."""
-    found: list[tuple[str, str]] = []
-
-    def visit(location: str, item: h5py.Group | h5py.Dataset) -> None:
-        if isinstance(item, h5py.Dataset) and location.rsplit("/", 1)[-1] == "type" and item.shape == ():
-            value = item[()]
-            kind = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
-            if not hasattr(nir, kind):
-                found.append((location.removesuffix("/type").rsplit("/", 1)[-1], kind))
-
-    with h5py.File(io.BytesIO(content), "r") as file:
-        file.visititems(visit)
-    return found
 
 
 def _input_shape(nodes: Mapping[str, nir.NIRNode], edges: Sequence[Edge], name: str) -> tuple[Shape, Shape]:
@@ -292,10 +235,13 @@ def _input_shape(nodes: Mapping[str, nir.NIRNode], edges: Sequence[Edge], name: 
         raise InputError(f"{name}: the input {node_name!r} has no shape")
     values = np.atleast_1d(np.asarray(given))
     if values.ndim != 1 or not values.size or not whole_numbers(values, 1):
-        raise InputError(f"{name}: the input {node_name!r} has the shape {given!r}; positive whole numbers are needed")
+        raise InputError(
+            f"{name}: the input {node_name!r} has the shape {listed(given)}; positive whole numbers are needed"
+        )
     ranks = [input_rank(nodes[target]) for source, target in edges if source == node_name]
     rank = next((rank for rank in ranks if rank is not None), len(values))
     sizes = tuple(int(value) for value in values)
+    check_extent(sizes, f"{name}: the input {node_name!r}")
     return sizes[-rank:], sizes[:-rank]
 
 

@@ -16,6 +16,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import nir
+import numpy as np
 
 from .errors import InputError
 from .unfolding import Edge
@@ -50,10 +51,16 @@ def ordered(nodes: Mapping[str, nir.NIRNode], edges: Collection[Edge], name: str
     leader = {node: node for node in nodes}
     inner: dict[str, list[str]] = {}
     delayed: set[Edge] = set()
-    for cycle in _cycles(nodes, edges):
+    cycles = _cycles(nodes, edges)
+    number = {node: index for index, cycle in enumerate(cycles) for node in cycle}
+    within: list[list[Edge]] = [[] for _ in cycles]
+    for source, target in edges:
+        if source in number and number[source] == number.get(target):
+            within[number[source]].append((source, target))
+    for cycle, own in zip(cycles, within, strict=True):
         neuron = _neuron(cycle, nodes, name)
-        delayed |= {(source, target) for source, target in edges if source == neuron and target in cycle}
-        undelayed = [edge for edge in edges if edge not in delayed]
+        delayed |= {edge for edge in own if edge[0] == neuron}
+        undelayed = [edge for edge in own if edge[0] != neuron]
         for left in _cycles(cycle, undelayed):
             raise InputError(f"{name}: {_named(left, nodes)} form a cycle without neurons; {_ALLOWED}")
         inner[neuron] = _sorted(cycle, undelayed)
@@ -113,18 +120,19 @@ def _sorted(names: Collection[str], edges: Iterable[Edge]) -> list[str]:
 def _cycles(names: Collection[str], edges: Collection[Edge]) -> list[list[str]]:
     """The strongly connected sets of names (each leads to each, itself included), in the names' order."""
     held = set(names) - set(_sorted(names, edges))
-    inner = [edge for edge in edges if held.issuperset(edge)]
-    forward: dict[str, list[str]] = {node: [] for node in held}
-    backward: dict[str, list[str]] = {node: [] for node in held}
-    for source, target in inner:
-        forward[source].append(target)
-        backward[target].append(source)
-    found: list[list[str]] = []
-    for node in names:
-        if node in held:
-            both = reached(node, forward) & reached(node, backward)
-            if both:
-                found.append([other for other in names if other in both])
-            # Where nothing leads back, the node only stands behind a cycle.
-            held -= both | {node}
-    return found
+    if not held:
+        return []
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    number = {node: index for index, node in enumerate(node for node in names if node in held)}
+    inner = [(number[source], number[target]) for source, target in edges if {source, target} <= held]
+    rows, columns = zip(*inner, strict=True)
+    matrix = coo_array((np.ones(len(inner)), (rows, columns)), shape=(len(number), len(number)))
+    _, labels = connected_components(matrix, connection="strong")
+    found: dict[int, list[str]] = {}
+    for node, index in number.items():
+        found.setdefault(int(labels[index]), []).append(node)
+    # Where nothing leads back, a node alone only stands behind a cycle.
+    to_themselves = {source for source, target in edges if source == target}
+    return [nodes for nodes in found.values() if len(nodes) > 1 or nodes[0] in to_themselves]

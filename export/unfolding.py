@@ -13,14 +13,22 @@ from .errors import InputError
 Edge = tuple[str, str]
 """(source, target)"""
 
+MOST_NODES, MOST_EDGES = 2**12, 2**14
+"""How many nodes and edges a graph may have once it is unfolded; graphs within it count as nodes too."""
+
+DEEPEST = 64
+"""How many graphs may lie within each other."""
+
 
 def unfolded(graph: nir.NIRGraph, name: str, prefix: str = "") -> tuple[dict[str, nir.NIRNode], list[Edge]]:
     """The nodes by name and the edges, with every graph within the graph replaced by its nodes.
 
     `name` stands in the errors. Raises InputError for an edge that is there twice or names no node, for two nodes of
-    one name, and for a graph within that has not one input and one output, leads straight from one to the other, or
-    leads into its input or on from its output.
+    one name, for a graph within that has not one input and one output, leads straight from one to the other, or leads
+    into its input or on from its output, and for more nodes, edges and graphs within each other than are allowed.
     """
+    if not prefix:
+        _check_size(graph, name)
     nodes: dict[str, nir.NIRNode] = {}
     edges: list[Edge] = []
     entries: dict[str, list[str]] = {}
@@ -49,12 +57,30 @@ def unfolded(graph: nir.NIRGraph, name: str, prefix: str = "") -> tuple[dict[str
         for end in (source, target):
             if end not in graph.nodes:
                 raise InputError(f"{name}: the edge {source!r} → {target!r} names {prefix}{end!r}, which is not a node")
-        edges += [(start, end) for start in exits[f"{prefix}{source}"] for end in entries[f"{prefix}{target}"]]
+        starts, ends = exits[f"{prefix}{source}"], entries[f"{prefix}{target}"]
+        # Where graphs meet, one edge becomes as many as their borders have neighbours, times each other.
+        if len(edges) + len(starts) * len(ends) > MOST_EDGES:
+            raise InputError(f"{name}: has more than the {MOST_EDGES} edges that are allowed, once it is unfolded")
+        edges += [(start, end) for start in starts for end in ends]
     doubled = [edge for edge, count in Counter(edges).items() if count > 1]
     if doubled:
         source, target = doubled[0]
         raise InputError(f"{name}: the edge {source!r} → {target!r} is there more than once")
     return nodes, edges
+
+
+def _check_size(graph: nir.NIRGraph, name: str) -> None:
+    """Raises InputError for too many nodes, where a graph that stands in several places counts in each."""
+    found = 0
+    waiting = [(graph, 1)]
+    while waiting:
+        within, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise InputError(f"{name}: graphs lie more than {DEEPEST} deep within each other")
+        found += len(within.nodes)
+        if found > MOST_NODES:
+            raise InputError(f"{name}: has more than the {MOST_NODES} nodes that are allowed, once it is unfolded")
+        waiting += [(node, depth + 1) for node in within.nodes.values() if isinstance(node, nir.NIRGraph)]
 
 
 def _border(full: str, nodes: dict[str, nir.NIRNode], edges: list[Edge], name: str) -> tuple[str, str]:

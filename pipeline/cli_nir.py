@@ -1,5 +1,6 @@
 """spiq nir: any NIR graph on any spiking device."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
 
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ..export.graph import PlacedGraph, PlacedNode
+    from ..export.nir_file import NirFile
     from ..export.time_step import Integration
 
 DEVICES = ("nir", "loihi", "lava")
@@ -85,12 +87,14 @@ def nir(
         required("lava")
     if integration is not None and integration not in INTEGRATIONS:
         raise InputError(f"--if {integration}: there are {' and '.join(INTEGRATIONS)}")
-    from ..export.graph import place, read_nir
+    from ..export.graph import place
+    from ..export.nir_file import read_nir_file
 
     meant = cast("Integration | None", integration)
-    placed = place(read_nir(graph), str(graph), dt, meant)
+    file = read_nir_file(graph)
+    placed, notes = place(file.graph, str(graph), dt, meant), list(_notes(file))
     if spikes is None:
-        _describe(placed, json)
+        _describe(placed, notes, json)
         return
     if compare and not placed.ends_in_spikes:
         raise InputError(f"{graph}: its output is values, not spikes; --compare holds spikes against each other")
@@ -111,6 +115,8 @@ def nir(
         "features": output.shape[2],
         "spikes": int(output.sum()) if output.dtype == "uint8" else None,
     }
+    if notes:
+        found["notes"] = notes
     if compare:
         found |= comparison(answers, given.y, spikes)
     if out is not None:
@@ -144,17 +150,29 @@ def _print(found: dict[str, Any]) -> None:
     """The answer as a table, then what quantization took, then the warnings."""
     from .inspection_tables import quantization_table
 
-    layers, warnings = found.pop("quantization", []), found.pop("warnings", [])
+    layers = found.pop("quantization", [])
+    remarks = {kind: found.pop(kind, []) for kind in ("notes", "warnings")}
     kinds = sorted(set(found["integration"].values()))
     shown = found | {"integration": found["integration"] if len(kinds) > 1 else "".join(kinds) or "no IF, no I"}
     print_table(found["graph"], ("figure", "value"), [(key, _text(value)) for key, value in shown.items()])
     if layers:
         print_table(*quantization_table(layers))
-    for warning in warnings:
-        typer.echo(f"warning: {warning}")
+    for kind, sentences in remarks.items():
+        for sentence in sentences:
+            typer.echo(f"{kind.removesuffix('s')}: {sentence}")
 
 
-def _describe(placed: "PlacedGraph", json: bool) -> None:
+def _notes(file: "NirFile") -> Iterator[str]:
+    """What was decided about the file where it does not say itself."""
+    if file.without_reset:
+        named = ", ".join(map(repr, file.without_reset))
+        yield (
+            f"{named} {'has' if len(file.without_reset) == 1 else 'have'} no v_reset in the file and "
+            "reset to 0 after a spike; a network that was trained with reset by subtraction gives other spikes so"
+        )
+
+
+def _describe(placed: "PlacedGraph", notes: list[str], json: bool) -> None:
     rows = [
         {
             "node": node.name,
@@ -168,10 +186,12 @@ def _describe(placed: "PlacedGraph", json: bool) -> None:
         for node in placed.nodes
     ]
     if json:
-        print_json({"graph": placed.name, "nodes": rows})
+        print_json({"graph": placed.name, "nodes": rows, "notes": notes})
     else:
         columns = tuple(rows[0])
         print_table(placed.name, columns, [tuple(_text(row[column]) for column in columns) for row in rows])
+        for note in notes:
+            typer.echo(f"note: {note}")
 
 
 def _step(graph: "PlacedGraph", placed: "PlacedNode") -> str:

@@ -9,8 +9,9 @@ from jaxtyping import UInt8
 from ..export.bundle import SCHEMA as BUNDLE_SCHEMA
 from ..export.bundle import Bundle, Golden, LeftOut, Manifest, save_golden, write_bundle
 from ..export.errors import InputError
-from ..export.graph import place, read_nir, write_nir
+from ..export.graph import place
 from ..export.nir import to_nir
+from ..export.nir_file import read_nir, write_nir
 from ..export.onnx_encoder import encoder_onnx
 from ..export.onnx_model import onnx_bytes
 from ..export.onnx_readout import readout_onnx

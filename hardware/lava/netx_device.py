@@ -1,25 +1,30 @@
 """Netx files as a device: lava-dl's own reader makes a network of one, and Lava's simulation runs it."""
 
-import io
 import math
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import h5py
 import numpy as np
 from jaxtyping import UInt8
 
 from ...export.arrays import write_npz
 from ...export.errors import InputError
 from ...export.geometry import Shape
+from ...export.hdf5 import read_hdf5
 from ..devices import Watch, checked_spikes
+from ..loihi.netx_file import netx_content
 from .jobs import TIME_LIMIT, run_jobs
+from .netx_layers import checked_layers
 
 NETX_WORKER = Path(__file__).with_name("netx_worker.py")
 
 
 class NetxFile(NamedTuple):
-    """A netx file's bytes, and the sizes of what goes in and comes out."""
+    """A netx file, and the sizes of what goes in and comes out.
+
+    `content` is not the file that was opened: it is written anew from the entries that were read and checked, so that
+    what a stranger wrote does not come to lava-dl's reader, and to HDF5 in C under it.
+    """
 
     name: str
     content: bytes
@@ -100,7 +105,7 @@ class NetxDevice:
 def open_netx(source: Path | str | bytes, name: str = "encoder.net") -> NetxFile:
     """The file, or a file's content, which errors call `name`.
 
-    Raises InputError where it is missing, or not a netx file whose layers have a type and a shape.
+    Raises InputError where it is missing or damaged, and where its layers are not what `checked_layers` allows.
     """
     if not isinstance(source, bytes):
         name = str(source)
@@ -110,14 +115,5 @@ def open_netx(source: Path | str | bytes, name: str = "encoder.net") -> NetxFile
             raise InputError(f"{name}: there is no such file; a netx file (.net, HDF5) is needed") from error
         except OSError as error:
             raise InputError(f"{name}: cannot be read: {error.strerror}") from error
-    try:
-        with h5py.File(io.BytesIO(source), "r") as file:
-            stored: Any = file["layer"]
-            layers = [stored[str(index)] for index in range(len(stored))]
-            types = [layer["type"][0].decode("ascii") for layer in layers]
-            sizes = [int(np.prod(layer["shape"][()])) for layer in layers]
-    except (OSError, KeyError, ValueError, TypeError, AttributeError, RuntimeError, IndexError) as error:
-        raise InputError(f"{name}: not a well-formed netx file: {type(error).__name__}: {error}") from error
-    if len(types) < 2 or types[0] != "input":
-        raise InputError(f"{name}: its layers are {', '.join(types)}; an input and at least one more are needed")
-    return NetxFile(name, source, sizes[0], sizes[-1])
+    layers = checked_layers(read_hdf5(source, name).root, name)
+    return NetxFile(name, netx_content(layers.entries), layers.input_size, layers.output_size)

@@ -29,6 +29,7 @@ what would not run as the program does.
 
 import io
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,7 @@ from jaxtyping import Int16, UInt8
 
 from ...export.atomic import new_file
 from ...export.errors import InputError
+from ...export.hdf5 import flattened, read_hdf5
 from . import chip
 from .fold import MATRIX_LIMIT
 from .program import INPUT, Connection, LoihiProgram, NeuronGroup
@@ -55,7 +57,6 @@ CHUNK_VALUES = 2**24
 
 Image = tuple[int, int, int]
 """(channel, height, width)"""
-
 Fields = dict[str, Any]
 
 
@@ -67,28 +68,27 @@ def write_netx(path: Path | str, program: LoihiProgram) -> None:
     is larger than Lava's Conv holds; and where the reader would change a matrix's weights. Raises it too where the
     file cannot be written.
     """
-    entries = _entries(program)
+    content = netx_content(_entries(program))
+    with new_file(Path(path)) as file:
+        file.write_bytes(content)
+
+
+def netx_content(entries: Mapping[str, Any]) -> bytes:
+    """The file that has these entries under these paths. The same entries give the same bytes."""
     # HDF5 that meets a full disk can end the process; what is made in memory fails as any other file does.
     content = io.BytesIO()
     with h5py.File(content, "w") as file:
         for key, value in entries.items():
             file[key] = value
-    with new_file(Path(path)) as written:
-        written.write_bytes(content.getvalue())
+    return content.getvalue()
 
 
 def netx_differences(content: bytes, program: LoihiProgram) -> int:
     """How many entries of a netx file are missing, too many, or not what the program says.
 
-    Raises InputError as `write_netx` does, and where the content is no HDF5.
+    Raises InputError as `write_netx` and `read_hdf5` do.
     """
-    wanted = _entries(program)
-    found: dict[str, np.ndarray] = {}
-    try:
-        with h5py.File(io.BytesIO(content), "r") as file:
-            file.visititems(lambda key, item: found.update({key: item[()]}) if isinstance(item, h5py.Dataset) else None)
-    except OSError as error:
-        raise InputError(f"encoder.net: not readable as HDF5: {error}") from error
+    wanted, found = _entries(program), flattened(read_hdf5(content, "encoder.net").root)
     differing = [key for key in wanted.keys() & found.keys() if not np.array_equal(wanted[key], found[key])]
     return len(differing) + len(wanted.keys() ^ found.keys())
 

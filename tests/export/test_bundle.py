@@ -292,7 +292,7 @@ def test_a_whole_model_that_keeps_its_counts_to_itself_is_refused(tiny_bundle: B
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("encoder.nir", "not an HDF5 file, so not a NIR graph"),
+        ("encoder.nir", "not readable as HDF5; it is not an HDF5 file"),
         ("head.json", "not readable as JSON"),
         ("head.qasm", "not text in UTF-8: invalid start byte at byte 0"),
         ("golden.npz", "this is no readable .npz archive"),

@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spiq.export.errors import InputError
-from spiq.export.graph import PlacedGraph, PlacedNode, place, read_nir, write_nir
+from spiq.export.graph import PlacedGraph, PlacedNode, place
+from spiq.export.nir_file import read_nir, write_nir
 
 SIZE = 2
 

@@ -16,8 +16,9 @@ from snntorch.functional.quant import state_quant
 from torch import nn
 
 from spiq.export.errors import InputError
-from spiq.export.graph import place, read_nir, write_nir
+from spiq.export.graph import place
 from spiq.export.nir import to_nir
+from spiq.export.nir_file import read_nir, write_nir
 from spiq.hardware.nir_runtime import NirRuntime
 
 SHAPE = (2, 9, 8)

@@ -14,7 +14,7 @@ from spiq.export.errors import InputError
 from spiq.hardware.catalogue import loihi_program, spiking_device
 from spiq.hardware.lava import environment
 from spiq.hardware.lava.device import LavaDevice
-from spiq.hardware.lava.netx_device import NetxDevice
+from spiq.hardware.lava.netx_device import NetxDevice, open_netx
 from spiq.hardware.loihi.netx_file import write_netx
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
 from spiq.hardware.loihi.synapse import DenseSynapse
@@ -52,7 +52,7 @@ def test_devices_run_what_was_there_when_the_bundle_was_opened(tiny_bundle: Bund
     assert isinstance(lava, LavaDevice)
     assert lava.program.layers[0].neuron.threshold == loihi_program(opened).layers[0].neuron.threshold
     assert isinstance(netx, NetxDevice)
-    assert netx.file.content == opened.content["encoder.net"]
+    assert netx.file == open_netx(opened.content["encoder.net"], netx.file.name)
     assert netx.file.name == str(tmp_path / "bundle" / "encoder.net")
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from spiq.export.errors import InputError
-from spiq.export.graph import place, read_nir
+from spiq.export.graph import place
+from spiq.export.nir_file import read_nir
 from spiq.hardware.comparison import compare
 from spiq.hardware.lava.environment import required
 from spiq.hardware.lava.jobs import ProgramJob, run_jobs

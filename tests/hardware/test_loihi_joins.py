@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from spiq.export.errors import InputError
-from spiq.export.graph import place, read_nir
+from spiq.export.graph import place
+from spiq.export.nir_file import read_nir
 from spiq.hardware.loihi.lower import lower_to_loihi
 from spiq.hardware.loihi.program import INPUT, LoihiProgram
 from spiq.hardware.loihi.simulate import simulate, simulate_layers
