@@ -28,7 +28,8 @@ def inspection(
     """Plain data: what the bundle is, its `layers`, `circuit`, `files` and `versions`, and what a sample costs.
 
     `chip` has what the layers take of Loihi 2, `activity` the mean spikes and synaptic operations of the images'
-    samples, `measured_on` naming them, and `estimate` the energy (pJ) and time (µs) of a sample. Sizes are in bytes.
+    samples, `measured_on` naming them, and `estimate` the energy (pJ) and time (µs) of a sample on another chip, the
+    first Loihi, which `chip` and `source` in it name. Sizes are in bytes.
     Raises InputError where there are no images, where they do not fit the bundle, or where a layer does not fit the
     chip.
     """
@@ -156,6 +157,7 @@ def _estimate(found: Estimate) -> dict[str, Any]:
         **found._asdict(),
         "energy_pj": found.energy_pj,
         "time_us": found.time_us,
+        "chip": published.ENERGY_CHIP,
         "source": published.ENERGY_SOURCE,
         "left_out": LEFT_OUT,
     }

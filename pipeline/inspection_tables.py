@@ -80,4 +80,4 @@ def _estimate(found: dict[str, Any]) -> Table:
         for name, key in (("computing", "computing_us"), ("barriers", "barrier_us"), ("time", "time_us"))
     ]
     rows += [("figures", cost["source"]), ("left out", cost["left_out"])]
-    return Table("an estimate, not measured", ("", "a sample"), rows)
+    return Table(f"an estimate for {cost['chip']}, not measured", ("", f"a sample on {cost['chip']}"), rows)
