@@ -27,11 +27,11 @@ def inspection(
 ) -> dict[str, Any]:
     """Plain data: what the bundle is, its `layers`, `circuit`, `files` and `versions`, and what a sample costs.
 
-    `chip` has what the layers take of Loihi 2, `activity` the mean spikes and synaptic operations of the images'
-    samples, `measured_on` naming them, and `estimate` the energy (pJ) and time (µs) of a sample on another chip, the
-    first Loihi, which `chip` and `source` in it name. Sizes are in bytes.
-    Raises InputError where there are no images, where they do not fit the bundle, or where a layer does not fit the
-    chip.
+    `pixel_range` is the value that means white in integer images, and `epochs` how far the network was trained, both
+    None where the bundle does not say it. `chip` has what the layers take of Loihi 2, `activity` the mean spikes and
+    synaptic operations of the images' samples, `measured_on` naming them, and `estimate` the energy (pJ) and time (µs)
+    of a sample on another chip, the first Loihi, which `chip` and `source` in it name. Sizes are in bytes. Raises
+    InputError where there are no images, where they do not fit the bundle, or where a layer does not fit the chip.
     """
     manifest, circuit = bundle.manifest, bundle.circuit
     files = {name: len(content) for name, content in bundle.content.items()}
@@ -40,6 +40,8 @@ def inspection(
     return {
         "name": manifest.name,
         "data": manifest.data,
+        "pixel_range": manifest.pixel_range,
+        "epochs": None if manifest.epochs is None else manifest.epochs.model_dump(),
         "image_shape": manifest.image_shape,
         "classes": manifest.classes,
         "coding": manifest.coding,

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..export.epochs import training_in_words
 from ..export.errors import InputError
-from .cli_options import BundlePath, Json, Limit, Shots, at_least_one, print_json, print_table
+from .cli_options import BundlePath, Json, Limit, Shots, at_least_one, print_json, print_table, tell
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,6 +71,9 @@ def cosim(
     from ..hardware.cosimulation import cosimulate
     from .progress import sample_bars
 
+    epochs = opened.manifest.epochs
+    if epochs is not None and not epochs.finished:
+        tell(f"{bundle}: training is {training_in_words(epochs)}")
     spiking = spiking_device(snn, opened, hardware)
     if seed is None:
         seed = opened.manifest.seed
@@ -233,9 +237,11 @@ def _images(bundle: "Bundle", path: Path | None, limit: int | None) -> "tuple[np
     from .data import load_images, load_npz_images
 
     if path is not None:
-        given = load_npz_images(path, bundle.image_shape, bundle.manifest.classes)
+        given = load_npz_images(path, bundle.image_shape, bundle.manifest.classes, bundle.manifest.pixel_range)
+        tell(given.note)
         return given.images[:limit], None if given.labels is None else given.labels[:limit]
-    data = load_images(bundle.manifest.data).limited(None, limit)
+    data = load_images(bundle.manifest.data, bundle.manifest.pixel_range).limited(None, limit)
+    tell(data.note)
     if data.test_images.shape[1:] != bundle.image_shape:
         found, needed = list(data.test_images.shape[1:]), list(bundle.image_shape)
         raise InputError(f"{bundle.manifest.data}: its images have the shape {found}, but the bundle reads {needed}")

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..export.epochs import training_in_words
 from . import run_folder
-from .cli_options import Force, Json, print_json
+from .cli_options import Force, Json, print_json, tell
 
 if TYPE_CHECKING:
     from .checkpoint import Progress
@@ -118,12 +119,13 @@ def _trained(config_path: Path, out: Path | None, force: bool, resume: bool) -> 
 
 
 def _exported(folder: Path, config: "Config", data: "ImageSet", may_replace: bool) -> None:
-    from .checkpoint import load_model
+    from .checkpoint import epochs_of, load_model
     from .exporting import export_bundle
     from .progress import working
 
     model, progress = load_model(folder, config)
     _check_fit(progress, data, folder)
+    epochs = epochs_of(progress.history, config)
     with working("exporting"):
         export_bundle(
             config,
@@ -132,7 +134,10 @@ def _exported(folder: Path, config: "Config", data: "ImageSet", may_replace: boo
             folder / run_folder.BUNDLE,
             may_replace,
             before_replacing=lambda: run_folder.remove_report(folder),
+            epochs=epochs,
         )
+    if not epochs.finished:
+        tell(f"{folder}: training is {training_in_words(epochs)}, and the bundle says so")
 
 
 def _climbed(folder: Path, config: "Config", data: "ImageSet") -> "Report":
@@ -199,7 +204,9 @@ def _images(config: "Config") -> "ImageSet":
     with working("loading the images"):
         from .data import load_images
 
-        return load_images(config.data.source).limited(config.data.train_limit, config.data.test_limit)
+        data = load_images(config.data.source, config.data.pixel_range)
+    tell(data.note)
+    return data.limited(config.data.train_limit, config.data.test_limit)
 
 
 def _free(path: Path, force: bool) -> None:
