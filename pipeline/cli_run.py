@@ -1,5 +1,6 @@
 """spiq run, train, export, report: a run's folder and its stages."""
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -8,6 +9,7 @@ import typer
 from ..export.epochs import training_in_words
 from . import run_folder
 from .cli_options import Force, Json, print_json, tell
+from .run_lock import locked
 
 if TYPE_CHECKING:
     from .checkpoint import Progress
@@ -34,9 +36,11 @@ def run(config: ConfigPath, out: Out = None, force: Force = False, resume: Resum
 
     Example: [bold]spiq run examples/digits.toml --out runs/digits[/bold]
     """
-    loaded, data, folder = _trained(config, out, force, resume)
-    _exported(folder, loaded, data, may_replace=True)
-    _finish(_climbed(folder, loaded, data), folder, json)
+    with ExitStack() as held:
+        loaded, data, folder = _trained(config, out, force, resume, held)
+        _exported(folder, loaded, data, may_replace=True)
+        found = _climbed(folder, loaded, data)
+    _finish(found, folder, json)
 
 
 def train(
@@ -50,8 +54,9 @@ def train(
     """
     from .checkpoint import load
 
-    _, _, folder = _trained(config, out, force, resume)
-    _, progress = load(folder / run_folder.CHECKPOINT)
+    with ExitStack() as held:
+        _, _, folder = _trained(config, out, force, resume, held)
+        _, progress = load(folder / run_folder.CHECKPOINT)
     best = progress.history[progress.best]
     if json:
         print_json({"run": str(folder), "epoch": progress.best + 1, **best._asdict()})
@@ -65,10 +70,12 @@ def export(run: RunPath, force: Force = False, json: Json = False) -> None:
 
     Example: [bold]spiq export runs/digits[/bold]
     """
-    config = run_folder.open_run(run)
     bundle = run / run_folder.BUNDLE
-    _free(bundle, force)
-    _exported(run, config, _images(config), may_replace=force)
+    run_folder.open_run(run)
+    with locked(run, tell):
+        config = run_folder.open_run(run)
+        _free(bundle, force)
+        _exported(run, config, _images(config), may_replace=force)
     if json:
         print_json({"bundle": str(bundle)})
     else:
@@ -82,20 +89,28 @@ def report(run: RunPath, force: Force = False, json: Json = False) -> None:
     """
     from .rung import read_report
 
-    config = run_folder.open_run(run)
+    run_folder.open_run(run)
     stored = run / run_folder.REPORT_JSON
     found = read_report(stored) if stored.exists() and not force else None
     if found is None or found.made_of != run_folder.made_of(run):
-        run_folder.check_bundle(run)
-        found = _climbed(run, config, _images(config))
+        with locked(run, tell):
+            config = run_folder.open_run(run)
+            run_folder.check_bundle(run)
+            found = _climbed(run, config, _images(config))
     _finish(found, run, json)
 
 
-def _trained(config_path: Path, out: Path | None, force: bool, resume: bool) -> "tuple[Config, ImageSet, Path]":
+def _trained(
+    config_path: Path, out: Path | None, force: bool, resume: bool, held: ExitStack
+) -> "tuple[Config, ImageSet, Path]":
+    """Train in the run's folder, which `held` keeps locked from then on."""
     from .config import load_config
 
     config = load_config(config_path)
     folder = out or Path("runs") / config.name
+    there = folder.is_dir()
+    if there:
+        held.enter_context(locked(folder, tell))
     run_folder.check_run(folder, config, force, resume)
     from .kept_memory import keep_freed_memory
     from .model import SQDRCNN
@@ -107,6 +122,9 @@ def _trained(config_path: Path, out: Path | None, force: bool, resume: bool) -> 
     # What does not fit the images or the machine must be known before the folder is touched.
     SQDRCNN(config, data.train_images.shape[1:], data.classes)
     training_device(config.training)
+    if not there and not held.enter_context(locked(folder, tell)):
+        # Somebody else has made it meanwhile.
+        run_folder.check_run(folder, config, force, resume)
     run_folder.start_run(folder, config, resume)
     keep_freed_memory()
     try:
