@@ -88,7 +88,7 @@ def _findings(rungs: list[Rung], gate: Gate) -> list[str]:
     found = []
     if gate.accuracy_drop is not None:
         found.append(_drop_in_words(ends, gate.accuracy_drop, gate.max_accuracy_drop))
-    if gate.min_accuracy is not None:
+    if gate.min_accuracy:
         found.append(_accuracy_in_words(ends[-1], gate.min_accuracy))
     return found or [f"only {ends[-1].name} was measured on all images"]
 
