@@ -48,5 +48,5 @@ def _make(run: Path) -> bool:
     except FileExistsError:
         return False
     except OSError as error:
-        raise InputError(f"{run}: cannot be made: {error.strerror}") from error
+        raise InputError(f"{run}: cannot be written: {error.strerror}") from error
     return True
