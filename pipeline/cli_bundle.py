@@ -40,7 +40,8 @@ def cosim(
         Path | None,
         typer.Option(
             "--images",
-            help="Your own images: x \\[sample, (channel,) height, width] and, if known, labels y. "
+            help="Your own images: x \\[sample, (channel,) height, width] and, if known, labels y. Floats lie in "
+            "\\[0, 1]; integers are divided by the bundle's pixel range. "
             "The test set that the bundle names, by default.",
             metavar="FILE.npz",
         ),

@@ -61,8 +61,8 @@ def train(
     if json:
         print_json({"run": str(folder), "epoch": progress.best + 1, **best._asdict()})
     else:
-        held = "" if best.validation is None else f", {best.validation:.2%} right on the images held out"
-        typer.echo(f"{folder / run_folder.CHECKPOINT}: epoch {progress.best + 1}, loss {best.loss:.4f}{held}")
+        right = "" if best.validation is None else f", {best.validation:.2%} right on the images held out"
+        typer.echo(f"{folder / run_folder.CHECKPOINT}: epoch {progress.best + 1}, loss {best.loss:.4f}{right}")
 
 
 def export(run: RunPath, force: Force = False, json: Json = False) -> None:
