@@ -32,6 +32,7 @@ from .arrays import read_npz, write_npz
 from .atomic import new_folder
 from .circuit import ReuploadCircuit
 from .coding import Coding
+from .epochs import Epochs
 from .errors import InputError
 from .graph import PlacedGraph, place
 from .nir_file import read_nir
@@ -66,8 +67,10 @@ Positive = Annotated[int, Field(ge=1)]
 class Manifest(BaseModel):
     """What the files of a bundle do not say themselves.
 
-    `integration` is how the r of an IF is meant; where it is not there, each r decides (`neurons.integration_of`).
-    `left_out` names each optional file that is not there, with the reason. `digest` is the sha256 of all the rest.
+    `left_out` names each optional file that is not there, with the reason. `integration` is how the r of an IF is meant
+    (`neurons.integration_of`), `pixel_range` the value that means white in integer images; `epochs` says how far the
+    network was trained. These three may be None, not known, as they are in every bundle of an earlier version. `digest`
+    is the sha256 of all the rest.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
@@ -86,16 +89,22 @@ class Manifest(BaseModel):
     seed: int
     files: dict[str, str]
     left_out: dict[str, str] = {}
+    pixel_range: Positive | None = None
+    epochs: Epochs | None = None
     digest: str = ""
 
     def text(self) -> str:
         """The file's one form."""
-        return json.dumps(self.model_dump(exclude_unset=True), indent=2, sort_keys=True) + "\n"
+        return json.dumps(self._content(), indent=2, sort_keys=True) + "\n"
 
     def content_digest(self) -> str:
         """The sha256 of all but `digest`, which must be this."""
-        content = self.model_dump(exclude={"digest"}, exclude_unset=True)
+        content = {key: value for key, value in self._content().items() if key != "digest"}
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+    def _content(self) -> dict[str, Any]:
+        """What stands in the file: a field that is None does not, so that earlier versions' bundles keep their form."""
+        return {key: value for key, value in self.model_dump().items() if value is not None}
 
 
 @dataclass(frozen=True)

@@ -31,20 +31,23 @@ def inspection(
 ) -> dict[str, Any]:
     """Plain data: what the bundle is, its `layers`, `circuit`, `files` and `versions`, and what a sample costs.
 
-    `quantization` has what each layer lost in the chip's 8 bits, `warnings` a sentence for each loss that is large,
-    `chip` what the layers take of Loihi 2, `activity` the mean spikes and synaptic operations of the images' samples,
-    `measured_on` naming them, and `estimate` the energy (pJ) and time (µs) of a sample. Sizes are in bytes.
-    Raises InputError where there are no images, where they do not fit the bundle, or where a layer does not fit the
-    chip.
+    `pixel_range` is the value that means white in integer images, and `epochs` how far the network was trained, both
+    None where the bundle does not say it. `quantization` has what each layer lost in the chip's 8 bits, `warnings` a
+    sentence for each loss that is large, `chip` what the layers take of Loihi 2, `activity` the mean spikes and
+    synaptic operations of the images' samples, `measured_on` naming them, and `estimate` the energy (pJ) and time (µs)
+    of a sample on another chip, the first Loihi, which `chip` and `source` in it name. Sizes are in bytes. Raises
+    InputError where there are no images, where they do not fit the bundle, or where a layer does not fit the chip.
     """
     manifest, circuit = bundle.manifest, bundle.circuit
     files = {name: len(content) for name, content in bundle.content.items()}
     taken = resources(program)
     activity = measured(program, _coded(bundle, images, watch))
-    lost, warnings = _losses(bundle, program)
+    lost, warnings = quantization_losses(bundle, program)
     return {
         "name": manifest.name,
         "data": manifest.data,
+        "pixel_range": manifest.pixel_range,
+        "epochs": None if manifest.epochs is None else manifest.epochs.model_dump(),
         "image_shape": manifest.image_shape,
         "classes": manifest.classes,
         "coding": manifest.coding,
@@ -76,7 +79,11 @@ def inspection(
     }
 
 
-def _losses(bundle: Bundle, program: LoihiProgram) -> tuple[tuple[LayerLoss, ...], list[str]]:
+def quantization_losses(bundle: Bundle, program: LoihiProgram) -> tuple[tuple[LayerLoss, ...], list[str]]:
+    """What each layer of the bundle's program lost in the chip's 8 bits, and a sentence for each loss that is large.
+
+    There is no more than a sentence where the program is not one of the bundle's graph.
+    """
     try:
         lost = losses(float_layers(bundle.graph), program)
     except InputError as error:
@@ -173,6 +180,7 @@ def _estimate(found: Estimate) -> dict[str, Any]:
         **found._asdict(),
         "energy_pj": found.energy_pj,
         "time_us": found.time_us,
+        "chip": published.ENERGY_CHIP,
         "source": published.ENERGY_SOURCE,
         "left_out": LEFT_OUT,
     }

@@ -14,6 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from ..export.atomic import new_file
+from ..export.epochs import Epochs
 from ..export.errors import InputError
 from ..export.geometry import Shape
 from .config import Config
@@ -45,6 +46,11 @@ class Progress(NamedTuple):
     classes: int
     best: int
     history: tuple[Epoch, ...]
+
+
+def epochs_of(history: tuple[Epoch, ...], config: Config) -> Epochs:
+    """How far a run of this configuration was trained: a checkpoint's history is as long as what it was trained for."""
+    return Epochs(trained=len(history), planned=config.training.epochs)
 
 
 def save(path: Path, tensors: dict[str, Tensor], progress: Progress) -> None:

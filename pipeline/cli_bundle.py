@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..export.epochs import training_in_words
 from ..export.errors import InputError
-from .cli_options import BundlePath, Json, Limit, Shots, at_least_one, print_json, print_table
+from .cli_options import BundlePath, Json, Limit, Shots, at_least_one, print_json, print_table, tell
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,7 +40,8 @@ def cosim(
         Path | None,
         typer.Option(
             "--images",
-            help="Your own images: x \\[sample, (channel,) height, width] and, if known, labels y. "
+            help="Your own images: x \\[sample, (channel,) height, width] and, if known, labels y. Floats lie in "
+            "\\[0, 1]; integers are divided by the bundle's pixel range. "
             "The test set that the bundle names, by default.",
             metavar="FILE.npz",
         ),
@@ -70,6 +72,9 @@ def cosim(
     from ..hardware.cosimulation import cosimulate
     from .progress import sample_bars
 
+    epochs = opened.manifest.epochs
+    if epochs is not None and not epochs.finished:
+        tell(f"{bundle}: training is {training_in_words(epochs)}")
     spiking = spiking_device(snn, opened, hardware)
     if seed is None:
         seed = opened.manifest.seed
@@ -169,7 +174,8 @@ def inspect(
 ) -> None:
     """Say what is in a bundle: layers, circuit, files, and what the layers take of a Loihi 2.
 
-    Spikes and synaptic operations are measured on the golden samples, or on what you name.
+    Spikes and synaptic operations are measured on the golden samples, or on what you name. Energy and time are an
+    estimate for the first Loihi, from figures published for it (2018); none are public for Loihi 2.
 
     Example: [bold]spiq inspect runs/digits/bundle --test-set --limit 1000[/bold]
     """
@@ -232,9 +238,11 @@ def _images(bundle: "Bundle", path: Path | None, limit: int | None) -> "tuple[np
     from .data import load_images, load_npz_images
 
     if path is not None:
-        given = load_npz_images(path, bundle.image_shape, bundle.manifest.classes)
+        given = load_npz_images(path, bundle.image_shape, bundle.manifest.classes, bundle.manifest.pixel_range)
+        tell(given.note)
         return given.images[:limit], None if given.labels is None else given.labels[:limit]
-    data = load_images(bundle.manifest.data).limited(None, limit)
+    data = load_images(bundle.manifest.data, bundle.manifest.pixel_range).limited(None, limit)
+    tell(data.note)
     if data.test_images.shape[1:] != bundle.image_shape:
         found, needed = list(data.test_images.shape[1:]), list(bundle.image_shape)
         raise InputError(f"{bundle.manifest.data}: its images have the shape {found}, but the bundle reads {needed}")

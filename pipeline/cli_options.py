@@ -25,6 +25,12 @@ def at_least_one(option: str, value: int | None) -> int | None:
     return value
 
 
+def tell(note: str | None) -> None:
+    """A line on stderr about what was decided for the user, if there is one."""
+    if note is not None:
+        typer.echo(f"spiq: {note}", err=True)
+
+
 def print_json(value: Any) -> None:
     """Machines read this: stdout holds nothing else."""
     typer.echo(json.dumps(value, indent=2))

@@ -1,12 +1,15 @@
 """spiq run, train, export, report: a run's folder and its stages."""
 
+from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..export.epochs import training_in_words
 from . import run_folder
-from .cli_options import Force, Json, print_json
+from .cli_options import Force, Json, print_json, print_table, tell
+from .run_lock import locked
 
 if TYPE_CHECKING:
     from .checkpoint import Progress
@@ -33,9 +36,11 @@ def run(config: ConfigPath, out: Out = None, force: Force = False, resume: Resum
 
     Example: [bold]spiq run examples/digits.toml --out runs/digits[/bold]
     """
-    loaded, data, folder = _trained(config, out, force, resume)
-    _exported(folder, loaded, data, may_replace=True)
-    _finish(_climbed(folder, loaded, data), folder, json)
+    with ExitStack() as held:
+        loaded, data, folder = _trained(config, out, force, resume, held)
+        _exported(folder, loaded, data, may_replace=True)
+        found = _climbed(folder, loaded, data)
+    _finish(found, folder, json)
 
 
 def train(
@@ -49,14 +54,15 @@ def train(
     """
     from .checkpoint import load
 
-    _, _, folder = _trained(config, out, force, resume)
-    _, progress = load(folder / run_folder.CHECKPOINT)
+    with ExitStack() as held:
+        _, _, folder = _trained(config, out, force, resume, held)
+        _, progress = load(folder / run_folder.CHECKPOINT)
     best = progress.history[progress.best]
     if json:
         print_json({"run": str(folder), "epoch": progress.best + 1, **best._asdict()})
     else:
-        held = "" if best.validation is None else f", {best.validation:.2%} right on the images held out"
-        typer.echo(f"{folder / run_folder.CHECKPOINT}: epoch {progress.best + 1}, loss {best.loss:.4f}{held}")
+        right = "" if best.validation is None else f", {best.validation:.2%} right on the images held out"
+        typer.echo(f"{folder / run_folder.CHECKPOINT}: epoch {progress.best + 1}, loss {best.loss:.4f}{right}")
 
 
 def export(run: RunPath, force: Force = False, json: Json = False) -> None:
@@ -64,13 +70,18 @@ def export(run: RunPath, force: Force = False, json: Json = False) -> None:
 
     Example: [bold]spiq export runs/digits[/bold]
     """
-    config = run_folder.open_run(run)
     bundle = run / run_folder.BUNDLE
-    _free(bundle, force)
-    _exported(run, config, _images(config), may_replace=force)
+    run_folder.open_run(run)
+    with locked(run, tell):
+        config = run_folder.open_run(run)
+        _free(bundle, force)
+        lost, warnings = _exported(run, config, _images(config), may_replace=force)
     if json:
-        print_json({"bundle": str(bundle)})
+        print_json({"bundle": str(bundle), "quantization": lost, "warnings": warnings})
     else:
+        from .inspection_tables import quantization_table
+
+        print_table(*quantization_table(lost))
         typer.echo(f"{bundle}: written; `spiq verify {bundle}` runs its golden samples anywhere")
 
 
@@ -81,20 +92,28 @@ def report(run: RunPath, force: Force = False, json: Json = False) -> None:
     """
     from .rung import read_report
 
-    config = run_folder.open_run(run)
+    run_folder.open_run(run)
     stored = run / run_folder.REPORT_JSON
     found = read_report(stored) if stored.exists() and not force else None
     if found is None or found.made_of != run_folder.made_of(run):
-        run_folder.check_bundle(run)
-        found = _climbed(run, config, _images(config))
+        with locked(run, tell):
+            config = run_folder.open_run(run)
+            run_folder.check_bundle(run)
+            found = _climbed(run, config, _images(config))
     _finish(found, run, json)
 
 
-def _trained(config_path: Path, out: Path | None, force: bool, resume: bool) -> "tuple[Config, ImageSet, Path]":
+def _trained(
+    config_path: Path, out: Path | None, force: bool, resume: bool, held: ExitStack
+) -> "tuple[Config, ImageSet, Path]":
+    """Train in the run's folder, which `held` keeps locked from then on."""
     from .config import load_config
 
     config = load_config(config_path)
     folder = out or Path("runs") / config.name
+    there = folder.is_dir()
+    if there:
+        held.enter_context(locked(folder, tell))
     run_folder.check_run(folder, config, force, resume)
     from .kept_memory import keep_freed_memory
     from .model import SQDRCNN
@@ -106,6 +125,9 @@ def _trained(config_path: Path, out: Path | None, force: bool, resume: bool) -> 
     # What does not fit the images or the machine must be known before the folder is touched.
     SQDRCNN(config, data.train_images.shape[1:], data.classes)
     training_device(config.training)
+    if not there and not held.enter_context(locked(folder, tell)):
+        # Somebody else has made it meanwhile.
+        run_folder.check_run(folder, config, force, resume)
     run_folder.start_run(folder, config, resume)
     keep_freed_memory()
     try:
@@ -117,22 +139,35 @@ def _trained(config_path: Path, out: Path | None, force: bool, resume: bool) -> 
     return config, data, folder
 
 
-def _exported(folder: Path, config: "Config", data: "ImageSet", may_replace: bool) -> None:
-    from .checkpoint import load_model
+def _exported(
+    folder: Path, config: "Config", data: "ImageSet", may_replace: bool
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Write the bundle; what each layer lost to the chip's 8 bits, and the warnings, which are told."""
+    from ..hardware.catalogue import loihi_program
+    from ..hardware.inspection import quantization_losses
+    from .checkpoint import epochs_of, load_model
     from .exporting import export_bundle
     from .progress import working
 
     model, progress = load_model(folder, config)
     _check_fit(progress, data, folder)
+    epochs = epochs_of(progress.history, config)
     with working("exporting"):
-        export_bundle(
+        bundle = export_bundle(
             config,
             model,
             data,
             folder / run_folder.BUNDLE,
             may_replace,
             before_replacing=lambda: run_folder.remove_report(folder),
+            epochs=epochs,
         )
+    if not epochs.finished:
+        tell(f"{folder}: training is {training_in_words(epochs)}, and the bundle says so")
+    lost, warnings = quantization_losses(bundle, loihi_program(bundle))
+    for warning in warnings:
+        tell(f"{bundle.path}: {warning}")
+    return [loss._asdict() for loss in lost], warnings
 
 
 def _climbed(folder: Path, config: "Config", data: "ImageSet") -> "Report":
@@ -199,7 +234,9 @@ def _images(config: "Config") -> "ImageSet":
     with working("loading the images"):
         from .data import load_images
 
-        return load_images(config.data.source).limited(config.data.train_limit, config.data.test_limit)
+        data = load_images(config.data.source, config.data.pixel_range)
+    tell(data.note)
+    return data.limited(config.data.train_limit, config.data.test_limit)
 
 
 def _free(path: Path, force: bool) -> None:

@@ -61,6 +61,14 @@ class Data(Section):
             json_schema_extra={"allowed": ALLOWED_SOURCES},
         ),
     ]
+    pixel_range: Annotated[
+        Annotated[int, Field(ge=1, le=2**32 - 1)] | None,
+        Field(
+            description="The value that means white in integer images of npz:PATH, such as 16 where there are 16 grey "
+            "levels above black. If left out, the largest integer of `x_train` and `x_test` tells: up to 1 it is 1, "
+            "from 17 to 255 it is 255, else it must be given. Images of floats lie in [0, 1] and stay as they are."
+        ),
+    ] = None
     validation_fraction: Annotated[
         float,
         Field(
@@ -241,7 +249,10 @@ class Ladder(Section):
 
 
 class Gate(Section):
-    """[gate]: what decides the exit status, besides Lava's spikes, which must equal those of the rung `loihi`."""
+    """[gate]: what decides the exit status.
+
+    Besides, the training must be finished, and Lava's spikes must equal those of the rung `loihi`.
+    """
 
     max_accuracy_drop: Annotated[
         float,
@@ -252,6 +263,13 @@ class Gate(Section):
             "percentage points. Below 0 it must gain.",
         ),
     ] = 0.03
+    min_accuracy: Annotated[
+        Annotated[float, Field(ge=0, le=1)] | None,
+        Field(
+            description="The least accuracy of the last measured rung; 0 for a smoke test. If left out, it is "
+            "c + (1 - c)/4, where c is the share of the largest class in the test images that are used."
+        ),
+    ] = None
 
 
 class Config(Section):

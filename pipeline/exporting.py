@@ -8,6 +8,7 @@ from jaxtyping import UInt8
 
 from ..export.bundle import SCHEMA as BUNDLE_SCHEMA
 from ..export.bundle import Bundle, Golden, LeftOut, Manifest, save_golden, write_bundle
+from ..export.epochs import Epochs
 from ..export.errors import InputError
 from ..export.graph import place
 from ..export.nir import to_nir
@@ -39,10 +40,12 @@ def export_bundle(
     path: Path,
     may_replace: bool = False,
     before_replacing: Callable[[], None] | None = None,
+    epochs: Epochs | None = None,
 ) -> Bundle:
     """Write the bundle of a trained network in float64 and open it again.
 
-    The scales of the fixed-point program are chosen on training images, the golden samples are test images.
+    The scales of the fixed-point program are chosen on training images, the golden samples are test images. `epochs`
+    says how far the network was trained; without it the bundle says that this is not known.
     `before_replacing` is called when every part is written and what is at `path` is still as it was. Raises InputError
     where the path is taken, unless it may be replaced, and where a part cannot be exported.
     """
@@ -59,6 +62,8 @@ def export_bundle(
         dt=settings.dt,
         integration=settings.integration,
         data=config.data.source,
+        pixel_range=data.pixel_range,
+        epochs=epochs,
         seed=config.seed,
         files={},
     )

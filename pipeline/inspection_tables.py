@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from ..export.epochs import Epochs, training_in_words
+
 KIBIBYTE = 1024
 
 
@@ -15,11 +17,12 @@ class Table(NamedTuple):
 
 
 def inspection_tables(found: dict[str, Any]) -> Iterator[Table]:
-    """The layers, what they do on data, what that costs, then circuit, files and versions."""
+    """The layers, what they do on data, what that costs, then how it was trained, circuit, files and versions."""
     yield _layers(found)
     yield quantization_table(found["quantization"])
     yield _activity(found)
     yield _estimate(found)
+    yield _network(found)
     for key in ("circuit", "files", "versions"):
         yield Table(key, ("", ""), [(name, str(value)) for name, value in found[key].items()])
 
@@ -95,4 +98,14 @@ def _estimate(found: dict[str, Any]) -> Table:
         for name, key in (("computing", "computing_us"), ("barriers", "barrier_us"), ("time", "time_us"))
     ]
     rows += [("figures", cost["source"]), ("left out", cost["left_out"])]
-    return Table("an estimate, not measured", ("", "a sample"), rows)
+    return Table(f"an estimate for {cost['chip']}, not measured", ("", f"a sample on {cost['chip']}"), rows)
+
+
+def _network(found: dict[str, Any]) -> Table:
+    white, epochs = found["pixel_range"], found["epochs"]
+    rows = [
+        ("data", found["data"]),
+        ("integer pixels", "not known what white is" if white is None else f"0 to {white}"),
+        ("training", training_in_words(None if epochs is None else Epochs(**epochs))),
+    ]
+    return Table("network", ("", ""), rows)

@@ -22,7 +22,6 @@ from ..export.circuit import Entangler, ReuploadCircuit
 from ..export.geometry import Shape
 from ..hardware.qpu.lightcone import allowed_method, expectations
 from ..hardware.qpu.noise import Noise
-from ..hardware.qpu.qnode import check_qubits, pennylane_expectations_in_parts
 from .config import Circuit, Config
 from .encoder import build_encoder, run_encoder
 
@@ -46,8 +45,13 @@ class ReuploadHead(nn.Module):
         super().__init__()
         if config.simulator == "lightcone":
             allowed_method(config.qubits, config.blocks, config.entangler, bool(noise))
+            self._expectations = expectations
         else:
+            # PennyLane takes seconds to import, and only this simulator needs it.
+            from ..hardware.qpu.qnode import check_qubits, pennylane_expectations_in_parts
+
             check_qubits(config.qubits, bool(noise))
+            self._expectations = pennylane_expectations_in_parts
         self.entangler: Entangler = config.entangler
         self.noise = noise
         self.weights = nn.Parameter(torch.empty(config.blocks, config.qubits, ANGLES))
@@ -55,8 +59,6 @@ class ReuploadHead(nn.Module):
             nn.init.trunc_normal_(self.weights)
         else:
             nn.init.uniform_(self.weights, 0.0, 2 * math.pi)
-
-        self._expectations = expectations if config.simulator == "lightcone" else pennylane_expectations_in_parts
 
     def forward(self, angles: Float[Tensor, "sample qubit 3"], noisy: bool = True) -> Float[Tensor, "sample qubit"]:
         """<Z> of each qubit for angles in radians, with the configured noise unless it is not asked for."""

@@ -12,6 +12,7 @@ from itertools import groupby
 from typing import NamedTuple, TypeGuard
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from .gate import least_allowed
 from .report_table import COLUMNS, EPOCH_COLUMNS, Epoch, cells
 from .rung import Report, Rung
 
@@ -132,9 +133,8 @@ def _round_step(least: float) -> float:
 
 def _least_allowed(report: Report) -> float | None:
     """The accuracy below which the gate is not passed; None where nothing fails."""
-    first = next((rung.accuracy for rung in report.rungs if rung.accuracy is not None), None)
-    least = None if first is None else first - report.gate.max_accuracy_drop
-    return least if drawable(least) and least >= 0 else None
+    least = least_allowed(report)
+    return least if drawable(least) and least > 0 else None
 
 
 def _plot(

@@ -5,8 +5,10 @@ from importlib.resources import files
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from ..export.epochs import training_in_words
+from .gate import verdict
 from .report_chart import accuracy_chart, loss_chart, printable, training_accuracy_chart
-from .report_table import EPOCH_COLUMNS, cells, epoch_cells, verdict
+from .report_table import EPOCH_COLUMNS, cells, epoch_cells
 from .report_words import HALVES, MEANINGS, PAGE_COLUMNS, UNKNOWN
 from .rung import Report, Rung
 
@@ -31,6 +33,7 @@ def render(report: Report) -> str:
         # What the charts write is escaped by the XML writer.
         accuracy_chart=None if chart is None else Markup(chart),
         training_charts=[Markup(chart) for chart in history],
+        training=training_in_words(report.epochs),
         epoch_columns=EPOCH_COLUMNS,
         epochs=[epoch_cells(number, epoch) for number, epoch in enumerate(report.training, 1)],
     )
@@ -44,12 +47,14 @@ def _page_cells(rung: Rung) -> tuple[str, ...]:
 
 def _facts(report: Report) -> tuple[tuple[str, str], ...]:
     """What was climbed, in a line: names and values."""
+    white = () if report.pixel_range is None else (("pixels", f"0 to {report.pixel_range}"),)
     return (
         ("parameters", f"{report.parameters}"),
         ("time steps T", f"{report.steps}"),
         ("qubits", f"{report.qubits}"),
         ("shots a sample", f"{report.shots}"),
         ("data", report.data),
+        *white,
         ("seed", f"{report.seed}"),
     )
 

@@ -1,7 +1,9 @@
 """The report as a table for people."""
 
+from ..export.epochs import training_in_words
 from .cli_options import print_table
-from .rung import CONFIDENCE, Report, Rung, lava_mismatches
+from .gate import verdict
+from .rung import CONFIDENCE, Report, Rung
 
 COLUMNS = (
     "rung",
@@ -45,31 +47,13 @@ def epoch_cells(number: int, epoch: Epoch) -> tuple[str, ...]:
     )
 
 
-def verdict(report: Report) -> str:
-    """The gate in one sentence."""
-    gate = report.gate
-    passed = "passed" if gate.passed else "NOT passed"
-    measured = [rung.name for rung in report.rungs if rung.accuracy is not None]
-    if not measured:
-        return f"gate {passed}: no rung was measured"
-    wrong = lava_mismatches(report.rungs)
-    if wrong:
-        return f"gate {passed}: {wrong} of Lava's spikes are not loihi's"
-    # A gain is no drop below zero to a reader, and rounding must not leave a "-0.00".
-    points = round(gate.accuracy_drop * 100, 2)
-    side = "over" if points < 0 else "under"
-    return (
-        f"gate {passed}: {measured[-1]} lies {abs(points):.2f} points {side} {measured[0]}, "
-        f"a drop of {gate.max_accuracy_drop * 100:.2f} is allowed"
-    )
-
-
 def print_report(report: Report) -> None:
-    """The table, what was skipped and why, and the gate, on stdout."""
+    """The table, what was skipped and why, whether the training is finished, and the gate, on stdout."""
     size = f"{report.parameters} parameters, T = {report.steps}, {report.qubits} qubits"
     climbed = [cells(rung) for rung in report.rungs if rung.skipped is None]
     print_table(f"{report.name}: {size}, {report.shots} shots", COLUMNS, climbed)
     for rung in report.rungs:
         if rung.skipped is not None:
             print(f"{rung.name} skipped: {rung.skipped}")
+    print(f"training is {training_in_words(report.epochs)}")
     print(verdict(report))

@@ -8,9 +8,8 @@ made of a file is taken away before the file changes, so that what a kill leaves
 
 import hashlib
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-from ..export.atomic import new_file
+from ..export.atomic import new_file, remove_folder
 from ..export.errors import InputError
 from .config import Config, load_config
 
@@ -20,6 +19,9 @@ RESUME = "resume.safetensors"
 BUNDLE = "bundle"
 REPORT_JSON = "report.json"
 REPORT_HTML = "report.html"
+
+FILES = (CONFIG, CHECKPOINT, RESUME, BUNDLE, REPORT_JSON, REPORT_HTML)
+"""All that spiq writes into the folder."""
 
 
 def check_run(run: Path, config: Config, force: bool = False, resume: bool = False) -> None:
@@ -71,15 +73,8 @@ def remove_bundle(run: Path) -> None:
     Raises InputError where that is not allowed.
     """
     remove_report(run)
-    bundle = run / BUNDLE
-    if not bundle.exists():
-        return
-    try:
-        # First out of its place, whole: a kill must not leave a part of it there.
-        with TemporaryDirectory(prefix=f".{BUNDLE}.", dir=run) as folder:
-            bundle.rename(Path(folder) / BUNDLE)
-    except OSError as error:
-        raise InputError(f"{bundle}: cannot be removed: {error.strerror}") from error
+    if (run / BUNDLE).exists():
+        remove_folder(run / BUNDLE)
 
 
 def made_of(run: Path) -> dict[str, str]:

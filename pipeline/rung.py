@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float, Int64
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from ..export.epochs import Epochs
 from ..export.errors import InputError
 
 CONFIDENCE = 0.95
@@ -16,9 +17,10 @@ CONFIDENCE = 0.95
 class Rung(BaseModel):
     """What a step of deployment did to the network, measured against the rung before; None where it does not apply.
 
-    accuracy, agreement: shares in [0, 1]; interval: the accuracy's 95% Wilson interval; agreement: samples with the
-    same prediction as on the rung before; spike_mismatches: encoder spikes that differ from it; max_error: the largest
-    difference of an <Z> from it; seconds: how long the rung took; skipped: why it was not climbed.
+    The rung before is the last one that was measured on all images. accuracy, agreement: shares in [0, 1]; interval:
+    the accuracy's 95% Wilson interval; agreement: samples with the same prediction as on the rung before;
+    spike_mismatches: encoder spikes that differ from it; max_error: the largest difference of an <Z> from it; seconds:
+    how long the rung took; skipped: why it was not climbed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,18 +37,25 @@ class Rung(BaseModel):
 
 
 class Gate(BaseModel):
-    """Whether the last rung lies no further under the first than allowed, and Lava gives loihi's spikes."""
+    """What was asked of the ladder, and whether it was passed (`gate` has the rules).
+
+    max_accuracy_drop, min_accuracy: what is allowed (min_accuracy: None in a report of an earlier version);
+    accuracy_drop: the first rung's accuracy minus the last one's, None where fewer than two rungs can be compared.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_accuracy_drop: float
-    accuracy_drop: float
+    accuracy_drop: float | None
+    min_accuracy: float | None = None
     passed: bool
 
 
 class Report(BaseModel):
     """The whole ladder; the rest says on what it was climbed.
 
+    pixel_range: the value that means white where the images are integers, None where nobody has said it; epochs: how
+    far the network was trained, None in a report of an earlier version;
     made_of: sha256 of the run's checkpoint and of its bundle's manifest, by file; empty where it was climbed elsewhere.
     """
 
@@ -62,6 +71,8 @@ class Report(BaseModel):
     rungs: list[Rung]
     gate: Gate
     training: list[dict[str, float | None]]
+    pixel_range: int | None = None
+    epochs: Epochs | None = None
     versions: dict[str, str]
     machine: str
     made_of: dict[str, str] = {}
@@ -118,11 +129,6 @@ def measured(
         seconds=round(seconds, 3),
         **figures,
     )
-
-
-def lava_mismatches(rungs: list[Rung]) -> int:
-    """Spikes of real Lava that are not loihi's, where that rung was climbed."""
-    return sum(rung.spike_mismatches or 0 for rung in rungs if rung.name == "lava")
 
 
 def wilson(right: int, samples: int) -> tuple[float, float]:

@@ -31,7 +31,8 @@ EVALUATION_BATCH = 256
 """Samples a forward pass without gradients takes at once."""
 
 Watch = Callable[[int, int, int, float, float, float | None], None]
-"""Told after each batch: epoch, batch, batches, mean loss, training accuracy, the last validation accuracy."""
+"""Told after each batch, and once more when the epoch is kept: epoch, batch, batches, mean loss, training accuracy, the
+newest validation accuracy (None before there is one)."""
 
 
 class Part(NamedTuple):
@@ -79,6 +80,9 @@ def train(config: Config, data: ImageSet, run: Path, resume: bool = False, watch
             if progress.best == number:
                 _keep(run, model.state_dict(), progress)
             checkpoint.save(run / RESUME, model.state_dict() | checkpoint.optimizer_tensors(optimizer), progress)
+            if watch:
+                batches = _batch_count(training, config.training)
+                watch(number, batches, batches, loss, accuracy, held)
     except KeyboardInterrupt:
         if not (run / CHECKPOINT).exists():
             _keep(run, model.state_dict(), progress)
@@ -141,7 +145,7 @@ def _epoch(
     """One pass over the training images; the mean loss and the accuracy on the way."""
     model.train()
     count = len(part.labels)
-    batches = math.ceil(count / config.training.batch_size)
+    batches = _batch_count(part, config.training)
     total_loss, right, seen = 0.0, 0, 0
     for step, (images, labels) in enumerate(_batches(part, config.training.batch_size, (config.seed, number))):
         done = (number + step / batches) / config.training.epochs
@@ -173,6 +177,10 @@ def _keep(run: Path, tensors: dict[str, Tensor], progress: Progress) -> None:
     """Save the checkpoint; what was made of an earlier one is taken away first."""
     remove_bundle(run)
     checkpoint.save(run / CHECKPOINT, tensors, progress)
+
+
+def _batch_count(part: Part, config: Training) -> int:
+    return math.ceil(len(part.labels) / config.batch_size)
 
 
 def _batches(part: Part, size: int, seed: tuple[int, int]) -> Iterator[Part]:

@@ -26,7 +26,7 @@ LEFT_OUT = "input and output, static power, tile hops, waits between chips, x86 
 
 
 class Estimate(NamedTuple):
-    """For one sample: energies in pJ, times in µs."""
+    """For one sample on the first Loihi: energies in pJ, times in µs."""
 
     operations_pj: float
     neuron_updates_pj: float
@@ -44,7 +44,7 @@ class Estimate(NamedTuple):
 
 
 def estimate(program: LoihiProgram, taken: Resources, activity: Activity) -> Estimate:
-    """Energy and time of a sample of the mean activity."""
+    """Energy and time of a sample of the mean activity on the first Loihi."""
     samples, steps = activity.samples, activity.steps
     updates = steps * sum(layer.neurons for layer in taken.layers)
     messages = sum(

@@ -54,5 +54,8 @@ NEURON_UPDATE_NS = 8.4
 BARRIER_NS = 465.0
 """Time in ns until all cores of a chip have ended a step ([Loihi], Table 2: 113 ns for one tile to 465 ns for 32)."""
 
-ENERGY_SOURCE = "the first Loihi: Davies et al., IEEE Micro 38(1), 2018, Table 2"
-"""Where the energies and times come from, for whoever reads an estimate."""
+ENERGY_CHIP = "the first Loihi"
+"""The chip that the energies and times are of, for whoever reads an estimate."""
+
+ENERGY_SOURCE = f"{ENERGY_CHIP}: Davies et al., IEEE Micro 38(1), 2018, Table 2"
+"""The chip and where its energies and times are published."""

@@ -13,7 +13,8 @@ TEST_SAMPLES = 360
 # Not the run's seed: accuracies of different runs compare only on the same test images.
 _SPLIT_SEED = 0
 
-_WHITE = 16
+WHITE = 16
+"""The value that means white in the set's own numbers."""
 
 
 def load_digits() -> ImageSet:
@@ -22,9 +23,9 @@ def load_digits() -> ImageSet:
     from sklearn.model_selection import train_test_split
 
     pixels, labels = load(return_X_y=True)
-    images = (pixels / _WHITE).astype(np.float32).reshape(-1, 1, 8, 8)
+    images = (pixels / WHITE).astype(np.float32).reshape(-1, 1, 8, 8)
     parts = train_test_split(
         images, labels.astype(np.int64), test_size=TEST_SAMPLES, stratify=labels, random_state=_SPLIT_SEED
     )
     train_images, test_images, train_labels, test_labels = map(np.asarray, parts)
-    return ImageSet(train_images, train_labels, test_images, test_labels, classes=10, name="digits")
+    return ImageSet(train_images, train_labels, test_images, test_labels, classes=10, name="digits", pixel_range=WHITE)

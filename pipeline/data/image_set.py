@@ -3,12 +3,16 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float32, Int64, UInt8
+from jaxtyping import Float32, Int64
 
 
 @dataclass(frozen=True)
 class ImageSet:
-    """Images in [0, 1] with labels 0 .. classes - 1; the test images are for the last judgement only."""
+    """Images in [0, 1] with labels 0 .. classes - 1; the test images are for the last judgement only.
+
+    `pixel_range` is the value that means white where such images are integers, None where nobody has said it; `note`
+    is what was decided about the pixels and should be told.
+    """
 
     train_images: Float32[np.ndarray, "train channel height width"]
     train_labels: Int64[np.ndarray, " train"]
@@ -16,6 +20,8 @@ class ImageSet:
     test_labels: Int64[np.ndarray, " test"]
     classes: int
     name: str
+    pixel_range: int | None = None
+    note: str | None = None
 
     def limited(self, train: int | None, test: int | None) -> "ImageSet":
         """Only the first images of each part; None keeps them all."""
@@ -26,8 +32,3 @@ class ImageSet:
             test_images=self.test_images[:test],
             test_labels=self.test_labels[:test],
         )
-
-
-def scaled(pixels: UInt8[np.ndarray, "*shape"]) -> Float32[np.ndarray, "*shape"]:
-    """8-bit pixels as fractions of 255."""
-    return np.divide(pixels, np.float32(255), dtype=np.float32)

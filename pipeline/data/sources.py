@@ -15,11 +15,12 @@ from ...export.cache import cache_folder
 from ...export.errors import InputError
 from ..config import ALLOWED_SOURCES, DIGITS, NPZ_PREFIX
 from ..data_folder import DATA_VARIABLE, data_folder
-from .digits import load_digits
+from .digits import WHITE, load_digits
 from .download import download
 from .idx import read_idx
-from .image_set import ImageSet, scaled
+from .image_set import ImageSet
 from .npz import load_npz_set
+from .pixels import EIGHT_BIT, scaled
 
 CLASSES = 10
 """Each of the IDX sets has the labels 0 to 9."""
@@ -84,18 +85,26 @@ IDX_SETS = {
 }
 
 
-def load_images(source: str) -> ImageSet:
+def load_images(source: str, pixel_range: int | None = None) -> ImageSet:
     """The images of `source`: "digits", "mnist", "fashion-mnist", "kmnist" or "npz:PATH".
 
-    Nothing about them is random: the same source gives the same images in the same order. Raises InputError for another
-    source, for files that are damaged or do not fit each other, and for files that are nowhere to be had.
+    `pixel_range` is the value that means white in integer images of "npz:PATH", None where nobody has said it; the
+    other sets have their own. Nothing about them is random: the same source gives the same images in the same order.
+    Raises InputError for another source, for another pixel range than a set's own, for files that are damaged or do
+    not fit each other, and for files that are nowhere to be had.
     """
+    own = {DIGITS: WHITE, **dict.fromkeys(IDX_SETS, EIGHT_BIT)}.get(source)
+    if own is not None and pixel_range not in (None, own):
+        raise InputError(
+            f"data.pixel_range must be left out for the source {source!r}, whose white is {own}, but {pixel_range} was "
+            "given."
+        )
     if source == DIGITS:
         return load_digits()
     if source in IDX_SETS:
         return _load_idx_set(source)
     if source.startswith(NPZ_PREFIX):
-        return load_npz_set(Path(source.removeprefix(NPZ_PREFIX)))
+        return load_npz_set(Path(source.removeprefix(NPZ_PREFIX)), pixel_range)
     raise InputError(f"data.source must be {ALLOWED_SOURCES}, but {source!r} was given.")
 
 
@@ -108,7 +117,7 @@ def _load_idx_set(name: str) -> ImageSet:
             f"{paths.test_images}: its images have the shape {list(test_images.shape[1:])}, but those of "
             f"{paths.train_images} {list(train_images.shape[1:])}."
         )
-    return ImageSet(train_images, train_labels, test_images, test_labels, CLASSES, name)
+    return ImageSet(train_images, train_labels, test_images, test_labels, CLASSES, name, EIGHT_BIT)
 
 
 def _read_part(
@@ -122,7 +131,7 @@ def _read_part(
         raise InputError(f"{labels_path}: {len(labels)} labels do not fit the {len(images)} images of {images_path}.")
     if labels.max() >= CLASSES:
         raise InputError(f"{labels_path}: labels must be 0 to {CLASSES - 1}, but one is {labels.max()}.")
-    return scaled(images[:, np.newaxis]), labels.astype(np.int64)
+    return scaled(images[:, np.newaxis], EIGHT_BIT), labels.astype(np.int64)
 
 
 def _local_files(name: str) -> SetFiles | None:

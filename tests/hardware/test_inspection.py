@@ -75,7 +75,8 @@ def test_json_holds_the_bundle_and_what_was_measured(tiny_bundle: Bundle) -> Non
     assert activity["layers"][-1]["spikes"] * 3 == pytest.approx(int(tiny_bundle.golden.loihi_encoded.sum()))
     program = LoihiProgram.load(tiny_bundle.path / "loihi.npz")
     assert [layer["neurons"] for layer in found["layers"]] == [layer.neuron.size for layer in program.layers]
-    assert "2018" in found["estimate"]["source"]
+    assert found["estimate"]["chip"] == "the first Loihi"
+    assert found["estimate"]["source"] == "the first Loihi: Davies et al., IEEE Micro 38(1), 2018, Table 2"
     assert found["estimate"]["energy_pj"] > 81 * 8 * found["chip"]["neurons"]
 
 
@@ -112,7 +113,8 @@ def test_tables_are_narrow_and_say_what_is_estimated(
     assert [row[0] for row in layers.rows] == ["input", "conv", "relay", "dense", "joined", "all"]
     assert layers.rows[4][1] == "relay\ndense\njoined"
     assert activity.title == "a sample, the mean of 3: the golden samples"
-    assert "estimate" in cost.title
+    assert cost.title == "an estimate for the first Loihi, not measured"
+    assert cost.columns[1] == "a sample on the first Loihi"
     assert "2018" in dict(cost.rows)["figures"]
     printed = CliRunner().invoke(app, ["inspect", str(tiny_bundle.path)]).stdout
     assert "the golden samples" in printed

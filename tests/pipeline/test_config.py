@@ -43,7 +43,13 @@ def test_defaults(tmp_path: Path) -> None:
     assert load(tmp_path, SMALLEST).model_dump() == {
         "name": "a",
         "seed": 0,
-        "data": {"source": "digits", "validation_fraction": 0.1, "train_limit": None, "test_limit": None},
+        "data": {
+            "source": "digits",
+            "pixel_range": None,
+            "validation_fraction": 0.1,
+            "train_limit": None,
+            "test_limit": None,
+        },
         "coding": {"kind": "phase", "steps": 8, "seed": 0},
         "encoder": {
             "channels": (8, 16),
@@ -81,7 +87,7 @@ def test_defaults(tmp_path: Path) -> None:
         },
         "export": {"dt": 1e-4, "integration": "per-step", "calibration_samples": 256, "golden_samples": 8},
         "ladder": {"limit": None, "shots": 1024, "lava_samples": 64},
-        "gate": {"max_accuracy_drop": 0.03},
+        "gate": {"max_accuracy_drop": 0.03, "min_accuracy": None},
     }
 
 
@@ -146,7 +152,7 @@ POSITIVE = "a number above 0"
         ("training.weight_decay", "-0.1", "a number of at least 0", "-0.1"),
         ("export.dt", "0.0", POSITIVE, "0.0"),
         ("export.dt", "1979-05-27", POSITIVE, '"1979-05-27"'),
-        ("gate", "[{}]", "a table with the keys max_accuracy_drop", "[{}]"),
+        ("gate", "[{}]", "a table with the keys max_accuracy_drop, min_accuracy", "[{}]"),
     ],
 )
 def test_a_wrong_value_is_told_with_what_is_allowed(
@@ -176,7 +182,8 @@ def test_a_wrong_item_is_told_with_its_place(tmp_path: Path) -> None:
         ),
         (
             '"ze\\nbra" = 1',
-            "'data.ze\\nbra' is not a key; allowed here are source, validation_fraction, train_limit, test_limit.",
+            "'data.ze\\nbra' is not a key; allowed here are source, pixel_range, validation_fraction, "
+            "train_limit, test_limit.",
         ),
     ],
 )
@@ -185,7 +192,7 @@ def test_an_unknown_key_is_told_with_the_keys_there_are(tmp_path: Path, text: st
 
 
 SOURCE = '"digits", "mnist", "fashion-mnist", "kmnist" or "npz:PATH"'
-DATA_KEYS = "source, validation_fraction, train_limit, test_limit"
+DATA_KEYS = "source, pixel_range, validation_fraction, train_limit, test_limit"
 NAME = 'letters, digits, "_" and, after the first of them, ".", "-" and spaces'
 
 
@@ -277,6 +284,7 @@ configurations = st.fixed_dictionaries(
             {"source": st.sampled_from(["digits", "mnist", "kmnist"]) | paths.map(lambda path: f"npz:/{path}")},
             optional={
                 "validation_fraction": st.floats(0, 1, exclude_max=True),
+                "pixel_range": counts,
                 "train_limit": counts,
                 "test_limit": counts,
             },
@@ -303,7 +311,9 @@ configurations = st.fixed_dictionaries(
         ),
         "circuit": st.fixed_dictionaries({}, optional={"angle_scale": positives, "qubits": st.integers(1, 16)}),
         "training": st.fixed_dictionaries({}, optional={"learning_rate": positives, "threads": counts}),
-        "gate": st.fixed_dictionaries({}, optional={"max_accuracy_drop": st.floats(-1, 1)}),
+        "gate": st.fixed_dictionaries(
+            {}, optional={"max_accuracy_drop": st.floats(-1, 1), "min_accuracy": st.floats(0, 1)}
+        ),
     },
 )
 

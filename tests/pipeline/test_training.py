@@ -45,6 +45,21 @@ def test_training_learns(tmp_path: Path) -> None:
     assert evaluate(model, config.coding_scheme, part, torch.device("cpu")) > 0.2
 
 
+def test_the_newest_accuracy_held_out_is_told_when_it_is_known(
+    tiny_config: Config, tiny_images: ImageSet, tmp_path: Path
+) -> None:
+    told = []
+    train(tiny_config, tiny_images, tmp_path, watch=lambda *figures: told.append(figures))
+    _, progress = checkpoint.load(tmp_path / CHECKPOINT)
+    before = [None, *(epoch.validation for epoch in progress.history)]
+    assert len(set(before)) > 2
+    for number, epoch in enumerate(progress.history):
+        *during, last = [figures for figures in told if figures[0] == number]
+        assert [figures[5] for figures in during] == [before[number]] * len(during)
+        assert last == (number, len(during), len(during), *epoch)
+    assert told[-1] == last
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_seed_others(
     tiny_config: Config, tiny_images: ImageSet, tmp_path: Path
 ) -> None:

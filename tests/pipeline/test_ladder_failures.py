@@ -1,0 +1,234 @@
+"""Every rung can fail alone: what needs its spikes is skipped with its reason, all else is climbed."""
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import nir
+import numpy as np
+import onnx
+import pytest
+from qiskit.exceptions import QiskitError
+
+from spiq.export.bundle import Bundle, LeftOut, write_bundle
+from spiq.export.circuit import ReuploadCircuit
+from spiq.export.nir_file import read_nir, write_nir
+from spiq.hardware.devices import QuantumDevice, SpikingDevice
+from spiq.pipeline import ladder
+from spiq.pipeline.checkpoint import load_model
+from spiq.pipeline.config import Config
+from spiq.pipeline.data import ImageSet
+from spiq.pipeline.gate import verdict
+from spiq.pipeline.ladder import climb, quantum_device, spiking_device
+from spiq.pipeline.model import SQDRCNN
+from spiq.pipeline.report_page import render
+from spiq.pipeline.report_table import print_report
+from spiq.pipeline.rung import Report, Rung
+
+MEASURED = ["trained", "nir", "loihi", "qasm", "shots"]
+"""Every rung that is climbed where Lava is not set up."""
+
+
+@pytest.fixture(autouse=True)
+def no_lava(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SPIQ_LAVA_HOME", "/nowhere")
+
+
+@pytest.fixture
+def model(tiny_run: Path, tiny_config: Config) -> SQDRCNN:
+    return load_model(tiny_run, tiny_config)[0]
+
+
+@pytest.fixture
+def climbed(
+    tiny_run: Path, tiny_config: Config, tiny_images: ImageSet, model: SQDRCNN
+) -> Callable[[Bundle], tuple[Report, dict[str, Rung]]]:
+    history = load_model(tiny_run, tiny_config)[1].history
+
+    def of(bundle: Bundle) -> tuple[Report, dict[str, Rung]]:
+        report = climb(tiny_config, model, history, bundle, tiny_images.test_images, tiny_images.test_labels)
+        # The report can be printed, drawn, written and read, whatever failed.
+        print_report(report)
+        assert "The validation ladder" in render(report)
+        assert Report.model_validate_json(report.text()) == report
+        return report, {rung.name: rung for rung in report.rungs}
+
+    return of
+
+
+def with_files(bundle: Bundle, path: Path, content: dict[str, bytes]) -> Bundle:
+    """The bundle with other content in some files, its hashes made anew."""
+
+    def fill(folder: Path) -> LeftOut:
+        for name, stored in bundle.content.items():
+            (folder / name).write_bytes(content.get(name, stored))
+        return bundle.manifest.left_out
+
+    return write_bundle(path, bundle.manifest, fill)
+
+
+def without_spikes(bundle: Bundle, folder: Path) -> bytes:
+    """encoder.nir whose last neuron gives its voltage: a sound file of the right shape."""
+    graph = read_nir(bundle.content["encoder.nir"], "encoder.nir")
+    name = next(source for source, target in graph.edges if target == "output")
+    shape = graph.nodes[name].v_threshold.shape
+    graph.nodes[name] = nir.LI(tau=np.ones(shape), r=np.ones(shape), v_leak=np.zeros(shape))
+    write_nir(folder / "values.nir", graph)
+    return (folder / "values.nir").read_bytes()
+
+
+def unusable_readout(bundle: Bundle) -> bytes:
+    """readout.onnx with the right inputs and outputs that onnxruntime loads and cannot run."""
+    model = onnx.load_from_string(bundle.content["readout.onnx"])
+    last = next(node for node in model.graph.node if "logits" in node.output)
+    last.output[:] = ["almost"]
+    shape = onnx.numpy_helper.from_array(np.array([-1, 10_007], dtype=np.int64), "shape")
+    model.graph.initializer.append(shape)
+    back = onnx.numpy_helper.from_array(np.array([-1, 10], dtype=np.int64), "back")
+    model.graph.initializer.append(back)
+    model.graph.node.append(onnx.helper.make_node("Reshape", ["almost", "shape"], ["odd"]))
+    model.graph.node.append(onnx.helper.make_node("Reshape", ["odd", "back"], ["logits"]))
+    stream = io.BytesIO()
+    onnx.save_model(model, stream)
+    return stream.getvalue()
+
+
+def check(rungs: dict[str, Rung], *skipped: str) -> None:
+    """Those rungs are skipped, besides Lava's, and all others measured."""
+    assert [name for name in MEASURED if rungs[name].accuracy is None] == list(skipped)
+    assert all((rung.skipped is None) == (rung.accuracy is not None) for rung in rungs.values())
+
+
+def test_the_nir_file_alone(climbed, tiny_bundle: Bundle, tmp_path: Path) -> None:
+    bundle = with_files(tiny_bundle, tmp_path / "bundle", {"encoder.nir": without_spikes(tiny_bundle, tmp_path)})
+    report, rungs = climbed(bundle)
+    check(rungs, "nir")
+    assert "its output is not spikes but values" in (rungs["nir"].skipped or "")
+    # loihi is held against the rung before nir.
+    assert rungs["loihi"].agreement is not None
+    assert rungs["loihi"].spike_mismatches is not None
+    assert report.gate.passed
+
+
+def test_the_fixed_point_program_and_all_that_need_its_spikes(climbed, tiny_bundle: Bundle, tmp_path: Path) -> None:
+    bundle = with_files(tiny_bundle, tmp_path / "bundle", {"loihi.npz": b"no program"})
+    report, rungs = climbed(bundle)
+    check(rungs, "loihi", "qasm", "shots")
+    reason = rungs["loihi"].skipped or ""
+    assert "loihi.npz" in reason
+    for name in ("qasm", "shots"):
+        assert rungs[name].skipped == f"needs the spikes of loihi, which was skipped: {reason}"
+    assert "nir lies 0.00 points under trained" in verdict(report)
+
+
+def test_lava_needs_loihis_spikes_to_be_held_against(
+    climbed, tiny_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ladder, "required", lambda name: None)
+    _, rungs = climbed(with_files(tiny_bundle, tmp_path / "bundle", {"loihi.npz": b"no program"}))
+    assert (rungs["lava"].skipped or "").startswith("needs the spikes of loihi, which was skipped: ")
+
+
+def test_the_circuits_file(climbed, tiny_bundle: Bundle, tmp_path: Path) -> None:
+    bundle = with_files(tiny_bundle, tmp_path / "bundle", {"head.qasm": b"OPENQASM 3.0;\nqubit[3] q;\nx q[7];\n"})
+    report, rungs = climbed(bundle)
+    check(rungs, "qasm", "shots")
+    assert "OpenQASM 3 program" in (rungs["qasm"].skipped or "")
+    assert report.gate.accuracy_drop == rungs["trained"].accuracy - rungs["loihi"].accuracy
+
+
+def test_pytorch_alone(climbed, model: SQDRCNN, tiny_bundle: Bundle) -> None:
+    model.to("meta")
+    report, rungs = climbed(tiny_bundle)
+    check(rungs, "trained")
+    assert (rungs["trained"].skipped or "").startswith("RuntimeError: Tensor.item() cannot be called on meta")
+    assert (rungs["nir"].agreement, rungs["nir"].spike_mismatches) == (None, None)
+    assert rungs["loihi"].agreement is not None
+    assert "under nir" in verdict(report) or "over nir" in verdict(report)
+
+
+def test_the_readout_costs_all_rungs_of_the_bundle(climbed, tiny_bundle: Bundle, tmp_path: Path) -> None:
+    bundle = with_files(tiny_bundle, tmp_path / "bundle", {"readout.onnx": unusable_readout(tiny_bundle)})
+    report, rungs = climbed(bundle)
+    check(rungs, "nir", "loihi", "qasm", "shots")
+    assert not report.gate.passed
+    assert report.gate.accuracy_drop is None
+    assert "only trained was measured on all images" in verdict(report)
+
+
+def test_all_of_them(climbed, model: SQDRCNN, tiny_bundle: Bundle, tmp_path: Path) -> None:
+    model.to("meta")
+    bundle = with_files(tiny_bundle, tmp_path / "bundle", {"readout.onnx": unusable_readout(tiny_bundle)})
+    report, rungs = climbed(bundle)
+    check(rungs, *MEASURED)
+    assert verdict(report) == "gate NOT passed: no rung was measured"
+
+
+class Failing:
+    """A spiking device that fails by what its libraries raise."""
+
+    def __init__(self, failure: Callable[[], np.ndarray]) -> None:
+        self.failure = failure
+
+    def run(self, spikes: np.ndarray) -> np.ndarray:
+        return self.failure()
+
+
+class FailingShots:
+    """A quantum device that is exact only."""
+
+    def __init__(self, device: QuantumDevice, failure: Callable[[], np.ndarray]) -> None:
+        self.device, self.failure = device, failure
+
+    def expectations(self, circuit: ReuploadCircuit, angles: np.ndarray, shots: int | None) -> np.ndarray:
+        return self.device.expectations(circuit, angles, shots) if shots is None else self.failure()
+
+
+def full_memory() -> np.ndarray:
+    return np.empty(2**62, dtype=np.uint8)
+
+
+def raising(error: Exception) -> Callable[[], np.ndarray]:
+    def fail() -> np.ndarray:
+        raise error
+
+    return fail
+
+
+@pytest.mark.parametrize(
+    ("failure", "reason"),
+    [
+        (full_memory, "MemoryError: Unable to allocate"),
+        (raising(OSError(28, "No space left on device")), "OSError: [Errno 28] No space left on device"),
+        (raising(RuntimeError("a C++ library\n  says " + "no " * 1000)), "RuntimeError: a C++ library says no no"),
+        (raising(QiskitError("no such gate")), "QiskitError: 'no such gate'"),
+    ],
+    ids=["memory", "system", "library", "qiskit"],
+)
+@pytest.mark.parametrize("name", ["nir", "loihi", "shots"])
+def test_whatever_a_device_fails_by(
+    climbed, tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, name: str, failure: Callable, reason: str
+) -> None:
+    def spiking(asked: str, bundle: Bundle) -> SpikingDevice:
+        return Failing(failure) if asked == name else spiking_device(asked, bundle)
+
+    def quantum(*given: Any) -> QuantumDevice:
+        device = quantum_device(*given)
+        return FailingShots(device, failure) if name == "shots" else device
+
+    monkeypatch.setattr(ladder, "spiking_device", spiking)
+    monkeypatch.setattr(ladder, "quantum_device", quantum)
+    _, rungs = climbed(tiny_bundle)
+    check(rungs, *({"loihi": ["loihi", "qasm", "shots"]}.get(name, [name])))
+    assert reason in (rungs[name].skipped or "")
+    assert "\n" not in (rungs[name].skipped or "")
+    assert len(rungs[name].skipped or "") < 400
+
+
+def test_a_fault_in_the_program_is_no_failing_device(
+    climbed, tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ladder, "spiking_device", lambda *_: Failing(raising(TypeError("a bug"))))
+    with pytest.raises(TypeError, match="a bug"):
+        climbed(tiny_bundle)
