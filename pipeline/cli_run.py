@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..export.wording import one_line
 from . import run_folder
-from .cli_options import Force, Json, print_json
+from .cli_options import Force, Json, print_json, print_line
 
 if TYPE_CHECKING:
     from .checkpoint import Progress
@@ -56,7 +57,7 @@ def train(
         print_json({"run": str(folder), "epoch": progress.best + 1, **best._asdict()})
     else:
         held = "" if best.validation is None else f", {best.validation:.2%} right on the images held out"
-        typer.echo(f"{folder / run_folder.CHECKPOINT}: epoch {progress.best + 1}, loss {best.loss:.4f}{held}")
+        print_line(f"{folder / run_folder.CHECKPOINT}: epoch {progress.best + 1}, loss {best.loss:.4f}{held}")
 
 
 def export(run: RunPath, force: Force = False, json: Json = False) -> None:
@@ -71,7 +72,7 @@ def export(run: RunPath, force: Force = False, json: Json = False) -> None:
     if json:
         print_json({"bundle": str(bundle)})
     else:
-        typer.echo(f"{bundle}: written; `spiq verify {bundle}` runs its golden samples anywhere")
+        print_line(f"{bundle}: written; `spiq verify {bundle}` runs its golden samples anywhere")
 
 
 def report(run: RunPath, force: Force = False, json: Json = False) -> None:
@@ -112,7 +113,7 @@ def _trained(config_path: Path, out: Path | None, force: bool, resume: bool) -> 
         with training_bar(config.training.epochs) as watch:
             train_network(config, data, folder, resume, watch)
     except KeyboardInterrupt:
-        typer.echo(f"spiq: {folder} holds the best checkpoint so far; --resume goes on", err=True)
+        typer.echo(one_line(f"spiq: {folder} holds the best checkpoint so far; --resume goes on"), err=True)
         raise
     return config, data, folder
 
@@ -176,7 +177,7 @@ def _finish(found: "Report", folder: Path, json: bool) -> None:
         print_json(found.model_dump())
     else:
         print_report(found)
-        typer.echo(f"{folder / run_folder.REPORT_HTML}")
+        print_line(f"{folder / run_folder.REPORT_HTML}")
     if not found.gate.passed:
         raise typer.Exit(1)
 

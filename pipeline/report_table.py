@@ -1,6 +1,6 @@
 """The report as a table for people."""
 
-from .cli_options import print_table
+from .cli_options import print_line, print_table
 from .rung import CONFIDENCE, Report, Rung, lava_mismatches
 
 COLUMNS = (
@@ -71,5 +71,5 @@ def print_report(report: Report) -> None:
     print_table(f"{report.name}: {size}, {report.shots} shots", COLUMNS, climbed)
     for rung in report.rungs:
         if rung.skipped is not None:
-            print(f"{rung.name} skipped: {rung.skipped}")
-    print(verdict(report))
+            print_line(f"{rung.name} skipped: {rung.skipped}")
+    print_line(verdict(report))
