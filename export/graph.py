@@ -21,6 +21,7 @@ import numpy as np
 from nir.serialization import hdf2dict
 
 from .errors import InputError
+from .files import read_file
 from .geometry import Shape, input_rank, output_shape, whole_numbers
 from .ordering import NEURONS, ordered, reached
 from .unfolding import Edge, unfolded
@@ -115,12 +116,7 @@ def read_nir(source: Path | str | bytes, name: str = "graph") -> nir.NIRGraph:
     """
     if not isinstance(source, bytes):
         name = str(source)
-        if not Path(source).is_file():
-            raise InputError(f"{name}: there is no such file; a NIR graph (.nir, HDF5) is needed")
-        try:
-            source = Path(source).read_bytes()
-        except OSError as error:
-            raise InputError(f"{name}: cannot be read: {error.strerror}") from error
+        source = read_file(source, "a NIR graph (.nir, HDF5)")
     # A block of the writer's own may stand before it.
     if _HDF5_SIGNATURE not in source:
         raise InputError(f"{name}: not an HDF5 file, so not a NIR graph")

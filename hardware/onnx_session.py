@@ -8,6 +8,7 @@ import onnxruntime.capi.onnxruntime_pybind11_state as ort_errors
 from jaxtyping import Shaped
 
 from ..export.errors import InputError
+from ..export.files import read_file
 
 # onnxruntime raises these for a model or for inputs that it cannot use; they have no common base but Exception.
 _REFUSALS = (
@@ -62,14 +63,12 @@ def run_onnx(
 
 
 def _session(model: Path | str | bytes, where: str) -> onnxruntime.InferenceSession:
-    if not isinstance(model, bytes) and not Path(model).is_file():
-        raise InputError(f"{where}: there is no such file; an ONNX model is needed")
     options = onnxruntime.SessionOptions()
     # What is wrong comes as an exception; onnxruntime must not write it to the terminal too.
     options.log_severity_level = 4
     # Beyond "basic", operators are fused and may round otherwise; a spike near its threshold must not hang on that.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    content = model if isinstance(model, bytes) else str(model)
+    content = model if isinstance(model, bytes) else read_file(model, "an ONNX model")
     try:
         return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except _REFUSALS as error:

@@ -11,6 +11,7 @@ from jaxtyping import UInt8
 
 from ...export.arrays import write_npz
 from ...export.errors import InputError
+from ...export.files import read_file
 from ...export.geometry import Shape
 from ..devices import Watch, checked_spikes
 from .jobs import TIME_LIMIT, run_jobs
@@ -104,12 +105,7 @@ def open_netx(source: Path | str | bytes, name: str = "encoder.net") -> NetxFile
     """
     if not isinstance(source, bytes):
         name = str(source)
-        try:
-            source = Path(source).read_bytes()
-        except FileNotFoundError as error:
-            raise InputError(f"{name}: there is no such file; a netx file (.net, HDF5) is needed") from error
-        except OSError as error:
-            raise InputError(f"{name}: cannot be read: {error.strerror}") from error
+        source = read_file(source, "a netx file (.net, HDF5)")
     try:
         with h5py.File(io.BytesIO(source), "r") as file:
             stored: Any = file["layer"]

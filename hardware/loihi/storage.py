@@ -16,13 +16,13 @@ The entries are not compressed and carry no time of writing, so the same program
 
 import io
 import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
+from ...export.arrays import read_every_array
 from ...export.atomic import new_file
 from ...export.errors import InputError
 from .program import Connection, Layer, LoihiProgram, NeuronGroup
@@ -30,6 +30,9 @@ from .synapse import ConvSynapse, DenseSynapse
 
 FORMAT = "spiq-loihi-program"
 VERSION = 2
+
+MOST_BYTES = 2**30
+"""Of all arrays in a file: four times the weights that `limits` allows, which are two bytes each."""
 
 _Part = TypeVar("_Part")
 
@@ -149,7 +152,7 @@ class _Entries:
 
     def __init__(self, source: Path | bytes, where: str) -> None:
         self.where = where
-        self.unread = _arrays(source, where)
+        self.unread = read_every_array(source, where, "a Loihi program (.npz)", MOST_BYTES)
         self.found: dict[str, np.ndarray] = {}
 
     def error(self, key: str, allowed: str) -> InputError:
@@ -203,25 +206,3 @@ class _Entries:
             raise InputError(f"{self.where}: the key {key} is missing")
         self.found[key] = self.unread.pop(key)
         return self.found[key]
-
-
-def _arrays(source: Path | bytes, where: str) -> dict[str, np.ndarray]:
-    if isinstance(source, Path) and not source.is_file():
-        raise InputError(f"{where}: there is no such file; a Loihi program (.npz) is needed")
-    arrays: dict[str, np.ndarray] = {}
-    key = ""
-    try:
-        with zipfile.ZipFile(source if isinstance(source, Path) else io.BytesIO(source)) as archive:
-            for info in archive.infolist():
-                key = info.filename.removesuffix(".npy")
-                if key in arrays:
-                    raise InputError(f"{where}: the key {key} is there more than once")
-                # The zip's checksum is right once all is read, so NumPy never sees a damaged header.
-                content = io.BytesIO(archive.read(info))
-                arrays[key] = np.lib.format.read_array(content, allow_pickle=False)
-    except InputError:
-        raise
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, MemoryError) as error:
-        part = f"the key {key}: " if key else ""
-        raise InputError(f"{where}: {part}not readable as a Loihi program (.npz): {error}") from error
-    return arrays

@@ -12,6 +12,7 @@ from jaxtyping import Float32, Int64
 
 from ...export.arrays import read_npz
 from ...export.errors import InputError
+from ..data_folder import data_folder
 from .image_set import ImageSet, scaled
 
 MAX_CLASSES = 10_000
@@ -34,9 +35,11 @@ def load_npz_set(path: Path) -> ImageSet:
 
     Raises InputError, naming the file and the array, when one is missing or not as the module says, when images and
     labels differ in number, when training and test images differ in shape, and for a test label that no training
-    image has.
+    image has. The file may be a link to one where it lies below $SPIQ_DATA.
     """
-    arrays = read_npz(path, required=("x_train", "y_train", "x_test", "y_test"))
+    root = data_folder()
+    below = root is not None and path.absolute().is_relative_to(root.absolute())
+    arrays = read_npz(path, required=("x_train", "y_train", "x_test", "y_test"), may_be_link=below)
     train_images = _images(arrays["x_train"], f"{path}: x_train")
     test_images = _images(arrays["x_test"], f"{path}: x_test")
     if test_images.shape[1:] != train_images.shape[1:]:
