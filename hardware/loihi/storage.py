@@ -25,14 +25,12 @@ import numpy as np
 from ...export.arrays import read_every_array
 from ...export.atomic import new_file
 from ...export.errors import InputError
+from .limits import MOST_AXES, MOST_BYTES, MOST_LAYERS, ProgramSize
 from .program import Connection, Layer, LoihiProgram, NeuronGroup
 from .synapse import ConvSynapse, DenseSynapse
 
 FORMAT = "spiq-loihi-program"
 VERSION = 2
-
-MOST_BYTES = 2**30
-"""Of all arrays in a file: four times the weights that `limits` allows, which are two bytes each."""
 
 _Part = TypeVar("_Part")
 
@@ -51,7 +49,7 @@ def read_program(source: Path | bytes, where: str) -> LoihiProgram:
     """The program in the file, or in a file's content; errors call it `where`.
 
     Raises InputError, naming the file and the key, where the file is missing, is not such an .npz, lacks a key, has
-    one too many, or holds what the chip cannot.
+    one too many, holds what the chip cannot, or is larger than `limits` allows.
     """
     entries = _Entries(source, where)
     if entries.text("format") != FORMAT:
@@ -59,8 +57,12 @@ def read_program(source: Path | bytes, where: str) -> LoihiProgram:
     if entries.whole("version") != VERSION:
         raise entries.error("version", f"only {VERSION} is allowed")
     input_shape = entries.wholes("input_shape")
+    size = ProgramSize()
+    entries.built("", lambda: size.add_neurons(input_shape, "input_shape"))
     count = entries.whole("layers")
-    layers = tuple(_layer(entries, f"{index}.") for index in range(count))
+    if count > MOST_LAYERS:
+        raise entries.error("layers", f"at most {MOST_LAYERS} are allowed")
+    layers = tuple(_layer(entries, f"{index}.", size) for index in range(count))
     entries.check_all_read()
     return entries.built("", lambda: LoihiProgram(input_shape, layers))
 
@@ -108,9 +110,10 @@ def _connection_entries(connection: Connection) -> dict[str, object]:
             return entries | {"kind": "dense"}
 
 
-def _layer(entries: "_Entries", prefix: str) -> Layer:
+def _layer(entries: "_Entries", prefix: str, size: ProgramSize) -> Layer:
     name = entries.text(f"{prefix}name")
     shape = entries.wholes(f"{prefix}shape")
+    entries.built(prefix, lambda: size.add_neurons(shape, "shape"))
     threshold, current_decay, voltage_decay, bias_exponent = (
         entries.whole(f"{prefix}{key}") for key in ("threshold", "current_decay", "voltage_decay", "bias_exponent")
     )
@@ -118,6 +121,7 @@ def _layer(entries: "_Entries", prefix: str) -> Layer:
     scale = entries.number(f"{prefix}scale")
     count = entries.whole(f"{prefix}connections")
     connections = tuple(_connection(entries, f"{prefix}{number}.") for number in range(count))
+    entries.built(prefix, lambda: size.add_synapses([connection.synapse for connection in connections]))
     return entries.built(
         prefix,
         lambda: Layer(
@@ -174,7 +178,7 @@ class _Entries:
 
     def wholes(self, key: str, count: int | None = None) -> tuple[int, ...]:
         array = self._taken(key)
-        if array.dtype != np.int64 or array.ndim != 1 or count not in (None, len(array)):
+        if array.dtype != np.int64 or array.ndim != 1 or count not in (None, len(array)) or len(array) > MOST_AXES:
             raise self.error(key, f"{'some' if count is None else count} whole numbers (int64) are needed")
         return tuple(array.tolist())
 
