@@ -8,6 +8,7 @@ from google.protobuf.message import DecodeError
 from onnx import TensorProto
 
 from .errors import InputError
+from .onnx_sizes import check_sizes
 from .onnx_table import check_operators
 
 
@@ -33,7 +34,8 @@ def check_signature(
     """Raise InputError where a file's content is no valid ONNX model, or does not read and give just these values.
 
     Errors call the file `where`. ONNX infers every shape from the operators and the constants, so a model whose graph
-    says one shape and computes another is no valid one. Before that, what it uses is held against `onnx_table`.
+    says one shape and computes another is no valid one. Before that, what it uses is held against `onnx_table`, and
+    after it, what it takes for one sample and one step against `onnx_sizes`.
     """
     model = read_model(content, where)
     check_operators(model, where)
@@ -47,6 +49,9 @@ def check_signature(
         found = {value.name: _value(value.type.tensor_type) for value in stored}
         if found.keys() != wanted.keys() or not all(found[name].fits(wanted[name]) for name in wanted):
             raise InputError(f"{where}: {verb} {_listed(found)}; needed is {_listed(wanted)}")
+    # Whoever runs it looks once more, with as many samples as there are.
+    one = {name: tuple(axis if isinstance(axis, int) else 1 for axis in value.shape) for name, value in inputs.items()}
+    check_sizes(model, one, where)
 
 
 def read_model(content: bytes, where: str) -> onnx.ModelProto:

@@ -34,15 +34,17 @@ MOST_SECONDS = 600.0
 
 
 def run_onnx(
-    model: Path | str | bytes, inputs: dict[str, Shaped[np.ndarray, "..."]]
+    model: Path | str | bytes, inputs: dict[str, Shaped[np.ndarray, "..."]], name: str = "the ONNX model"
 ) -> dict[str, Shaped[np.ndarray, "..."]]:
-    """Every output of the model by name, for its inputs by name. `model` is a file's path or its content.
+    """Every output of the model by name, for its inputs by name.
+
+    `model` is a file's path, or a file's content, which errors call `name`.
 
     Raises InputError where onnxruntime cannot use the model, and where an input is missing, unknown, or not of the
     element type or the shape that the model asks for. So it does, before anything is made, where the model would take
     more than `onnx_sizes` allows for these inputs, and once it has run for `MOST_SECONDS`.
     """
-    where = "the ONNX model" if isinstance(model, bytes) else str(model)
+    where = name if isinstance(model, bytes) else str(model)
     content = model if isinstance(model, bytes) else read_file(model, "an ONNX model")
     stored = read_model(content, where)
     _check_inputs(stored.graph, inputs, where)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Shaped, UInt8
+from jaxtyping import Float, Shaped
 
 from ..export.bundle import Bundle
 from .catalogue import loihi_program, quantum_device, spiking_device
@@ -60,7 +60,7 @@ def verify(bundle: Bundle) -> Iterator[Check]:
     yield Check("manifest.json", _ANGLES, _difference(angles, golden.angles), ANGLE_TOLERANCE)
     encoded = spiking_device("nir", bundle).run(golden.spikes)
     yield Check("encoder.nir", "encoder spikes that differ", _unequal(encoded, golden.encoded), 0)
-    counts = _over_samples(bundle.content["encoder.onnx"], golden.spikes, "counts")
+    counts = _over_samples(bundle, "encoder.onnx", "counts")
     stored = golden.encoded.sum(0, dtype=np.int64)
     yield Check("encoder.onnx", "counts that differ", _unequal(counts, stored), 0)
     encoded = spiking_device("loihi", bundle).run(golden.spikes)
@@ -72,9 +72,11 @@ def verify(bundle: Bundle) -> Iterator[Check]:
         device = quantum_device(name, bundle, bundle.manifest.seed)
         found = device.expectations(bundle.circuit, golden.angles, None)
         yield Check(file, _EXPECTATIONS, _difference(found, golden.expectations), EXPECTATION_TOLERANCE)
-    error = _logit_difference(read_out(bundle.content["readout.onnx"], golden.expectations), golden.logits)
+    error = _logit_difference(
+        read_out(bundle.content["readout.onnx"], golden.expectations, str(bundle.path / "readout.onnx")), golden.logits
+    )
     yield Check("readout.onnx", _LOGITS, error, LOGIT_TOLERANCE)
-    logits = _over_samples(bundle.content["model.onnx"], golden.spikes, "logits")
+    logits = _over_samples(bundle, "model.onnx", "logits")
     unequal = _unequal(logits.argmax(-1), golden.logits.argmax(-1))
     yield Check("model.onnx", "predictions that differ", unequal, 0)
     error = _logit_difference(logits, golden.logits)
@@ -88,13 +90,13 @@ def verify(bundle: Bundle) -> Iterator[Check]:
         yield Check("all of them", f"from images through loihi.npz and head.qasm: {what}", error, allowed)
 
 
-def _over_samples(
-    model: bytes, spikes: UInt8[np.ndarray, "time sample channel height width"], output: str
-) -> Shaped[np.ndarray, "sample value"]:
-    """The model's output of that name, a few samples at a time: it lays out every window of every image and step."""
+def _over_samples(bundle: Bundle, file: str, output: str) -> Shaped[np.ndarray, "sample value"]:
+    """That output of a model for the golden spikes, a few samples at a time: it lays out every window of each step."""
+    spikes = bundle.golden.spikes
     size = max(1, STEPS_AT_ONCE // len(spikes))
     parts = [spikes[:, start : start + size] for start in range(0, spikes.shape[1], size)]
-    return np.concatenate([run_onnx(model, {"spikes": part})[output] for part in parts])
+    name = str(bundle.path / file)
+    return np.concatenate([run_onnx(bundle.content[file], {"spikes": part}, name)[output] for part in parts])
 
 
 def _difference(found: np.ndarray, stored: np.ndarray) -> float:

@@ -137,6 +137,6 @@ def test_a_command_ends_soon_with_bounded_memory(
     )  # fmt: skip
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
-    (line,) = done.stderr.splitlines()
+    (line,) = (line for line in done.stderr.splitlines() if line.strip())
     assert line.startswith("spiq: ")
     assert sentence in line
