@@ -1,50 +1,83 @@
-"""Arrays in NumPy's .npz archives: read whole and without pickle, or refused with one sentence."""
+"""Arrays in NumPy's files: read whole and without pickle, or refused with one sentence before they fill the memory."""
 
 import io
-import tokenize
-import zipfile
-import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from .atomic import new_file
 from .errors import InputError
-
-ZIP_DAMAGE = (OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error)
-"""What the zip reader was seen to raise on damaged archives."""
-
-HEADER_DAMAGE = (ValueError, SyntaxError, MemoryError, tokenize.TokenError)
-"""What NumPy, with its Python-like header, was seen to raise on damaged arrays."""
+from .files import opened
+from .npz_archive import MOST_BYTES, ArrayError, NpzArchive, read_single
 
 
 def read_npz(
-    source: Path | bytes, required: Iterable[str], optional: Iterable[str] = (), name: str = ""
+    source: Path | bytes,
+    required: Iterable[str],
+    optional: Iterable[str] = (),
+    name: str = "",
+    most: int = MOST_BYTES,
+    may_be_link: bool = False,
 ) -> dict[str, np.ndarray]:
     """The arrays of these names from a file, or from a file's content that errors call `name`.
 
-    Raises InputError where it is no .npz archive or a required array is missing, damaged, or one of Python objects.
+    Raises InputError where it is no .npz archive of plain files' form, or a required array is missing, damaged, or one
+    of Python objects, and where the arrays take more than `most` bytes. `may_be_link` is `files.opened`'s.
     """
     where = name or str(source)
-    try:
-        archive = np.load(source if isinstance(source, Path) else io.BytesIO(source), allow_pickle=False)
-    except FileNotFoundError:
-        raise InputError(f"{where}: there is no such file.") from None
-    except (*ZIP_DAMAGE, *HEADER_DAMAGE):
-        raise InputError(f"{where}: this is no readable .npz archive.") from None
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise InputError(f"{where}: an .npz archive is needed, but this is a single array.")
+    required, optional = tuple(required), tuple(optional)
     arrays = {}
-    with archive:
-        for key in (*required, *optional):
-            if key not in archive.files:
-                if key in optional:
-                    continue
-                there = ", ".join(archive.files) or "no arrays"
+    with _opened(source, "an .npz archive", may_be_link) as file:
+        try:
+            archive = NpzArchive(file)
+        except ArrayError as error:
+            raise InputError(f"{where}: {error}.") from error
+        for key in required:
+            if key not in archive.keys:
+                there = ", ".join(archive.keys) or "no arrays"
                 raise InputError(f"{where}: the array {key} is missing; the file has {there}.")
-            arrays[key] = _array(archive, key, where)
+        keys = [key for key in (*required, *optional) if key in archive.keys]
+        try:
+            archive.check_total(keys, most)
+        except ArrayError as error:
+            raise InputError(f"{where}: {error}.") from error
+        for key in keys:
+            try:
+                arrays[key] = archive.array(key)
+            except ArrayError as error:
+                raise InputError(f"{where}: {key} cannot be read: {error}.") from error
     return arrays
+
+
+def read_every_array(source: Path | bytes, where: str, needed: str, most: int) -> dict[str, np.ndarray]:
+    """All arrays of an archive, in its order; `needed` says what the archive is.
+
+    Raises InputError, naming the key, where one cannot be read, and where they take more than `most` bytes.
+    """
+    arrays = {}
+    key = ""
+    with _opened(source, needed, False) as file:
+        try:
+            archive = NpzArchive(file)
+            archive.check_total(archive.keys, most)
+            for key in archive.keys:
+                arrays[key] = archive.array(key)
+        except ArrayError as error:
+            part = f"the key {key}: " if key else ""
+            raise InputError(f"{where}: {part}not readable as {needed}: {error}") from error
+    return arrays
+
+
+def read_npy(path: Path, needed: str, most: int) -> np.ndarray:
+    """The array of a .npy file of at most so many bytes. Raises InputError; `needed` says what it should be."""
+    with opened(path, needed) as file:
+        try:
+            return read_single(file, most)
+        except ArrayError as error:
+            raise InputError(f"{path}: not {needed}: {error}") from error
 
 
 def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
@@ -56,13 +89,10 @@ def write_npz(path: Path, arrays: dict[str, np.ndarray]) -> None:
         written.write_bytes(content.getvalue())
 
 
-def _array(archive: np.lib.npyio.NpzFile, key: str, where: str) -> np.ndarray:
-    fault = f"{where}: {key} cannot be read: it is damaged or no plain array."
-    try:
-        array = archive[key]
-    except (*ZIP_DAMAGE, *HEADER_DAMAGE):
-        raise InputError(fault) from None
-    # NumPy hands out the bare bytes of a member that does not start like an array.
-    if not isinstance(array, np.ndarray):
-        raise InputError(fault)
-    return array
+@contextmanager
+def _opened(source: Path | bytes, needed: str, may_be_link: bool) -> Iterator[BinaryIO]:
+    if isinstance(source, bytes):
+        yield io.BytesIO(source)
+        return
+    with opened(source, needed, may_be_link) as file:
+        yield file

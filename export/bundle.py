@@ -19,6 +19,7 @@ write the folder can also write a whole bundle of their own. Arrays are stored w
 import hashlib
 import importlib.metadata
 import json
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -34,6 +35,7 @@ from .circuit import ReuploadCircuit
 from .coding import Coding
 from .epochs import Epochs
 from .errors import InputError
+from .files import MOST_TEXT_BYTES, read_file
 from .graph import PlacedGraph, place
 from .nir_file import read_nir
 from .time_step import Integration
@@ -57,6 +59,15 @@ FILES = (
 
 OPTIONAL_FILES = ("encoder.net",)
 """Those that some networks have no form for; the manifest then says why."""
+
+MOST_BYTES = 2**30
+"""Of all files together, which stand in memory while the bundle is open."""
+
+MOST_FILE_BYTES = {"head.json": MOST_TEXT_BYTES, "head.qasm": MOST_TEXT_BYTES}
+"""Of the files that are text."""
+
+MOST_GOLDEN_BYTES = 2**29
+"""Of the golden samples' arrays once they are inflated."""
 
 WRITERS = ("spiq", "torch", "snntorch", "nir", "pennylane", "onnx", "numpy")
 """Packages whose versions the manifest records."""
@@ -193,11 +204,10 @@ def open_bundle(path: Path | str) -> Bundle:
     manifest = _manifest(path)
     _check_names(path, manifest)
     content: dict[str, bytes] = {}
+    left = MOST_BYTES
     for name in manifest.files:
-        try:
-            content[name] = (path / name).read_bytes()
-        except OSError as error:
-            raise InputError(f"{path / name}: cannot be read: {error.strerror}; the bundle is not whole") from error
+        content[name] = read_file(path / name, "a whole bundle", most=min(left, MOST_FILE_BYTES.get(name, left)))
+        left -= len(content[name])
         if _hash(content[name]) != manifest.files[name]:
             raise InputError(f"{path / name}: its sha256 is not the manifest's; the file was changed or damaged")
     try:
@@ -222,12 +232,9 @@ def _manifest(path: Path) -> Manifest:
     file = path / MANIFEST
     if not path.is_dir():
         raise InputError(f"{path}: there is no such bundle; a folder that `spiq export` or `spiq run` wrote is needed")
-    try:
-        content = file.read_bytes()
-    except FileNotFoundError as error:
-        raise InputError(f"{path}: not a bundle, for it holds no {MANIFEST}") from error
-    except OSError as error:
-        raise InputError(f"{file}: cannot be read: {error.strerror}") from error
+    if not os.path.lexists(file):
+        raise InputError(f"{path}: not a bundle, for it holds no {MANIFEST}")
+    content = read_file(file, "a manifest", most=MOST_TEXT_BYTES)
     try:
         stored = json.loads(content.decode())
     except (ValueError, RecursionError) as error:
@@ -265,7 +272,7 @@ def _check_names(path: Path, manifest: Manifest) -> None:
 
 
 def _golden(content: bytes, path: Path) -> Golden:
-    return Golden(**read_npz(content, [field.name for field in fields(Golden)], name=str(path)))
+    return Golden(**read_npz(content, [field.name for field in fields(Golden)], name=str(path), most=MOST_GOLDEN_BYTES))
 
 
 def _hash(content: bytes) -> str:

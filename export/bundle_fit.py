@@ -50,9 +50,13 @@ def check_fit(bundle: "Bundle") -> None:
             f"{path / 'encoder.nir'}: gives {features} features, but {qubits} qubits read {ANGLES * qubits}"
         )
     try:
-        _ = bundle.program
+        program = bundle.program
     except UnicodeDecodeError as error:
         raise InputError(f"{path / 'head.qasm'}: not text in UTF-8: {error.reason} at byte {error.start}") from error
+    # `spiq qasm` prints it, and a terminal would do what its control characters say.
+    odd = next((character for character in program if not character.isprintable() and character not in "\t\r\n"), None)
+    if odd is not None:
+        raise InputError(f"{path / 'head.qasm'}: holds the character {odd!r}; a text of what prints is needed")
     _check_golden(bundle)
     _check_models(bundle)
 

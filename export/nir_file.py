@@ -17,6 +17,7 @@ import nir
 import numpy as np
 
 from .errors import InputError
+from .files import read_file
 from .graph import NODES
 from .hdf5 import Group, read_hdf5
 from .ordering import NEURONS
@@ -54,12 +55,7 @@ def read_nir_file(source: Path | str | bytes, name: str = "graph") -> NirFile:
     """
     if not isinstance(source, bytes):
         name = str(source)
-        if not Path(source).is_file():
-            raise InputError(f"{name}: there is no such file; a NIR graph (.nir, HDF5) is needed")
-        try:
-            source = Path(source).read_bytes()
-        except OSError as error:
-            raise InputError(f"{name}: cannot be read: {error.strerror}") from error
+        source = read_file(source, "a NIR graph (.nir, HDF5)")
     stored = read_hdf5(source, name)
     if not isinstance(stored.root.get("node"), dict):
         raise InputError(f"{name}: not a well-formed NIR graph: it has no group 'node'; {_CUT_OFF}")

@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import onnx
+from google.protobuf.message import DecodeError
 from onnx import TensorProto
 
 from .errors import InputError
+from .onnx_sizes import check_sizes
+from .onnx_table import check_operators
 
 
 class OnnxValue(NamedTuple):
@@ -31,18 +34,36 @@ def check_signature(
     """Raise InputError where a file's content is no valid ONNX model, or does not read and give just these values.
 
     Errors call the file `where`. ONNX infers every shape from the operators and the constants, so a model whose graph
-    says one shape and computes another is no valid one.
+    says one shape and computes another is no valid one. Before that, what it uses is held against `onnx_table`, and
+    after it, what it takes for one sample and one step against `onnx_sizes`.
     """
+    model = read_model(content, where)
+    check_operators(model, where)
     try:
         onnx.checker.check_model(content, full_check=True)
-    # A ValueError is for bytes that are no protobuf, and for a complaint that quotes what is not UTF-8.
+    # A ValueError is for a complaint that quotes what is not UTF-8.
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
         raise InputError(f"{where}: not a valid ONNX model: {' '.join(str(error).split())}") from error
-    graph = onnx.load_model_from_string(content).graph
+    graph = model.graph
     for verb, stored, wanted in (("reads", graph.input, inputs), ("gives", graph.output, outputs)):
         found = {value.name: _value(value.type.tensor_type) for value in stored}
         if found.keys() != wanted.keys() or not all(found[name].fits(wanted[name]) for name in wanted):
             raise InputError(f"{where}: {verb} {_listed(found)}; needed is {_listed(wanted)}")
+    # Whoever runs it looks once more, with as many samples as there are.
+    one = {name: tuple(axis if isinstance(axis, int) else 1 for axis in value.shape) for name, value in inputs.items()}
+    check_sizes(model, one, where)
+
+
+def read_model(content: bytes, where: str) -> onnx.ModelProto:
+    """The model in a file's content. Raises InputError where it is none; whether it is valid is not looked at."""
+    try:
+        model = onnx.load_model_from_string(content)
+    # So protobuf's errors come, and names that are not UTF-8.
+    except (DecodeError, ValueError) as error:
+        raise InputError(f"{where}: not a valid ONNX model: {error}") from error
+    if not model.HasField("graph"):
+        raise InputError(f"{where}: not a valid ONNX model: it has no graph")
+    return model
 
 
 def _length(axis: int | str) -> int | None:

@@ -82,7 +82,10 @@ def _aer(bundle: Bundle, seed: int) -> QuantumDevice:
     from .qpu.aer import AerDevice
 
     # The program of the bundle itself is run, so that this file is what is proved.
-    return AerDevice(seed, bundle.program)
+    try:
+        return AerDevice(seed, bundle.program)
+    except InputError as error:
+        raise InputError(f"{bundle.path / 'head.qasm'}: {error}") from error
 
 
 SPIKING: dict[str, Callable[[Bundle], SpikingDevice]] = {"nir": _nir, "loihi": _loihi, "lava": _lava, "netx": _netx}

@@ -111,7 +111,8 @@ def from_encoded(
     """The way from the encoder's spikes on. Raises as `cosimulate` does."""
     angles = sample_angles(encoded, bundle.manifest.angle_scale)
     expectations = checked_expectations(qpu, qpu.expectations(bundle.circuit, angles, shots), angles.shape[:2])
-    return CoSimulation(encoded, angles, expectations, read_out(bundle.content["readout.onnx"], expectations))
+    logits = read_out(bundle.content["readout.onnx"], expectations, str(bundle.path / "readout.onnx"))
+    return CoSimulation(encoded, angles, expectations, logits)
 
 
 def sample_angles(
@@ -121,9 +122,11 @@ def sample_angles(
     return angles_from_counts(encoded.sum(0, dtype=np.float64), len(encoded), angle_scale)
 
 
-def read_out(readout: bytes, expectations: Float[np.ndarray, "sample qubit"]) -> Float[np.ndarray, "sample class"]:
-    """The logits that readout.onnx gives."""
-    return run_onnx(readout, {"expectations": expectations.astype(np.float32)})["logits"]
+def read_out(
+    readout: bytes, expectations: Float[np.ndarray, "sample qubit"], name: str = "readout.onnx"
+) -> Float[np.ndarray, "sample class"]:
+    """The logits that readout.onnx, which errors call `name`, gives."""
+    return run_onnx(readout, {"expectations": expectations.astype(np.float32)}, name)["logits"]
 
 
 def joined(parts: list[CoSimulation]) -> CoSimulation:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Shaped
 
 from ..export.bundle import Bundle
 from .catalogue import loihi_program, quantum_device, spiking_device
@@ -21,6 +21,9 @@ ANGLE_TOLERANCE = 1e-9
 LOGIT_TOLERANCE = 1e-5
 """Largest difference of a logit, in parts of the largest logit or of 1: the readout is in float32, whose rounding grows
 with the logits."""
+
+STEPS_AT_ONCE = 64
+"""Time steps, over all samples, that an ONNX model gets at once."""
 
 _ANGLES = "largest difference of an angle"
 _EXPECTATIONS = "largest difference of <Z>"
@@ -57,7 +60,7 @@ def verify(bundle: Bundle) -> Iterator[Check]:
     yield Check("manifest.json", _ANGLES, _difference(angles, golden.angles), ANGLE_TOLERANCE)
     encoded = spiking_device("nir", bundle).run(golden.spikes)
     yield Check("encoder.nir", "encoder spikes that differ", _unequal(encoded, golden.encoded), 0)
-    counts = run_onnx(bundle.content["encoder.onnx"], {"spikes": golden.spikes})["counts"]
+    counts = _over_samples(bundle, "encoder.onnx", "counts")
     stored = golden.encoded.sum(0, dtype=np.int64)
     yield Check("encoder.onnx", "counts that differ", _unequal(counts, stored), 0)
     encoded = spiking_device("loihi", bundle).run(golden.spikes)
@@ -69,9 +72,11 @@ def verify(bundle: Bundle) -> Iterator[Check]:
         device = quantum_device(name, bundle, bundle.manifest.seed)
         found = device.expectations(bundle.circuit, golden.angles, None)
         yield Check(file, _EXPECTATIONS, _difference(found, golden.expectations), EXPECTATION_TOLERANCE)
-    error = _logit_difference(read_out(bundle.content["readout.onnx"], golden.expectations), golden.logits)
+    error = _logit_difference(
+        read_out(bundle.content["readout.onnx"], golden.expectations, str(bundle.path / "readout.onnx")), golden.logits
+    )
     yield Check("readout.onnx", _LOGITS, error, LOGIT_TOLERANCE)
-    logits = run_onnx(bundle.content["model.onnx"], {"spikes": golden.spikes})["logits"]
+    logits = _over_samples(bundle, "model.onnx", "logits")
     unequal = _unequal(logits.argmax(-1), golden.logits.argmax(-1))
     yield Check("model.onnx", "predictions that differ", unequal, 0)
     error = _logit_difference(logits, golden.logits)
@@ -83,6 +88,15 @@ def verify(bundle: Bundle) -> Iterator[Check]:
         (_LOGITS, _logit_difference(whole.logits, golden.loihi_logits), LOGIT_TOLERANCE),
     ):
         yield Check("all of them", f"from images through loihi.npz and head.qasm: {what}", error, allowed)
+
+
+def _over_samples(bundle: Bundle, file: str, output: str) -> Shaped[np.ndarray, "sample value"]:
+    """That output of a model for the golden spikes, a few samples at a time: it lays out every window of each step."""
+    spikes = bundle.golden.spikes
+    size = max(1, STEPS_AT_ONCE // len(spikes))
+    parts = [spikes[:, start : start + size] for start in range(0, spikes.shape[1], size)]
+    name = str(bundle.path / file)
+    return np.concatenate([run_onnx(bundle.content[file], {"spikes": part}, name)[output] for part in parts])
 
 
 def _difference(found: np.ndarray, stored: np.ndarray) -> float:

@@ -7,8 +7,11 @@ import numpy as np
 from jaxtyping import Float
 
 from ..export.angles import ANGLES
-from ..export.arrays import HEADER_DAMAGE, ZIP_DAMAGE
+from ..export.arrays import read_npy
 from ..export.errors import InputError
+from ..export.files import MOST_TEXT_BYTES, read_file
+
+_NEEDED = "a readable JSON list or .npy array of angles"
 
 
 def read_angles(path: Path, qubits: int) -> Float[np.ndarray, "qubit 3"]:
@@ -16,16 +19,7 @@ def read_angles(path: Path, qubits: int) -> Float[np.ndarray, "qubit 3"]:
 
     Raises InputError where the file is unreadable or does not hold that many finite numbers.
     """
-    try:
-        if path.suffix == ".npy":
-            stored = np.load(path, allow_pickle=False)
-        else:
-            stored = np.array(json.loads(path.read_text(encoding="utf-8")))
-    except (*ZIP_DAMAGE, *HEADER_DAMAGE, RecursionError) as error:
-        reason = " ".join(str(error).split())
-        raise InputError(f"{path}: not a readable JSON list or .npy array of angles: {reason}") from error
-    if not isinstance(stored, np.ndarray):
-        raise InputError(f"{path}: an .npz archive; a single .npy array of angles is needed")
+    stored = read_npy(path, _NEEDED, MOST_TEXT_BYTES) if path.suffix == ".npy" else _listed(path)
     if stored.dtype.kind not in "fiu" or not np.isfinite(stored).all():
         raise InputError(f"{path}: angles must be finite numbers, in radians")
     if stored.shape not in ((qubits, ANGLES), (qubits * ANGLES,)):
@@ -33,3 +27,11 @@ def read_angles(path: Path, qubits: int) -> Float[np.ndarray, "qubit 3"]:
             f"{path}: angles have the shape {list(stored.shape)}; [{qubits}, {ANGLES}] or [{qubits * ANGLES}] is needed"
         )
     return stored.reshape(qubits, ANGLES).astype(np.float64)
+
+
+def _listed(path: Path) -> np.ndarray:
+    content = read_file(path, _NEEDED, most=MOST_TEXT_BYTES)
+    try:
+        return np.array(json.loads(content.decode()))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not {_NEEDED}: {error}") from error

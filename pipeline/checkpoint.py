@@ -16,6 +16,7 @@ from torch import Tensor
 from ..export.atomic import new_file
 from ..export.epochs import Epochs
 from ..export.errors import InputError
+from ..export.files import check_plain
 from ..export.geometry import Shape
 from .config import Config
 from .model import SQDRCNN
@@ -68,8 +69,8 @@ def save(path: Path, tensors: dict[str, Tensor], progress: Progress) -> None:
 
 def load(path: Path) -> tuple[dict[str, Tensor], Progress]:
     """Read what `save` wrote. Raises InputError where the file is missing, damaged or of another schema."""
-    if not path.is_file():
-        raise InputError(f"{path}: there is no such checkpoint; `spiq train` makes one")
+    # safetensors opens it once more, by its name.
+    check_plain(path, "a checkpoint, which `spiq train` makes,")
     try:
         with safe_open(path, framework="pt") as file:
             metadata: dict[str, Any] = file.metadata() or {}

@@ -8,12 +8,14 @@ at once.
 import os
 import signal
 import sys
+from io import TextIOWrapper
 from types import FrameType
 from typing import Annotated, NoReturn
 
 import typer
 
 from ..export.errors import InputError
+from ..export.wording import one_line
 from . import cli_bench, cli_bundle, cli_config, cli_doctor, cli_lava, cli_nir, cli_run
 
 STOPPED = 130
@@ -57,6 +59,10 @@ def main() -> None:
         os.environ["GOMP_SPINCOUNT"] = SPINS
     # Terminated, it cleans up behind it as after Ctrl-C: Lava's processes would outlive it.
     signal.signal(signal.SIGTERM, _terminated)
+    # A terminal or a file in another encoding than UTF-8, and names that no encoding has, must not end a command.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = app(args=sys.argv[1:] or ["--help"], prog_name="spiq", standalone_mode=False)
     except (InputError, typer.TyperException) as error:
@@ -76,5 +82,5 @@ def _terminated(number: int, frame: FrameType | None) -> NoReturn:
 
 
 def _fail(message: str, status: int) -> NoReturn:
-    print(f"spiq: {message}", file=sys.stderr)
+    print(f"spiq: {one_line(message)}", file=sys.stderr)
     sys.exit(status)

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from .cli_options import Json, print_json
+from .cli_options import Json, print_json, print_line
 
 Netx = Annotated[bool, typer.Option("--netx", help="Also one for lava-dl's netx files.")]
 
@@ -43,4 +43,4 @@ def setup(netx: Netx = False, json: Json = False) -> None:
         print_json(done)
         return
     for item in done:
-        typer.echo(f"{item['folder']}: {'made' if item['made'] else 'ready'}")
+        print_line(f"{item['folder']}: {'made' if item['made'] else 'ready'}")

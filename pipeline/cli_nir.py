@@ -8,7 +8,7 @@ import typer
 
 from ..export.errors import InputError
 from ..export.time_step import DEFAULT_DT, INTEGRATIONS
-from .cli_options import Json, print_json, print_table
+from .cli_options import Json, print_json, print_line, print_table
 
 if TYPE_CHECKING:
     import numpy as np
@@ -159,7 +159,7 @@ def _print(found: dict[str, Any]) -> None:
         print_table(*quantization_table(layers))
     for kind, sentences in remarks.items():
         for sentence in sentences:
-            typer.echo(f"{kind.removesuffix('s')}: {sentence}")
+            print_line(f"{kind.removesuffix('s')}: {sentence}")
 
 
 def _notes(file: "NirFile") -> Iterator[str]:
@@ -191,7 +191,7 @@ def _describe(placed: "PlacedGraph", notes: list[str], json: bool) -> None:
         columns = tuple(rows[0])
         print_table(placed.name, columns, [tuple(_text(row[column]) for column in columns) for row in rows])
         for note in notes:
-            typer.echo(f"note: {note}")
+            print_line(f"note: {note}")
 
 
 def _step(graph: "PlacedGraph", placed: "PlacedNode") -> str:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ..export.epochs import training_in_words
+from ..export.wording import one_line
 from . import run_folder
-from .cli_options import Force, Json, print_json, print_table, tell
+from .cli_options import Force, Json, print_json, print_line, print_table, tell
 from .run_lock import locked
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ def train(
         print_json({"run": str(folder), "epoch": progress.best + 1, **best._asdict()})
     else:
         right = "" if best.validation is None else f", {best.validation:.2%} right on the images held out"
-        typer.echo(f"{folder / run_folder.CHECKPOINT}: epoch {progress.best + 1}, loss {best.loss:.4f}{right}")
+        print_line(f"{folder / run_folder.CHECKPOINT}: epoch {progress.best + 1}, loss {best.loss:.4f}{right}")
 
 
 def export(run: RunPath, force: Force = False, json: Json = False) -> None:
@@ -82,7 +83,7 @@ def export(run: RunPath, force: Force = False, json: Json = False) -> None:
         from .inspection_tables import quantization_table
 
         print_table(*quantization_table(lost))
-        typer.echo(f"{bundle}: written; `spiq verify {bundle}` runs its golden samples anywhere")
+        print_line(f"{bundle}: written; `spiq verify {bundle}` runs its golden samples anywhere")
 
 
 def report(run: RunPath, force: Force = False, json: Json = False) -> None:
@@ -134,7 +135,7 @@ def _trained(
         with training_bar(config.training.epochs) as watch:
             train_network(config, data, folder, resume, watch)
     except KeyboardInterrupt:
-        typer.echo(f"spiq: {folder} holds the best checkpoint so far; --resume goes on", err=True)
+        typer.echo(one_line(f"spiq: {folder} holds the best checkpoint so far; --resume goes on"), err=True)
         raise
     return config, data, folder
 
@@ -211,7 +212,7 @@ def _finish(found: "Report", folder: Path, json: bool) -> None:
         print_json(found.model_dump())
     else:
         print_report(found)
-        typer.echo(f"{folder / run_folder.REPORT_HTML}")
+        print_line(f"{folder / run_folder.REPORT_HTML}")
     if not found.gate.passed:
         raise typer.Exit(1)
 

@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from ..export.errors import InputError
+from ..export.files import read_file
 from ..export.time_step import DEFAULT_DT, DEFAULT_INTEGRATION, Integration
+from ..export.wording import without_surrogates
 from .config_words import describe
 
 if TYPE_CHECKING:
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
 DIGITS = "digits"
 IDX_SOURCES = ("mnist", "fashion-mnist", "kmnist")
 NPZ_PREFIX = "npz:"
+
+MOST_BYTES = 2**20
+"""Of a configuration's file."""
 
 ALLOWED_SOURCES = ", ".join(f'"{source}"' for source in (DIGITS, *IDX_SOURCES)) + f' or "{NPZ_PREFIX}PATH"'
 """What `data.source` may be, in words, for messages."""
@@ -336,15 +341,17 @@ def load_config(path: str | Path) -> Config:
     if not source.startswith(NPZ_PREFIX):
         return config
     archive = os.path.join(Path(path).parent, os.path.expanduser(source.removeprefix(NPZ_PREFIX)))
-    data = config.data.model_copy(update={"source": NPZ_PREFIX + os.path.abspath(archive)})
+    archive = os.path.abspath(archive)
+    if without_surrogates(archive) != archive:
+        raise InputError(f"{path}: data.source must be a path in UTF-8, as a configuration is, but is {archive}")
+    data = config.data.model_copy(update={"source": NPZ_PREFIX + archive})
     return config.model_copy(update={"data": data})
 
 
 def _read_toml(path: Path) -> dict[str, Any]:
+    content = read_file(path, "a configuration (TOML)", most=MOST_BYTES)
     try:
-        text = path.read_bytes().decode()
-    except OSError as error:
-        raise InputError(f"{path}: the configuration cannot be read ({error.strerror}).") from None
+        text = content.decode()
     except UnicodeDecodeError as error:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise InputError(f"{path}: line {line} is not UTF-8 text, as TOML must be.") from None

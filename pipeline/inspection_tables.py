@@ -1,6 +1,6 @@
 """The tables of `spiq inspect`: the numbers of `spiq.hardware.inspection` as text, narrow enough for 100 columns."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ..export.epochs import Epochs, training_in_words
@@ -9,11 +9,11 @@ KIBIBYTE = 1024
 
 
 class Table(NamedTuple):
-    """A title, its columns, its rows of text."""
+    """A title, its columns, its rows of text; a cell may have several lines."""
 
     title: str
     columns: tuple[str, ...]
-    rows: list[tuple[str, ...]]
+    rows: Sequence[tuple[str | list[str], ...]]
 
 
 def inspection_tables(found: dict[str, Any]) -> Iterator[Table]:
@@ -30,11 +30,13 @@ def inspection_tables(found: dict[str, Any]) -> Iterator[Table]:
 def _layers(found: dict[str, Any]) -> Table:
     coding, chip = found["coding"], found["chip"]
     inputs = " × ".join(map(str, found["image_shape"]))
-    rows = [("input", "", inputs, "", "", "", "", str(chip["input_fan_out"]), "", "")]
+    rows: list[tuple[str | list[str], ...]] = [
+        ("input", "", inputs, "", "", "", "", str(chip["input_fan_out"]), "", "")
+    ]
     rows += [
         (
             layer["layer"],
-            "\n".join(layer["reads"]),
+            layer["reads"],
             *(str(layer[key]) for key in ("neurons", "synapses", "nonzero", "weight_bits", "fan_in", "fan_out")),
             f"{layer['synaptic_bytes'] / KIBIBYTE:.1f}",
             str(layer["cores"]),

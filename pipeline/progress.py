@@ -6,10 +6,12 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+from ..export.wording import one_line
+
 
 def _progress(*columns: str | TextColumn) -> Progress:
     return Progress(
-        TextColumn("{task.description:8}"),
+        TextColumn("{task.description:8}", markup=False),
         BarColumn(),
         *columns,
         TimeElapsedColumn(),
@@ -40,7 +42,7 @@ def sample_bars() -> Iterator[Callable[[str, int, int], None]]:
 
         def watch(name: str, done: int, total: int) -> None:
             if name not in tasks:
-                tasks[name] = progress.add_task(name, total=total)
+                tasks[name] = progress.add_task(one_line(name), total=total)
             progress.update(tasks[name], completed=done)
 
         yield watch
@@ -63,6 +65,6 @@ def step_line() -> Iterator[Callable[[str], None]]:
         task = progress.add_task("", total=None)
 
         def watch(step: str) -> None:
-            progress.update(task, description=step)
+            progress.update(task, description=one_line(step))
 
         yield watch

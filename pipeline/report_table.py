@@ -1,7 +1,7 @@
 """The report as a table for people."""
 
 from ..export.epochs import training_in_words
-from .cli_options import print_table
+from .cli_options import print_line, print_table
 from .gate import verdict
 from .rung import CONFIDENCE, Report, Rung
 
@@ -54,6 +54,6 @@ def print_report(report: Report) -> None:
     print_table(f"{report.name}: {size}, {report.shots} shots", COLUMNS, climbed)
     for rung in report.rungs:
         if rung.skipped is not None:
-            print(f"{rung.name} skipped: {rung.skipped}")
-    print(f"training is {training_in_words(report.epochs)}")
-    print(verdict(report))
+            print_line(f"{rung.name} skipped: {rung.skipped}")
+    print_line(f"training is {training_in_words(report.epochs)}")
+    print_line(verdict(report))

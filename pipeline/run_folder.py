@@ -7,10 +7,12 @@ made of a file is taken away before the file changes, so that what a kill leaves
 """
 
 import hashlib
+import os
 from pathlib import Path
 
 from ..export.atomic import new_file, remove_folder
 from ..export.errors import InputError
+from ..export.files import opened
 from .config import Config, load_config
 
 CONFIG = "config.toml"
@@ -82,10 +84,12 @@ def made_of(run: Path) -> dict[str, str]:
     from ..export.bundle import MANIFEST
 
     names = (CHECKPOINT, f"{BUNDLE}/{MANIFEST}")
-    try:
-        return {name: hashlib.sha256((run / name).read_bytes()).hexdigest() for name in names if (run / name).exists()}
-    except OSError as error:
-        raise InputError(f"{error.filename}: cannot be read: {error.strerror}") from error
+    return {name: _hash(run / name) for name in names if os.path.lexists(run / name)}
+
+
+def _hash(path: Path) -> str:
+    with opened(path, "a file of the run") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def open_run(run: Path) -> Config:

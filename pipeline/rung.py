@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ..export.epochs import Epochs
 from ..export.errors import InputError
+from ..export.files import MOST_TEXT_BYTES, read_file
 
 CONFIDENCE = 0.95
 
@@ -95,10 +96,9 @@ class Climbed(NamedTuple):
 
 def read_report(path: Path) -> Report:
     """Read a report.json. Raises InputError where it is missing or not one."""
+    content = read_file(path, "a report.json", most=MOST_TEXT_BYTES)
     try:
-        return Report.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+        return Report.model_validate_json(content)
     except ValidationError as error:
         first = error.errors()[0]
         raise InputError(f"{path}: not a report: {'.'.join(map(str, first['loc']))}: {first['msg']}") from error

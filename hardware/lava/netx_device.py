@@ -9,6 +9,7 @@ from jaxtyping import UInt8
 
 from ...export.arrays import write_npz
 from ...export.errors import InputError
+from ...export.files import read_file
 from ...export.geometry import Shape
 from ...export.hdf5 import read_hdf5
 from ..devices import Watch, checked_spikes
@@ -109,11 +110,6 @@ def open_netx(source: Path | str | bytes, name: str = "encoder.net") -> NetxFile
     """
     if not isinstance(source, bytes):
         name = str(source)
-        try:
-            source = Path(source).read_bytes()
-        except FileNotFoundError as error:
-            raise InputError(f"{name}: there is no such file; a netx file (.net, HDF5) is needed") from error
-        except OSError as error:
-            raise InputError(f"{name}: cannot be read: {error.strerror}") from error
+        source = read_file(source, "a netx file (.net, HDF5)")
     layers = checked_layers(read_hdf5(source, name).root, name)
     return NetxFile(name, netx_content(layers.entries), layers.input_size, layers.output_size)

@@ -1,7 +1,7 @@
 """A program in the kernels' layout, and which of its layers need less than the whole rule."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,6 +84,8 @@ class _Compiler:
         self.at: dict[int, int] = {}
         self.width = 0
         self.neurons = 0
+        self.entry_count = 0
+        self.weight_count = 0
         self.layers: list[tuple] = []
         self.connections: list[tuple] = []
         self.given: list[tuple] = []
@@ -106,8 +108,9 @@ class _Compiler:
                 rows = synapse_rows(connection.synapse, self.orders[connection.source], order)
                 summed = word_rows(rows, self.orders[connection.source])
                 chosen = summed or rows
-                weights, row = _length(self.weights), rows.weights.shape[1]
+                weights, row = self.weight_count, rows.weights.shape[1]
                 self.weights += [chosen.weights.reshape(-1), np.zeros(row, np.int16)]
+                self.weight_count += chosen.weights.size + row
                 self.connections.append(
                     (
                         connection.source == index,
@@ -187,8 +190,9 @@ class _Compiler:
         self.width += len(order)
 
     def _table(self, entries: np.ndarray) -> int:
-        at = _length(self.tables)
+        at = self.entry_count
         self.tables.append(entries.reshape(-1))
+        self.entry_count += entries.size
         return at
 
 
@@ -218,7 +222,3 @@ def _may_wrap(layer: Layer) -> bool:
     """Whether u, where it keeps nothing, can reach the ends of its 24 bits."""
     largest = int(largest_activations([connection.synapse for connection in layer.connections]).max())
     return largest << chip.INPUT_SHIFT >= chip.STATE_LIMIT
-
-
-def _length(parts: Sequence[np.ndarray]) -> int:
-    return sum(part.size for part in parts)

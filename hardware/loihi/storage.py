@@ -17,16 +17,17 @@ The entries are not compressed and carry no time of writing, so the same program
 
 import io
 import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 
+from ...export.arrays import read_every_array
 from ...export.atomic import new_file
 from ...export.errors import InputError
 from ...export.time_step import TimeStep
+from .limits import MOST_AXES, MOST_BYTES, MOST_LAYERS, ProgramSize
 from .program import Connection, Layer, LoihiProgram, NeuronGroup
 from .synapse import ConvSynapse, DenseSynapse
 
@@ -53,7 +54,7 @@ def read_program(source: Path | bytes, where: str) -> LoihiProgram:
     """The program in the file, or in a file's content; errors call it `where`.
 
     Raises InputError, naming the file and the key, where the file is missing, is not such an .npz, lacks a key, has
-    one too many, or holds what the chip cannot.
+    one too many, holds what the chip cannot, or is larger than `limits` allows.
     """
     entries = _Entries(source, where)
     if entries.text("format") != FORMAT:
@@ -62,8 +63,12 @@ def read_program(source: Path | bytes, where: str) -> LoihiProgram:
         raise entries.error("version", f"{' and '.join(map(str, READ_VERSIONS))} are allowed")
     input_shape = entries.wholes("input_shape")
     step = _time_step(entries)
+    size = ProgramSize()
+    entries.built("", lambda: size.add_neurons(input_shape, "input_shape"))
     count = entries.whole("layers")
-    layers = tuple(_layer(entries, f"{index}.") for index in range(count))
+    if count > MOST_LAYERS:
+        raise entries.error("layers", f"at most {MOST_LAYERS} are allowed")
+    layers = tuple(_layer(entries, f"{index}.", size) for index in range(count))
     entries.check_all_read()
     return entries.built("", lambda: LoihiProgram(input_shape, layers, step))
 
@@ -121,9 +126,10 @@ def _time_step(entries: "_Entries") -> TimeStep | None:
     return entries.built("", lambda: TimeStep(dt, integration or None))  # type: ignore[arg-type]
 
 
-def _layer(entries: "_Entries", prefix: str) -> Layer:
+def _layer(entries: "_Entries", prefix: str, size: ProgramSize) -> Layer:
     name = entries.text(f"{prefix}name")
     shape = entries.wholes(f"{prefix}shape")
+    entries.built(prefix, lambda: size.add_neurons(shape, "shape"))
     threshold, current_decay, voltage_decay, bias_exponent = (
         entries.whole(f"{prefix}{key}") for key in ("threshold", "current_decay", "voltage_decay", "bias_exponent")
     )
@@ -131,6 +137,7 @@ def _layer(entries: "_Entries", prefix: str) -> Layer:
     scale = entries.number(f"{prefix}scale")
     count = entries.whole(f"{prefix}connections")
     connections = tuple(_connection(entries, f"{prefix}{number}.") for number in range(count))
+    entries.built(prefix, lambda: size.add_synapses([connection.synapse for connection in connections]))
     return entries.built(
         prefix,
         lambda: Layer(
@@ -165,7 +172,7 @@ class _Entries:
 
     def __init__(self, source: Path | bytes, where: str) -> None:
         self.where = where
-        self.unread = _arrays(source, where)
+        self.unread = read_every_array(source, where, "a Loihi program (.npz)", MOST_BYTES)
         self.found: dict[str, np.ndarray] = {}
 
     def error(self, key: str, allowed: str) -> InputError:
@@ -187,7 +194,7 @@ class _Entries:
 
     def wholes(self, key: str, count: int | None = None) -> tuple[int, ...]:
         array = self._taken(key)
-        if array.dtype != np.int64 or array.ndim != 1 or count not in (None, len(array)):
+        if array.dtype != np.int64 or array.ndim != 1 or count not in (None, len(array)) or len(array) > MOST_AXES:
             raise self.error(key, f"{'some' if count is None else count} whole numbers (int64) are needed")
         return tuple(array.tolist())
 
@@ -219,25 +226,3 @@ class _Entries:
             raise InputError(f"{self.where}: the key {key} is missing")
         self.found[key] = self.unread.pop(key)
         return self.found[key]
-
-
-def _arrays(source: Path | bytes, where: str) -> dict[str, np.ndarray]:
-    if isinstance(source, Path) and not source.is_file():
-        raise InputError(f"{where}: there is no such file; a Loihi program (.npz) is needed")
-    arrays: dict[str, np.ndarray] = {}
-    key = ""
-    try:
-        with zipfile.ZipFile(source if isinstance(source, Path) else io.BytesIO(source)) as archive:
-            for info in archive.infolist():
-                key = info.filename.removesuffix(".npy")
-                if key in arrays:
-                    raise InputError(f"{where}: the key {key} is there more than once")
-                # The zip's checksum is right once all is read, so NumPy never sees a damaged header.
-                content = io.BytesIO(archive.read(info))
-                arrays[key] = np.lib.format.read_array(content, allow_pickle=False)
-    except InputError:
-        raise
-    except (zipfile.BadZipFile, zlib.error, OSError, EOFError, ValueError, RuntimeError, MemoryError) as error:
-        part = f"the key {key}: " if key else ""
-        raise InputError(f"{where}: {part}not readable as a Loihi program (.npz): {error}") from error
-    return arrays

@@ -12,18 +12,21 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 from openqasm3.parser import QASM3ParsingError
-from qiskit import QuantumCircuit, qasm3, transpile
+from qiskit import QuantumCircuit, transpile
 from qiskit.circuit import Gate
 from qiskit.exceptions import QiskitError
 from qiskit_aer import AerSimulator
 from qiskit_aer.library import SaveProbabilities
+from qiskit_qasm3_import import ConversionError, convert
 
 from ...export.circuit import ReuploadCircuit
 from ...export.errors import InputError
 from ...export.qasm import angle_names, to_openqasm3
 from .measurement import check_shots, expectations_of_counts, expectations_of_probabilities, sample_runs, seed_sequence
+from .program_limits import PROGRAM, parsed
 
-_PROGRAM = "OpenQASM 3 program"
+MOST_UPDATES = 2**34
+"""Of amplitudes in one sample: gates times 2^qubits, some 20 seconds."""
 
 TABLE_QUBITS = 5
 """From so many qubits on Aer finds a shot in a table of partial sums, where it would add up all probabilities before
@@ -32,6 +35,7 @@ it. Its own default is 10, with which the shots of 9 qubits take 1.4 times as lo
 # The importer refuses with errors of its own, but lets Python's errors through for some malformed programs: a qubit out
 # of range, a gate with too few angles, a division by zero, brackets nested without end.
 _MALFORMED = (
+    ConversionError,
     QASM3ParsingError,
     QiskitError,
     ArithmeticError,
@@ -110,9 +114,9 @@ class AerDevice:
         try:
             result = self._simulator.run([circuit], parameter_binds=[binding], **options).result()
         except _MALFORMED as error:
-            raise InputError(f"{_PROGRAM}: Aer cannot bind the angles ({_one_line(error)})") from None
+            raise InputError(f"{PROGRAM}: Aer cannot bind the angles ({_one_line(error)})") from None
         if not result.success:
-            raise InputError(f"{_PROGRAM}: Aer cannot run its {circuit.num_qubits} qubits ({result.status})")
+            raise InputError(f"{PROGRAM}: Aer cannot run its {circuit.num_qubits} qubits ({result.status})")
         return [result.data(sample) for sample in range(len(result.results))]
 
 
@@ -120,16 +124,20 @@ class AerDevice:
 def read_program(text: str) -> MeasuredProgram:
     """Read OpenQASM 3 with Qiskit's importer.
 
-    Raises `InputError` when it cannot be read, or is not gates and then one measurement of every qubit.
+    Raises `InputError` when it cannot be read, is larger than `program_limits` and `MOST_UPDATES` allow, or is not
+    gates and then one measurement of every qubit.
     """
     if not text.strip():
-        raise InputError(f"{_PROGRAM}: found no text")
+        raise InputError(f"{PROGRAM}: found no text")
     try:
         # The parser also prints what it stumbles over; the error says it.
         with redirect_stderr(StringIO()):
-            circuit = qasm3.loads(text)
+            tree, gates = parsed(text)
+            circuit = convert(tree)
+    except InputError:
+        raise
     except _MALFORMED as error:
-        raise InputError(f"{_PROGRAM}: cannot be read ({_one_line(error)})") from None
+        raise InputError(f"{PROGRAM}: cannot be read ({_one_line(error)})") from None
     unitary = circuit.copy_empty_like()
     qubit_of_bit: dict[int, int] = {}
     for instruction in circuit.data:
@@ -138,25 +146,30 @@ def read_program(text: str) -> MeasuredProgram:
         if name == "barrier":
             continue
         if not set(qubits).isdisjoint(qubit_of_bit.values()):
-            raise InputError(f"{_PROGRAM}: found {name} on a qubit after its measurement, allowed is nothing after it")
+            raise InputError(f"{PROGRAM}: found {name} on a qubit after its measurement, allowed is nothing after it")
         if name == "measure":
             bit = circuit.find_bit(instruction.clbits[0]).index
             if bit in qubit_of_bit:
-                raise InputError(f"{_PROGRAM}: found two measurements into bit {bit}, allowed is one")
+                raise InputError(f"{PROGRAM}: found two measurements into bit {bit}, allowed is one")
             qubit_of_bit[bit] = qubits[0]
         elif isinstance(instruction.operation, Gate):
             unitary.append(instruction)
         else:
-            raise InputError(f"{_PROGRAM}: found {name}, allowed are gates and measurements")
+            raise InputError(f"{PROGRAM}: found {name}, allowed are gates and measurements")
     if not 0 < len(qubit_of_bit) == circuit.num_qubits == circuit.num_clbits:
         raise InputError(
-            f"{_PROGRAM}: found {circuit.num_qubits} qubits, {circuit.num_clbits} bits and {len(qubit_of_bit)} "
+            f"{PROGRAM}: found {circuit.num_qubits} qubits, {circuit.num_clbits} bits and {len(qubit_of_bit)} "
             "measurements, allowed is one measurement of every qubit into a bit of its own"
         )
     simulator = AerSimulator(method="statevector")
     if circuit.num_qubits > simulator.num_qubits:
         raise InputError(
-            f"{_PROGRAM}: found {circuit.num_qubits} qubits, Aer has memory here for at most {simulator.num_qubits}"
+            f"{PROGRAM}: found {circuit.num_qubits} qubits, Aer has memory here for at most {simulator.num_qubits}"
+        )
+    if gates << circuit.num_qubits > MOST_UPDATES:
+        raise InputError(
+            f"{PROGRAM}: found {gates} gates on {circuit.num_qubits} qubits, allowed are at most "
+            f"{MOST_UPDATES >> circuit.num_qubits} gates on so many"
         )
     # Aer builds its target anew whenever it is asked, and transpile asks often.
     target = simulator.target
@@ -164,12 +177,12 @@ def read_program(text: str) -> MeasuredProgram:
         # Level 0 only spells a program's own gates in gates that Aer knows, and leaves the others as they stand.
         measured, bare = (transpile(part, target=target, optimization_level=0) for part in (circuit, unitary))
     except _MALFORMED as error:
-        raise InputError(f"{_PROGRAM}: Aer cannot run it ({_one_line(error)})") from None
+        raise InputError(f"{PROGRAM}: Aer cannot run it ({_one_line(error)})") from None
     # An angle that overflows would turn the state into numbers that are none, and shots would not show it.
     bound = bare.assign_parameters(dict.fromkeys(bare.parameters, 1.0))
     for instruction in bound.data:
         if not all(np.isfinite(np.asarray(angle, dtype=complex)).all() for angle in instruction.operation.params):
-            raise InputError(f"{_PROGRAM}: found {instruction.operation.name} by an angle that is not finite")
+            raise InputError(f"{PROGRAM}: found {instruction.operation.name} by an angle that is not finite")
     return MeasuredProgram(measured, bare, tuple(qubit_of_bit[bit] for bit in range(circuit.num_clbits)))
 
 
@@ -180,11 +193,11 @@ def _one_line(error: Exception) -> str:
 
 def _check_fit(program: MeasuredProgram, n_qubits: int, names: tuple[str, ...]) -> None:
     if program.measured.num_qubits != n_qubits:
-        raise InputError(f"{_PROGRAM}: found {program.measured.num_qubits} qubits, the circuit has {n_qubits}")
+        raise InputError(f"{PROGRAM}: found {program.measured.num_qubits} qubits, the circuit has {n_qubits}")
     inputs = {parameter.name for parameter in program.measured.parameters}
     missing, unknown = sorted(set(names) - inputs), sorted(inputs - set(names))
     if missing or unknown:
         raise InputError(
-            f"{_PROGRAM}: its inputs are not the circuit's angles {names[0]} to {names[-1]} "
+            f"{PROGRAM}: its inputs are not the circuit's angles {names[0]} to {names[-1]} "
             f"(missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'})"
         )

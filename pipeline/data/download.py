@@ -1,5 +1,6 @@
 """Downloads whose content is known beforehand: a file arrives whole and right, or not at all."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
 from ...export.errors import InputError
+from ...export.files import check_plain
 
 
 def download(name: str, mirrors: Sequence[str], md5: str, folder: Path) -> Path:
@@ -19,6 +21,9 @@ def download(name: str, mirrors: Sequence[str], md5: str, folder: Path) -> Path:
     """
     # The bar says it; pooch's own lines would stand before an error, which is to be one sentence.
     pooch.get_logger().setLevel("WARNING")
+    if os.path.lexists(folder / name):
+        # pooch looks at the copy's content, and would wait at a FIFO for ever.
+        check_plain(folder / name, "the downloaded file", may_be_link=True)
     failures = []
     for mirror in mirrors:
         try:

@@ -9,47 +9,58 @@ import gzip
 import math
 import struct
 import zlib
+from io import BufferedReader
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
 
 from ...export.errors import InputError
+from ...export.files import opened
+
+MOST_BYTES = 2**30
+"""Of the values: twenty times the largest of these sets."""
 
 _UNSIGNED_BYTE = 8
 
 
 def read_idx(path: Path, dimensions: int) -> UInt8[np.ndarray, "*shape"]:
-    """The unsigned bytes of an IDX file that has as many dimensions as told.
+    """The unsigned bytes of an IDX file that has as many dimensions as told; the file may be a link to one.
 
     Raises InputError, naming the file, when it cannot be read, is damaged, is shorter or longer than its header says,
-    or holds something else.
+    tells of more than `MOST_BYTES`, or holds something else.
     """
-    content = _read(path)
+    with opened(path, "an IDX file", may_be_link=True) as file:
+        if path.suffix != ".gz":
+            return _array(file, dimensions, path)
+        try:
+            with gzip.open(file) as stream:
+                return _array(stream, dimensions, path)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise InputError(f"{path}: the gzip file is damaged ({error}).") from None
+
+
+def _array(stream: BufferedReader | gzip.GzipFile, dimensions: int, path: Path) -> UInt8[np.ndarray, "*shape"]:
+    header = 4 + 4 * dimensions
+    content = stream.read(header)
     if len(content) < 4 or content[:2] != b"\0\0":
         raise InputError(f"{path}: an IDX file starts with two zero bytes, but this one with {content[:4]!r}.")
     if content[2] != _UNSIGNED_BYTE:
         raise InputError(f"{path}: values must be unsigned bytes (IDX type 8), but their type is {content[2]}.")
     if content[3] != dimensions:
         raise InputError(f"{path}: {dimensions} dimensions are needed, but the file has {content[3]}.")
-    header = 4 + 4 * dimensions
     if len(content) < header:
         raise InputError(f"{path}: the file ends within its header.")
     shape = struct.unpack_from(f">{dimensions}I", content, 4)
-    found, expected = len(content) - header, math.prod(shape)
-    if found != expected:
-        fault = "is cut short" if found < expected else "has bytes too many"
-        raise InputError(f"{path}: the file {fault}: its header tells {list(shape)} bytes, but {found} follow.")
-    return np.frombuffer(content, dtype=np.uint8, offset=header).reshape(shape)
-
-
-def _read(path: Path) -> bytes:
-    try:
-        if path.suffix == ".gz":
-            with gzip.open(path) as stream:
-                return stream.read()
-        return path.read_bytes()
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise InputError(f"{path}: the gzip file is damaged ({error}).") from None
-    except OSError as error:
-        raise InputError(f"{path}: the file cannot be read ({error.strerror}).") from None
+    expected = math.prod(shape)
+    if expected > MOST_BYTES:
+        raise InputError(f"{path}: its header tells {list(shape)} bytes; at most {MOST_BYTES} are allowed.")
+    # One more than there should be, and no more of a file that goes on for ever.
+    values = stream.read(expected + 1)
+    if len(values) < expected:
+        raise InputError(
+            f"{path}: the file is cut short: its header tells {list(shape)} bytes, but {len(values)} follow."
+        )
+    if len(values) > expected:
+        raise InputError(f"{path}: the file has bytes too many: its header tells {list(shape)} bytes, but more follow.")
+    return np.frombuffer(values, dtype=np.uint8).reshape(shape)

@@ -13,6 +13,7 @@ from jaxtyping import Float32, Int64, Num
 
 from ...export.arrays import read_npz
 from ...export.errors import InputError
+from ..data_folder import data_folder
 from .image_set import ImageSet
 from .pixels import PixelRange, pixel_range, scaled
 
@@ -44,9 +45,12 @@ def load_npz_set(path: Path, white: int | None = None) -> ImageSet:
     `white` is the value that means white in integer images, None where nobody has said it (`pixels.pixel_range`).
     Raises InputError, naming the file and the array, when one is missing or not as the module says, when images and
     labels differ in number, when training and test images differ in shape, for a test label that no training image
-    has, and where the labels leave a class without a sample.
+    has, and where the labels leave a class without a sample. The file may be a link to one where it lies below
+    $SPIQ_DATA.
     """
-    arrays = read_npz(path, required=("x_train", "y_train", "x_test", "y_test"))
+    root = data_folder()
+    below = root is not None and path.absolute().is_relative_to(root.absolute())
+    arrays = read_npz(path, required=("x_train", "y_train", "x_test", "y_test"), may_be_link=below)
     parts = {name: _images(arrays[name], f"{path}: {name}") for name in ("x_train", "x_test")}
     shapes = [list(images.shape[1:]) for images in parts.values()]
     if shapes[0] != shapes[1]:

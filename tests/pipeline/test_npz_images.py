@@ -121,7 +121,7 @@ def test_what_is_no_archive_is_told(tmp_path: Path) -> None:
     path = tmp_path / "own.npz"
     with pytest.raises(InputError, match="there is no such file"):
         load_npz_set(path)
-    with pytest.raises(InputError, match=r"no readable \.npz archive"):
+    with pytest.raises(InputError, match=r"is a folder; an \.npz archive is needed"):
         load_npz_set(tmp_path)
     for content in (b"", b"PK\x03\x04", b"text", b"\x80\x04N."):
         path.write_bytes(content)

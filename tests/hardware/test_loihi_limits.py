@@ -1,0 +1,102 @@
+"""A program's file that asks for more than its bytes hold is refused before anything of that size is made."""
+
+import time
+import tracemalloc
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from spiq.export.arrays import write_npz
+from spiq.export.errors import InputError
+from spiq.hardware.loihi.limits import MOST_NEURONS, MOST_TAPS, ProgramSize
+from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
+from spiq.hardware.loihi.simulate import simulate
+from spiq.hardware.loihi.synapse import ConvSynapse, DenseSynapse
+
+DENSE = Connection(INPUT, DenseSynapse(np.ones((5, 6), np.int16)))
+CONV = Connection(INPUT, ConvSynapse(np.ones((1, 1, 2, 3), np.int16), (1, 2, 3)))
+
+
+def group(*shape: int) -> NeuronGroup:
+    return NeuronGroup(shape, 2, 4096, 0, np.zeros((1,) * len(shape), np.int16), 0)
+
+
+def file(tmp_path: Path, program: LoihiProgram, changes: dict[str, object]) -> Path:
+    """The program's file with other values."""
+    path = tmp_path / "loihi.npz"
+    program.save(path)
+    with np.load(path) as archive:
+        arrays = dict(archive)
+    write_npz(path, arrays | {key: np.asarray(value) for key, value in changes.items()})
+    return path
+
+
+def program(connection: Connection, *shape: int) -> LoihiProgram:
+    return LoihiProgram((1, 2, 3), (Layer("a", (connection,), group(*shape), 1.0),))
+
+
+@pytest.mark.parametrize(
+    ("made", "changes", "message"),
+    [
+        (program(DENSE, 5), {"0.shape": [2**40]}, r"0\.shape is \[1099511627776\], and the program up to it has"),
+        (program(DENSE, 5), {"0.shape": [2**62] * 32}, "0.shape is .* at most 8388608 are allowed"),
+        (program(DENSE, 5), {"0.shape": [2] * 33}, "0.shape is int64 .*; some whole numbers"),
+        (program(DENSE, 5), {"input_shape": [2**40]}, "input_shape is .* at most 8388608 are allowed"),
+        (program(DENSE, 5), {"input_shape": [-(2**40)], "0.shape": [2**40]}, "at most 8388608 are allowed"),
+        (program(DENSE, 5), {"layers": 10**9}, "layers is 1000000000; at most 10000 are allowed"),
+        (program(DENSE, 5), {"layers": -1}, "the key 0.name is not known"),
+        (program(DENSE, 5), {"0.connections": 10**9}, "the key 0.1.source is missing"),
+        (program(DENSE, 5), {"0.0.weight": np.zeros((10_000, 10_000), np.int16)}, "take .* bytes; at most 134217728"),
+        (
+            program(CONV, 1, 1, 1),
+            {"0.0.input_shape": [1, 10**9, 10**9]},
+            r"0\.weight \[1, 1, 2, 3\] over input_shape \[1, 1000000000, 1000000000\]: .* at most 8388608 are allowed",
+        ),
+        (program(CONV, 1, 1, 1), {"0.0.padding": [10**9, 10**9]}, "taps at their positions; at most"),
+        (program(CONV, 1, 1, 1), {"0.0.dilation": [2**62, 1], "0.0.padding": [2**61, 0]}, "at most 2147483647"),
+    ],
+)  # fmt: skip
+def test_what_a_file_claims_is_counted_before_it_is_made(
+    tmp_path: Path, made: LoihiProgram, changes: dict[str, object], message: str
+) -> None:
+    path = file(tmp_path, made, changes)
+    tracemalloc.start()
+    started = time.monotonic()
+    try:
+        with pytest.raises(InputError, match=rf"loihi\.npz: .*{message}"):
+            LoihiProgram.load(path)
+        assert tracemalloc.get_traced_memory()[1] < 2**22
+    finally:
+        tracemalloc.stop()
+    assert time.monotonic() - started < 10
+
+
+def test_a_deep_program_with_much_in_each_layer_is_counted_over_all_layers(tmp_path: Path) -> None:
+    size = MOST_NEURONS // 4
+    one = ConvSynapse(np.ones((1, 1, 1, 1), np.int16), (1, size, 1))
+    layers = [Layer(str(index), (Connection(index - 1, one),), group(1, size, 1), 1.0) for index in range(4)]
+    whole = LoihiProgram((1, size, 1), tuple(layers[:3]))
+    whole.save(tmp_path / "loihi.npz")
+    assert len(LoihiProgram.load(tmp_path / "loihi.npz").layers) == 3
+    LoihiProgram((1, size, 1), tuple(layers)).save(tmp_path / "loihi.npz")
+    with pytest.raises(InputError, match=rf"loihi\.npz: 3\.shape is .* has {5 * size} neurons; at most {MOST_NEURONS}"):
+        LoihiProgram.load(tmp_path / "loihi.npz")
+
+
+def test_kernels_that_do_not_suit_each_other_count_for_each_of_their_channels() -> None:
+    wide = ConvSynapse(np.ones((16, 1, 3, 3), np.int16), (1, 256, 256), padding=(1, 1))
+    long = ConvSynapse(np.ones((8, 1, 3, 3), np.int16), (1, 256, 512), padding=(1, 1))
+    size = ProgramSize()
+    size.add_synapses([wide, wide])
+    assert size.taps == 2 * 256 * 256 * 9
+    with pytest.raises(InputError, match=f"have {size.taps + 16 * 256 * 256 * 9} taps .* at most {MOST_TAPS} are"):
+        size.add_synapses([wide, long])
+
+
+def test_a_deep_program_is_laid_out_in_a_time_that_grows_with_its_layers() -> None:
+    one = DenseSynapse(np.full((1, 1), 3, np.int16))
+    layers = tuple(Layer(str(index), (Connection(index - 1, one),), group(1), 1.0) for index in range(3000))
+    started = time.monotonic()
+    assert simulate(LoihiProgram((1,), layers), np.ones((2, 1, 1), np.uint8)).all()
+    assert time.monotonic() - started < 60
