@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 DEMO := runs/digits
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check bench clean
+.PHONY: help install demo test check campaign peers bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
@@ -35,10 +35,18 @@ check: $(READY) ## ruff, pyright, and the wheel installed elsewhere
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m pytest -n 0 -q tests/end_to_end/test_wheel.py
 
+campaign: $(READY) ## thousands of damaged files and of networks in other units; docs/security.md has the figures
+	$(BIN)/python tests/campaigns/scaled_networks.py --tries 1000
+	$(BIN)/python tests/campaigns/damaged_hdf5.py --tries 5000
+	$(BIN)/python tests/campaigns/damaged_bundles.py --tries 2000
+
+peers: $(READY) ## spiq's NIR files in norse, sinabs and SpikingJelly, each in an environment of its own below .peers
+	$(BIN)/python tests/peers/check.py --folder .peers
+
 bench: $(READY) ## time spiq against PennyLane, Lava and PyTorch, side by side; writes bench.json
 	-$(BIN)/spiq lava setup
 	$(BIN)/spiq bench
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) build dist *.egg-info $(DEMO) bench.json bench.md .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .peers build dist *.egg-info $(DEMO) bench.json bench.md .pytest_cache .ruff_cache .hypothesis
 	find pipeline export hardware tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -19,6 +19,10 @@ import numpy as np
 MOST_BYTES = 2**32
 """Of all the arrays together that are read of an archive."""
 
+ALWAYS_ALLOWED, LARGEST_RATIO = 2**30, 16
+"""The arrays that are read may together take so many bytes however small the archive is, and beyond that so many times
+their bytes in it. Few arrays that are of use become smaller than that, and those can be stored as they are."""
+
 MOST_DIRECTORY_BYTES = 2**24
 """Of a zip's directory: some 200,000 entries, of which a reader makes objects before it is asked for any."""
 
@@ -102,12 +106,21 @@ class NpzArchive:
             raise _reason(error) from error
 
     def check_total(self, keys: Iterable[str], most: int) -> None:
-        """Raises ArrayError, its message beginning with a key, where these arrays together take more bytes."""
-        total = 0
+        """Raises ArrayError, its message beginning with a key, where these arrays together take more than `most` bytes,
+        or more than so small an archive may make of itself.
+        """
+        total = stored = 0
         for key in keys:
             total += self._entries[key].file_size
+            stored += self._entries[key].compress_size
             if total > most:
                 raise ArrayError(f"{key}: the arrays up to it take {total} bytes; at most {most} are allowed")
+            allowed = max(ALWAYS_ALLOWED, LARGEST_RATIO * stored)
+            if total > allowed:
+                raise ArrayError(
+                    f"{key}: the arrays up to it take {total} bytes, but of {stored} compressed ones at most {allowed} "
+                    "may be made; numpy.savez stores them uncompressed"
+                )
 
     def _stream(self, key: str) -> BinaryIO:
         entry = self._entries[key]

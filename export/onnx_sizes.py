@@ -7,6 +7,7 @@ every value is, and the sum of what is computed is bounded.
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -144,11 +145,12 @@ def _fold_lengths(graph: onnx.GraphProto) -> None:
     ONNX's inference follows such values through some operators only; a division is none of them.
     """
     lengths = {value.name: [axis.dim_value for axis in value.type.tensor_type.shape.dim] for value in graph.input}
-    known = {
-        constant.name: numpy_helper.to_array(constant)
-        for constant in graph.initializer
-        if constant.data_type == TensorProto.INT64 and math.prod(constant.dims) <= _LENGTHS
-    }
+    known = {}
+    for constant in graph.initializer:
+        if constant.data_type == TensorProto.INT64 and len(constant.dims) <= 1 and sum(constant.dims) <= _LENGTHS:
+            # One that is damaged is onnxruntime's to refuse.
+            with suppress(ValueError):
+                known[constant.name] = numpy_helper.to_array(constant)
     kept = []
     for node in graph.node:
         found = _lengths(node, known, lengths)
@@ -174,14 +176,17 @@ def _lengths(
     if node.op_type not in _ON_LENGTHS or len(node.input) != 2 or not all(name in known for name in node.input):
         return None
     one, other = (known[name] for name in node.input)
-    if other.size not in (1, one.size) or other.ndim > one.ndim:
+    try:
+        if math.prod(np.broadcast_shapes(one.shape, other.shape)) > _LENGTHS:
+            return None
+    except ValueError:
         return None
     # A length is never negative, and ONNX rounds towards zero as this does then.
     if node.op_type == "Div" and not (one.min(initial=0) >= 0 and other.min(initial=1) > 0):
         return None
     # Beyond 64 bits it wraps, as in onnxruntime, and NumPy need not warn.
     with np.errstate(over="ignore"):
-        return np.asarray(_ON_LENGTHS[node.op_type](one, other.reshape(one.shape if other.size > 1 else ())))
+        return np.asarray(_ON_LENGTHS[node.op_type](one, other))
 
 
 def _known(values: Mapping[str, _Value], name: str, node: onnx.NodeProto, where: str) -> _Value:

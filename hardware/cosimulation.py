@@ -125,8 +125,15 @@ def sample_angles(
 def read_out(
     readout: bytes, expectations: Float[np.ndarray, "sample qubit"], name: str = "readout.onnx"
 ) -> Float[np.ndarray, "sample class"]:
-    """The logits that readout.onnx, which errors call `name`, gives."""
-    return run_onnx(readout, {"expectations": expectations.astype(np.float32)}, name)["logits"]
+    """The logits that readout.onnx, which errors call `name`, gives.
+
+    Raises InputError where onnxruntime cannot run it, and where a logit is not finite.
+    """
+    logits = run_onnx(readout, {"expectations": expectations.astype(np.float32)}, name)["logits"]
+    if not np.isfinite(logits).all():
+        where = ", ".join(map(str, np.argwhere(~np.isfinite(logits))[0]))
+        raise InputError(f"{name}: the logit [sample, class] = [{where}] is not finite; every logit must be")
+    return logits
 
 
 def joined(parts: list[CoSimulation]) -> CoSimulation:

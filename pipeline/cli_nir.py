@@ -98,11 +98,13 @@ def nir(
         return
     if compare and not placed.ends_in_spikes:
         raise InputError(f"{graph}: its output is values, not spikes; --compare holds spikes against each other")
-    from ..export.neurons import integrations
-    from .nir_answers import answer, comparison
     from .spike_file import read_spikes
 
+    # What imports PyTorch waits until the file is known to be good.
     given = read_spikes(spikes, placed.input_shape)
+    from ..export.neurons import integrations
+    from .nir_answers import answer, comparison
+
     answers = [answer(device, placed, given.x, len(devices) == 2) for device in devices]
     output, lost = answers[0].output, answers[-1].losses
     found: dict[str, Any] = {

@@ -96,7 +96,7 @@ def report(run: RunPath, force: Force = False, json: Json = False) -> None:
     run_folder.open_run(run)
     stored = run / run_folder.REPORT_JSON
     found = read_report(stored) if stored.exists() and not force else None
-    if found is None or found.made_of != run_folder.made_of(run):
+    if found is None or not run_folder.is_made_of(found.made_of, run):
         with locked(run, tell):
             config = run_folder.open_run(run)
             run_folder.check_bundle(run)

@@ -83,8 +83,17 @@ def made_of(run: Path) -> dict[str, str]:
     """What a report of the run is made of, as it is now: the sha256 of each file that is there, by its name."""
     from ..export.bundle import MANIFEST
 
-    names = (CHECKPOINT, f"{BUNDLE}/{MANIFEST}")
+    names = (CONFIG, CHECKPOINT, f"{BUNDLE}/{MANIFEST}")
     return {name: _hash(run / name) for name in names if os.path.lexists(run / name)}
+
+
+def is_made_of(made: dict[str, str], run: Path) -> bool:
+    """Whether a report that says this of what it was made is one of the run as it is now.
+
+    A report of version 0.1 says nothing of the configuration, and is not held against it.
+    """
+    now = made_of(run)
+    return made == (now if CONFIG in made else {name: found for name, found in now.items() if name != CONFIG})
 
 
 def _hash(path: Path) -> str:

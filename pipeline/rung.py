@@ -57,7 +57,8 @@ class Report(BaseModel):
 
     pixel_range: the value that means white where the images are integers, None where nobody has said it; epochs: how
     far the network was trained, None in a report of an earlier version;
-    made_of: sha256 of the run's checkpoint and of its bundle's manifest, by file; empty where it was climbed elsewhere.
+    made_of: sha256 of the run's configuration, of its checkpoint and of its bundle's manifest, by file; empty where it
+      was climbed elsewhere.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -2,10 +2,13 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import numpy as np
 import onnx
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from spiq.export.bundle import Bundle
@@ -38,8 +41,8 @@ def body(*nodes: onnx.NodeProto) -> onnx.GraphProto:
     )
 
 
-def node(operator: str, inputs: str, outputs: str, **attributes: object) -> onnx.NodeProto:
-    return helper.make_node(operator, inputs.split(), outputs.split(), name=f"the {operator}", **attributes)
+def node(operator: str, inputs: str, outputs: str, name: str = "the {}", **attributes: object) -> onnx.NodeProto:
+    return helper.make_node(operator, inputs.split(), outputs.split(), name=name.format(operator), **attributes)
 
 
 def scan(inputs: str = "zero x", inner: onnx.GraphProto | None = None, **attributes: object) -> onnx.NodeProto:
@@ -231,6 +234,70 @@ def test_a_models_own_shapes_are_not_believed() -> None:
     made.graph.value_info.append(helper.make_tensor_value_info("z", FLOAT, [3]))
     with pytest.raises(InputError, match=r"the value 'z' has the shape \[1099511627776\]"):
         run_onnx(made.SerializeToString(), {"x": X})
+
+
+NUMBERS = st.lists(st.integers(-4, 9), min_size=2, max_size=2) | st.integers(-4, 9).map(lambda number: [number])
+STEPS = st.tuples(st.sampled_from(["Add", "Sub", "Mul", "Div"]), st.booleans(), NUMBERS)
+APPLIED = {"Add": np.add, "Sub": np.subtract, "Mul": np.multiply, "Div": np.floor_divide}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(STEPS, min_size=1, max_size=4))
+def test_an_end_that_is_computed_of_lengths_is_known(steps: list[tuple[str, bool, list[int]]]) -> None:
+    """The ends of a Slice; only a division of or by what is negative is not followed."""
+    nodes, constants, last = [node("Shape", "x", "n")], {}, "n"
+    ends, followed = np.array([5, 3]), True
+    for number, (operator, turned, values) in enumerate(steps):
+        constants[f"c{number}"] = other = np.array([value or 1 for value in values] if operator == "Div" else values)
+        turned = turned and operator != "Div"
+        sources = f"c{number} {last}" if turned else f"{last} c{number}"
+        followed &= operator != "Div" or (min(ends) >= 0 and min(other) > 0)
+        ends = APPLIED[operator](other, ends) if turned else APPLIED[operator](ends, other)
+        last = f"n{number}"
+        nodes.append(node(operator, sources, last, name=last))
+    nodes.append(node("Slice", f"x starts {last} axes", "y"))
+    made = model(*nodes, constants={**constants, "starts": np.zeros(2, int), "axes": np.arange(2)})
+    x = np.zeros((5, 3), np.float32)
+    if followed:
+        assert run_onnx(made.SerializeToString(), {"x": x})["y"].shape == x[: ends[0], : ends[1]].shape
+    else:
+        with pytest.raises(InputError, match="does not follow"):
+            run_onnx(made.SerializeToString(), {"x": x})
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [node("Add", "n n n", "m")],
+        [node("Add", "", "m")],
+        [node("Add", "n", "m")],
+        [node("Shape", "", "m")],
+        [node("Shape", "x", "m k")],
+        [node("Div", "n zero", "m")],
+        [node("Mul", "n huge", "k", name="one"), node("Mul", "k huge", "m", name="other")],
+        [node("Add", "n three", "m")],
+        [node("Shape", "x", "m", start=-(2**63), end=2**63 - 1)],
+        [node("Shape", "x", "n", name="twice"), node("Add", "n one", "m")],
+        [node("Add", "n many_axes", "m")],
+        [node("Add", "n damaged", "m")],
+    ],
+)
+def test_lengths_that_cannot_be_computed_end_in_one_sentence(nodes: list[onnx.NodeProto]) -> None:
+    made = model(
+        node("Shape", "x", "n"),
+        *nodes,
+        node("Slice", "x one m", "y"),
+        constants={
+            "zero": np.zeros(2, int),
+            "one": np.ones(2, int),
+            "three": np.ones(3, int),
+            "huge": np.array([2**62, -(2**62)]),
+        },
+    )
+    made.graph.initializer.add(name="many_axes", data_type=INT64, dims=[1] * 65, raw_data=bytes(8))
+    made.graph.initializer.add(name="damaged", data_type=INT64, dims=[2], raw_data=bytes(7))
+    with suppress(InputError):
+        assert run_onnx(made.SerializeToString(), {"x": X})["y"].ndim == 2
 
 
 def test_the_exporters_models_use_nothing_but_the_table(tiny_bundle: Bundle) -> None:

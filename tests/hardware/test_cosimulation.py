@@ -58,6 +58,17 @@ def test_the_logits_are_those_of_the_parts(tiny_bundle: Bundle, snn: str, qpu: s
     assert np.array_equal(result.counts, result.encoded.astype(int).sum(0))
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_logit_that_is_not_finite_is_no_answer(tiny_bundle: Bundle, value: float) -> None:
+    model = onnx.load_from_string(tiny_bundle.content["readout.onnx"])
+    bias = next(part for part in model.graph.initializer if len(part.dims) == 1)
+    changed = numpy_helper.to_array(bias).copy()
+    changed[2] = value
+    bias.CopyFrom(numpy_helper.from_array(changed, bias.name))
+    with pytest.raises(InputError, match=r"r\.onnx: the logit \[sample, class\] = \[0, 2\] is not finite"):
+        cosimulation.read_out(model.SerializeToString(), np.zeros((3, tiny_bundle.circuit.n_qubits)), "r.onnx")
+
+
 def test_the_answer_does_not_depend_on_the_batches(tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     images = np.random.default_rng(0).random((7, *tiny_bundle.image_shape))
     devices = spiking_device("loihi", tiny_bundle), quantum_device("exact", tiny_bundle, 0)

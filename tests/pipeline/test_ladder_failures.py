@@ -79,16 +79,25 @@ def without_spikes(bundle: Bundle, folder: Path) -> bytes:
 
 
 def unusable_readout(bundle: Bundle) -> bytes:
-    """readout.onnx with the right inputs and outputs that onnxruntime loads and cannot run."""
+    """readout.onnx with the right inputs, outputs and shapes, that looks for a column far outside once it runs."""
     model = onnx.load_from_string(bundle.content["readout.onnx"])
     last = next(node for node in model.graph.node if "logits" in node.output)
     last.output[:] = ["almost"]
-    shape = onnx.numpy_helper.from_array(np.array([-1, 10_007], dtype=np.int64), "shape")
-    model.graph.initializer.append(shape)
-    back = onnx.numpy_helper.from_array(np.array([-1, 10], dtype=np.int64), "back")
-    model.graph.initializer.append(back)
-    model.graph.node.append(onnx.helper.make_node("Reshape", ["almost", "shape"], ["odd"]))
-    model.graph.node.append(onnx.helper.make_node("Reshape", ["odd", "back"], ["logits"]))
+    far = onnx.numpy_helper.from_array(np.array(1e6, dtype=np.float32), "far")
+    column = onnx.numpy_helper.from_array(np.array([1], dtype=np.int64), "column")
+    model.graph.initializer.extend([far, column])
+    make = onnx.helper.make_node
+    model.graph.node.extend(
+        [
+            make("Abs", ["almost"], ["sizes"]),
+            make("ReduceMax", ["sizes"], ["largest"], keepdims=0),
+            make("Add", ["largest", "far"], ["place"]),
+            make("Cast", ["place"], ["index"], to=onnx.TensorProto.INT64),
+            make("Gather", ["almost", "index"], ["picked"], axis=1),
+            make("Unsqueeze", ["picked", "column"], ["single"]),
+            make("Add", ["almost", "single"], ["logits"]),
+        ]
+    )
     stream = io.BytesIO()
     onnx.save_model(model, stream)
     return stream.getvalue()

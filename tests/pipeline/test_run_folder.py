@@ -211,7 +211,14 @@ def test_a_bundle_of_another_network_is_not_climbed(run: Path, tensor: str) -> N
             spiq("report", run, *options)
 
 
-@pytest.mark.parametrize("changed", [CHECKPOINT, f"{BUNDLE}/{MANIFEST}", None])
+def test_a_report_of_version_0_1_which_says_nothing_of_the_configuration_is_shown(run: Path) -> None:
+    stored = json.loads((run / REPORT_JSON).read_text())
+    del stored["made_of"][CONFIG]
+    (run / REPORT_JSON).write_text(json.dumps(stored))
+    assert "an old one" in spiq("report", run)
+
+
+@pytest.mark.parametrize("changed", [CONFIG, CHECKPOINT, f"{BUNDLE}/{MANIFEST}", None])
 def test_a_report_that_was_climbed_on_other_files_is_not_shown(run: Path, changed: str | None) -> None:
     """As when the run was exported while its ladder was being climbed; None: a report that does not say on what."""
     stored = json.loads((run / REPORT_JSON).read_text())

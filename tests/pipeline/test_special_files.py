@@ -12,7 +12,7 @@ import pytest
 
 from spiq.export.bundle import FILES, MANIFEST, Bundle, open_bundle
 from spiq.export.errors import InputError
-from spiq.export.graph import read_nir
+from spiq.export.nir_file import read_nir
 from spiq.hardware.lava.netx_device import open_netx
 from spiq.hardware.loihi.program import LoihiProgram
 from spiq.hardware.onnx_session import run_onnx
