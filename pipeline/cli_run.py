@@ -108,7 +108,7 @@ def _trained(
     config_path: Path, out: Path | None, force: bool, resume: bool, held: ExitStack
 ) -> "tuple[Config, ImageSet, Path]":
     """Train in the run's folder, which `held` keeps locked from then on."""
-    from .config import load_config
+    from .config_file import load_config
 
     config = load_config(config_path)
     folder = out or Path("runs") / config.name

@@ -1,22 +1,15 @@
-"""A run's configuration: one TOML file, every key checked, its default and meaning written here and nowhere else.
+"""A run's configuration: every key checked, its default and meaning written here and nowhere else.
 
 A value is what it is written as: "8" and 8.5 are no whole numbers and are refused, and so is a key that does not exist.
 A whole number stands for itself where a fraction is allowed (beta = 1).
 """
 
 import math
-import os
-import tomllib
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from ..export.errors import InputError
-from ..export.files import read_file
 from ..export.time_step import DEFAULT_DT, DEFAULT_INTEGRATION, Integration
-from ..export.wording import without_surrogates
-from .config_words import describe
 
 if TYPE_CHECKING:
     # NumPy would double the time that reading a configuration takes.
@@ -25,9 +18,6 @@ if TYPE_CHECKING:
 DIGITS = "digits"
 IDX_SOURCES = ("mnist", "fashion-mnist", "kmnist")
 NPZ_PREFIX = "npz:"
-
-MOST_BYTES = 2**20
-"""Of a configuration's file."""
 
 ALLOWED_SOURCES = ", ".join(f'"{source}"' for source in (DIGITS, *IDX_SOURCES)) + f' or "{NPZ_PREFIX}PATH"'
 """What `data.source` may be, in words, for messages."""
@@ -324,41 +314,3 @@ class Config(Section):
         import tomlkit
 
         return tomlkit.dumps(self.model_dump(mode="json", exclude_none=True))
-
-
-def load_config(path: str | Path) -> Config:
-    """The configuration in the TOML file `path`, with the path of an npz source made absolute.
-
-    Raises InputError when the file cannot be read, is not TOML, or has a key or value that is not allowed: one sentence
-    with the key, what is allowed and what was given. Of several wrong keys it tells the first and counts the others.
-    """
-    values = _read_toml(Path(path))
-    try:
-        config = Config.model_validate(values)
-    except ValidationError as error:
-        raise InputError(f"{path}: {describe(error, Config.model_json_schema())}") from None
-    source = config.data.source
-    if not source.startswith(NPZ_PREFIX):
-        return config
-    archive = os.path.join(Path(path).parent, os.path.expanduser(source.removeprefix(NPZ_PREFIX)))
-    archive = os.path.abspath(archive)
-    if without_surrogates(archive) != archive:
-        raise InputError(f"{path}: data.source must be a path in UTF-8, as a configuration is, but is {archive}")
-    data = config.data.model_copy(update={"source": NPZ_PREFIX + archive})
-    return config.model_copy(update={"data": data})
-
-
-def _read_toml(path: Path) -> dict[str, Any]:
-    content = read_file(path, "a configuration (TOML)", most=MOST_BYTES)
-    try:
-        text = content.decode()
-    except UnicodeDecodeError as error:
-        line = error.object.count(b"\n", 0, error.start) + 1
-        raise InputError(f"{path}: line {line} is not UTF-8 text, as TOML must be.") from None
-    try:
-        return tomllib.loads(text)
-    except RecursionError:
-        raise InputError(f"{path}: this is no usable TOML: its values are nested too deeply.") from None
-    except ValueError as error:
-        reason = str(error).replace("end of document", f"line {text.count(chr(10)) + 1}, the end of the file")
-        raise InputError(f"{path}: this is not TOML: {reason}.") from None

@@ -13,7 +13,8 @@ from pathlib import Path
 from ..export.atomic import new_file, remove_folder
 from ..export.errors import InputError
 from ..export.files import opened
-from .config import Config, load_config
+from .config import Config
+from .config_file import load_config
 
 CONFIG = "config.toml"
 CHECKPOINT = "checkpoint.safetensors"

@@ -13,22 +13,10 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 import pytest
 
+from shared.tiny_run import TINY, make_tiny_run, tiny_images_of
 from spiq.export.bundle import Bundle, open_bundle
 from spiq.pipeline.config import Config
-from spiq.pipeline.data import ImageSet, load_images
-
-TINY = {
-    "name": "tiny",
-    "data": {"source": "digits", "train_limit": 160, "test_limit": 40},
-    "coding": {"kind": "phase", "steps": 8},
-    "encoder": {"channels": [6, 8]},
-    "circuit": {"qubits": 3, "blocks": 2},
-    "training": {"epochs": 3, "batch_size": 40, "learning_rate": 0.02, "device": "cpu"},
-    "export": {"calibration_samples": 16, "golden_samples": 3},
-    "ladder": {"shots": 64, "lava_samples": 5},
-    "gate": {"max_accuracy_drop": 1.0, "min_accuracy": 0.0},
-}
-"""A run that takes a second: no good network, but every part of one, and its neurons do fire."""
+from spiq.pipeline.data import ImageSet
 
 
 @pytest.fixture(scope="session")
@@ -38,23 +26,13 @@ def tiny_config() -> Config:
 
 @pytest.fixture(scope="session")
 def tiny_images(tiny_config: Config) -> ImageSet:
-    return load_images("digits").limited(tiny_config.data.train_limit, tiny_config.data.test_limit)
+    return tiny_images_of(tiny_config)
 
 
 @pytest.fixture(scope="session")
 def tiny_run(tiny_config: Config, tiny_images: ImageSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run's folder with config.toml, checkpoint.safetensors and bundle/."""
-    from spiq.pipeline.checkpoint import epochs_of, load_model
-    from spiq.pipeline.exporting import export_bundle
-    from spiq.pipeline.run_folder import BUNDLE, start_run
-    from spiq.pipeline.training import train
-
-    run = tmp_path_factory.mktemp("tiny") / "run"
-    start_run(run, tiny_config)
-    train(tiny_config, tiny_images, run)
-    model, progress = load_model(run, tiny_config)
-    export_bundle(tiny_config, model, tiny_images, run / BUNDLE, epochs=epochs_of(progress.history, tiny_config))
-    return run
+    return make_tiny_run(tiny_config, tiny_images, tmp_path_factory.mktemp("tiny") / "run")
 
 
 @pytest.fixture(scope="session")

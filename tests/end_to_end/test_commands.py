@@ -199,7 +199,7 @@ def test_the_onnx_encoder_gives_pytorchs_counts_on_every_digit(run: tuple[Path, 
     import torch
 
     from spiq.pipeline.checkpoint import load_model
-    from spiq.pipeline.config import load_config
+    from spiq.pipeline.config_file import load_config
     from spiq.pipeline.data import load_images
 
     config = load_config(run[0] / "config.toml")

@@ -16,7 +16,8 @@ from spiq.export.circuit import Entangler
 from spiq.export.coding import Coding, CodingKind
 from spiq.export.errors import InputError
 from spiq.pipeline import config as configuration
-from spiq.pipeline.config import Config, load_config
+from spiq.pipeline.config import Config
+from spiq.pipeline.config_file import load_config
 from spiq.pipeline.data.sources import IDX_SETS
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

@@ -8,7 +8,8 @@ import pytest
 from pydantic import ValidationError
 
 from spiq.export.errors import InputError
-from spiq.pipeline.config import Config, load_config
+from spiq.pipeline.config import Config
+from spiq.pipeline.config_file import load_config
 from spiq.pipeline.config_reference import COLUMNS, reference
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"

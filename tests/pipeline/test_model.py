@@ -12,7 +12,8 @@ from torch import Tensor
 from spiq.export.errors import InputError
 from spiq.hardware.qpu import qnode
 from spiq.hardware.qpu.noise import Noise
-from spiq.pipeline.config import Circuit, Config, load_config
+from spiq.pipeline.config import Circuit, Config
+from spiq.pipeline.config_file import load_config
 from spiq.pipeline.data import ImageSet
 from spiq.pipeline.encoder import run_encoder
 from spiq.pipeline.model import SQDRCNN, ReuploadHead

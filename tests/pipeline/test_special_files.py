@@ -18,7 +18,7 @@ from spiq.hardware.loihi.program import LoihiProgram
 from spiq.hardware.onnx_session import run_onnx
 from spiq.pipeline.angle_file import read_angles
 from spiq.pipeline.checkpoint import load
-from spiq.pipeline.config import load_config
+from spiq.pipeline.config_file import load_config
 from spiq.pipeline.data import load_images, load_npz_images
 from spiq.pipeline.data.download import download
 from spiq.pipeline.data.idx import MOST_BYTES, read_idx

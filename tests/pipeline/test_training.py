@@ -11,7 +11,8 @@ from safetensors import safe_open
 from spiq.export.errors import InputError
 from spiq.pipeline import checkpoint
 from spiq.pipeline.checkpoint import Epoch, Progress
-from spiq.pipeline.config import Config, load_config
+from spiq.pipeline.config import Config
+from spiq.pipeline.config_file import load_config
 from spiq.pipeline.data import ImageSet, load_images
 from spiq.pipeline.run_folder import CHECKPOINT, RESUME, start_run
 from spiq.pipeline.training import Part, evaluate, split, train
