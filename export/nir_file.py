@@ -101,11 +101,13 @@ def _node(stored: Any, path: str, name: str, without_reset: list[str]) -> nir.NI
     if not isinstance(stored, dict):
         raise InputError(f"{name}: not a well-formed NIR graph: {called} is an array; a group is needed")
     kind = _text(stored.get("type"), called, name)
+    if not isinstance(kind, str | None):
+        raise InputError(f"{name}: not a well-formed NIR graph: the type of {called} is no text")
     if kind == "NIRGraph" or (kind is None and "nodes" in stored):
         return _graph(stored, path, called, name, without_reset)
     if kind is None:
         raise InputError(f"{name}: {called} has no type; {_CUT_OFF}")
-    defined = getattr(nir, kind, None) if isinstance(kind, str) else None
+    defined = getattr(nir, kind, None)
     if not (isinstance(defined, type) and issubclass(defined, nir.NIRNode) and defined is not nir.NIRNode):
         known = ", ".join(node.__name__ for node in NODES)
         raise InputError(f"{name}: {called} is of the unknown type {kind!r}; known are {known}")

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import onnx
-from google.protobuf.message import DecodeError
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import DecodeError, Message
 from onnx import TensorProto
 
 from .errors import InputError
@@ -58,12 +59,26 @@ def read_model(content: bytes, where: str) -> onnx.ModelProto:
     """The model in a file's content. Raises InputError where it is none; whether it is valid is not looked at."""
     try:
         model = onnx.load_model_from_string(content)
+        _read_texts(model)
     # So protobuf's errors come, and names that are not UTF-8.
     except (DecodeError, ValueError) as error:
         raise InputError(f"{where}: not a valid ONNX model: {error}") from error
     if not model.HasField("graph"):
         raise InputError(f"{where}: not a valid ONNX model: it has no graph")
     return model
+
+
+def _read_texts(message: Message) -> None:
+    """Raises UnicodeDecodeError where a text is not UTF-8; protobuf would, but only once somebody reads it."""
+    for field, value in message.ListFields():
+        if field.type == FieldDescriptor.TYPE_MESSAGE:
+            for part in [value] if isinstance(value, Message) else value:
+                _read_texts(part)
+        elif field.type == FieldDescriptor.TYPE_STRING:
+            for text in [value] if isinstance(value, str | bytes) else value:
+                # What cannot be decoded is listed as it is.
+                if isinstance(text, bytes):
+                    text.decode()
 
 
 def _length(axis: int | str) -> int | None:

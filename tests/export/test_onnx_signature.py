@@ -1,5 +1,6 @@
 """A model's inputs and outputs are what its graph says and its operators compute, or it is refused."""
 
+import re
 from contextlib import suppress
 
 import numpy as np
@@ -87,3 +88,21 @@ def test_damaged_content_is_read_or_refused(data: st.DataObject) -> None:
         content[place] = data.draw(st.integers(0, 255))
     with suppress(InputError):
         check_signature(bytes(content), "a.onnx", READS, GIVES)
+
+
+def test_a_text_that_is_not_utf_8_is_refused_wherever_it_stands() -> None:
+    """Protobuf reads such a file, and raises when the text is asked for."""
+    model = readout()
+    model.producer_name = model.graph.doc_string = "texttext"
+    for message in (*model.graph.node, *model.graph.initializer, *model.graph.input, *model.graph.output):
+        message.name = message.name or "texttext"
+        message.doc_string = "texttext"
+    for node in model.graph.node:
+        for attribute in node.attribute:
+            attribute.doc_string = "texttext"
+    content = onnx_bytes(model)
+    texts = [place.start() for place in re.finditer(b"texttext", content)]
+    assert len(texts) >= 6
+    for start in texts:
+        with pytest.raises(InputError, match=r"a\.onnx: not a valid ONNX model: .*utf-8"):
+            check_signature(content[:start] + b"\xa0" + content[start + 1 :], "a.onnx", READS, GIVES)
