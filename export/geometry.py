@@ -226,7 +226,9 @@ def _finite(value: Any, key: str, where: str) -> Float[np.ndarray, "..."]:
         # A complex number would lose a part, and a text would be read as a number.
         if given.dtype.kind not in "biuf":
             raise TypeError
-        array = given.astype(np.float64)
+        # A signalling NaN warns when it is converted; it is refused below.
+        with np.errstate(invalid="ignore"):
+            array = given.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise InputError(f"{where}: {key} is not made of real numbers") from error
     if not np.isfinite(array).all():

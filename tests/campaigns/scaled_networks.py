@@ -22,12 +22,13 @@ KINDS = {
 }
 
 
-def main() -> None:
-    """Print how many networks were tried, refused, and lowered to other whole numbers."""
+def main() -> int:
+    """Print how many networks were tried, refused, and lowered to other whole numbers; exit status 1 if any were."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tries", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     asked = parser.parse_args()
+    differing = 0
     for kind, factor in KINDS.items():
         counts: Counter[str] = Counter()
         for number in range(asked.tries):
@@ -44,8 +45,10 @@ def main() -> None:
                     answers.append(["refused"])
             counts["refused in both units"] += answers[0] == answers[1] == ["refused"]
             counts["of other whole numbers"] += answers[0] != answers[1]
+        differing += counts["of other whole numbers"]
         print(f"{kind}: {asked.tries} networks, {dict(counts)}")
+    return 1 if differing else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
