@@ -5,8 +5,8 @@ graphs within graphs. Whatever runs or lowers a graph needs it flat, in order, a
 
     nir_file.read_nir(path)  →  place(graph)  →  PlacedGraph
 
-Several edges into one node add up. Within a time step an edge has no delay; only the edges from a group of spiking
-neurons into its own cycle have one, of one step (`ordering`).
+Several edges into one node add up. Within a time step an edge has no delay; only the edges from a neuron into its own
+cycle have one, of one step (`ordering`). Several nodes that together are a neuron become one (`composite`).
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,29 +16,15 @@ from typing import NamedTuple
 import nir
 import numpy as np
 
+from .composite import with_composites
 from .errors import InputError
-from .geometry import Shape, check_extent, input_rank, listed, output_shape, whole_numbers
-from .ordering import NEURONS, ordered, reached
+from .geometry import Shape, check_extent, listed, whole_numbers
+from .node_table import NODES, gives_spikes, kind_of, known_kind, type_name
+from .nodes.kind import PlainKind
+from .operations import Operation
+from .ordering import ordered, reached
 from .time_step import DEFAULT_DT, Integration, TimeStep
 from .unfolding import Edge, unfolded
-
-LINEAR = (
-    nir.Conv1d,
-    nir.Conv2d,
-    nir.Linear,
-    nir.Affine,
-    nir.Scale,
-    nir.Flatten,
-    nir.SumPool2d,
-    nir.AvgPool2d,
-)
-"""The nodes that are linear but for a bias, and have no state."""
-
-SPIKING = (*NEURONS, nir.Threshold)
-"""The nodes whose output is 0 or 1."""
-
-NODES = (nir.Input, nir.Output, *LINEAR, *SPIKING, nir.LI, nir.I)
-"""The nodes whose meaning spiq knows."""
 
 
 class PlacedNode(NamedTuple):
@@ -56,19 +42,28 @@ class PlacedNode(NamedTuple):
     delayed: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"node {self.name!r} ({type(self.node).__name__})"
+        return f"node {self.name!r} ({type_name(self.node)})"
+
+    def operation(self, step: TimeStep, where: str | None = None) -> Operation:
+        """What a node without a state does. Raises InputError, beginning with `where`, where it does not fit."""
+        kind = known_kind(self.node)
+        if not isinstance(kind, PlainKind):
+            raise TypeError(f"{self}: has a state")
+        return kind.read(self.node, self.input_shape, step, where or str(self))
 
 
 class PlacedGraph(NamedTuple):
     """Nodes in the order of computation: the input first, the output last, each after all its `sources`.
 
-    A delayed source is the group of neurons of the node's own cycle: it comes later, or is the node itself. `step` is
-    the time step that the graph is read with.
+    A delayed source stands in the node's own cycle, and comes later or is the node itself; or it leads into a Delay of
+    a cycle, which has one step less to wait then (`ordering`). `cycles` are the names of the nodes in each cycle, which
+    follow one another. `step` is the time step that the graph is read with.
     """
 
     name: str
     nodes: tuple[PlacedNode, ...]
     step: TimeStep
+    cycles: tuple[tuple[str, ...], ...] = ()
 
     @property
     def input_shape(self) -> Shape:
@@ -80,13 +75,9 @@ class PlacedGraph(NamedTuple):
 
     @property
     def recurrent_groups(self) -> tuple[tuple[PlacedNode, ...], ...]:
-        """The nodes of each cycle, in the order of computation: they follow one another, and the neurons come last."""
-        index = {placed.name: number for number, placed in enumerate(self.nodes)}
-        first: dict[int, int] = {}
-        for number, placed in enumerate(self.nodes):
-            for source in placed.delayed:
-                first.setdefault(index[source], number)
-        return tuple(self.nodes[start : neurons + 1] for neurons, start in sorted(first.items()))
+        """The nodes of each cycle, in the order of computation."""
+        by_name = {placed.name: placed for placed in self.nodes}
+        return tuple(tuple(by_name[name] for name in cycle) for cycle in self.cycles)
 
     @property
     def last(self) -> PlacedNode:
@@ -100,7 +91,7 @@ class PlacedGraph(NamedTuple):
     @property
     def ends_in_spikes(self) -> bool:
         """Whether what reaches the output is the spikes of one neuron group."""
-        return isinstance(self.last.node, (*SPIKING, nir.Input))
+        return gives_spikes(self.last.node) or isinstance(self.last.node, nir.Input)
 
 
 def place(
@@ -120,22 +111,23 @@ def place(
     step = TimeStep(dt, integration)
     nodes, edges = unfolded(graph, name)
     for node_name, node in nodes.items():
-        if not isinstance(node, NODES):
+        if kind_of(node) is None:
             known = ", ".join(kind.__name__ for kind in NODES)
             raise InputError(
                 f"{name}: node {node_name!r} is a {type(node).__name__}, which is not supported; supported are {known}"
             )
+    nodes, edges = with_composites(nodes, edges, step)
     for kind in (nir.Input, nir.Output):
         found = [node_name for node_name, node in nodes.items() if isinstance(node, kind)]
         if len(found) != 1:
             listed = f" ({', '.join(map(repr, found))})" if found else ""
             raise InputError(f"{name}: {len(found)} {kind.__name__} nodes{listed}; there must be exactly one")
-    order, delayed = ordered(nodes, edges, name)
+    order, delayed, cycles = ordered(nodes, edges, name)
     reads: dict[str, list[str]] = {node: [] for node in order}
     for source, target in edges:
         reads[target].append(source)
     entry, in_front = _input_shape(nodes, edges, name)
-    shapes = _shapes(nodes, order, reads, entry, name)
+    shapes = _shapes(nodes, order, reads, entry, step, name)
     placed = [
         PlacedNode(
             node,
@@ -153,7 +145,7 @@ def place(
     for node in reversed(placed):
         if node is not output and node.name not in needed:
             raise InputError(f"{name}: {node} leads nowhere; every node must lead to the graph's output")
-    return PlacedGraph(name, (*(node for node in placed if node is not output), output), step)
+    return PlacedGraph(name, (*(node for node in placed if node is not output), output), step, cycles)
 
 
 class _Shapes(NamedTuple):
@@ -162,7 +154,12 @@ class _Shapes(NamedTuple):
 
 
 def _shapes(
-    nodes: Mapping[str, nir.NIRNode], order: Sequence[str], reads: Mapping[str, Sequence[str]], entry: Shape, name: str
+    nodes: Mapping[str, nir.NIRNode],
+    order: Sequence[str],
+    reads: Mapping[str, Sequence[str]],
+    entry: Shape,
+    step: TimeStep,
+    name: str,
 ) -> dict[str, _Shapes]:
     """Every node's shapes, from the shape of the graph's input."""
     shapes: dict[str, _Shapes] = {}
@@ -179,8 +176,8 @@ def _shapes(
                 f"{name}: node {node_name!r} has no input; every node must be reached from the graph's input"
             )
         shape = _sum_shape(node_name, reads[node_name], shapes, name)
-        where = f"{name}: node {node_name!r} ({type(node).__name__})"
-        shapes[node_name] = _Shapes(shape, output_shape(node, shape, where))
+        where = f"{name}: node {node_name!r} ({type_name(node)})"
+        shapes[node_name] = _Shapes(shape, known_kind(node).shape(node, shape, step, where))
     for node_name, sources in reads.items():
         if sources:
             _sum_shape(node_name, sources, shapes, name)
@@ -238,7 +235,7 @@ def _input_shape(nodes: Mapping[str, nir.NIRNode], edges: Sequence[Edge], name: 
         raise InputError(
             f"{name}: the input {node_name!r} has the shape {listed(given)}; positive whole numbers are needed"
         )
-    ranks = [input_rank(nodes[target]) for source, target in edges if source == node_name]
+    ranks = [known_kind(nodes[target]).rank for source, target in edges if source == node_name]
     rank = next((rank for rank in ranks if rank is not None), len(values))
     sizes = tuple(int(value) for value in values)
     check_extent(sizes, f"{name}: the input {node_name!r}")

@@ -18,9 +18,9 @@ import numpy as np
 
 from .errors import InputError
 from .files import read_file
-from .graph import NODES
 from .hdf5 import Group, read_hdf5
-from .ordering import NEURONS
+from .node_table import NODES
+from .nodes.kind import NeuronKind
 
 RESET_MARK = "spiq_v_reset_left_out"
 """The attribute of a file's root that says which value of v_reset is left out: 0."""
@@ -115,7 +115,8 @@ def _node(stored: Any, path: str, name: str, without_reset: list[str]) -> nir.NI
     if issubclass(defined, nir.Conv1d | nir.Conv2d):
         # Versions of nir before 1.0 did not write it.
         fields = {"input_shape": None} | fields
-    if issubclass(defined, NEURONS) and "v_reset" not in fields:
+    known = NODES.get(defined)
+    if isinstance(known, NeuronKind) and "v_reset" in known.parameters and "v_reset" not in fields:
         without_reset.append(path)
     try:
         _check_sizes(fields, called, name)

@@ -26,11 +26,14 @@ from jaxtyping import Float, Int
 from onnx import TensorProto, helper
 
 from .errors import InputError
-from .geometry import Margins, Shape, convolution, matrix, parameter, pooling, windows
-from .graph import SPIKING, PlacedGraph, PlacedNode
-from .neurons import NeuronStep, decided_step, neuron_step
+from .geometry import Margins, Shape, windows
+from .graph import PlacedGraph, PlacedNode
+from .neuron_step import Integrator, NeuronStep, Subtraction, ToValue
+from .neurons import decided_step, neuron_step
+from .node_table import NODES, gives_spikes, has_state
 from .onnx_empty_batch import admit_no_samples
 from .onnx_model import OnnxNodes, checked_model
+from .operations import Comparison, Convolution, DelayLine, Factor, Matrix, Pooling, Reshape
 from .time_step import TimeStep
 from .value_range import overflowing
 
@@ -75,7 +78,7 @@ def step_properties(graph: PlacedGraph) -> dict[str, str]:
 def encoder_nodes(nodes: OnnxNodes, graph: PlacedGraph) -> tuple[onnx.ValueInfoProto, onnx.ValueInfoProto]:
     """Append the operators from `spikes` to `counts`; returns what the two are. Raises as `encoder_onnx` does."""
     if not graph.ends_in_spikes:
-        allowed = ", ".join(kind.__name__ for kind in SPIKING)
+        allowed = ", ".join(node.__name__ for node, kind in NODES.items() if kind.spikes)
         raise InputError(
             f"{graph.name}: what reaches the output comes from {graph.last}; the spikes of one neuron group "
             f"({allowed}) are needed"
@@ -103,42 +106,36 @@ def encoder_nodes(nodes: OnnxNodes, graph: PlacedGraph) -> tuple[onnx.ValueInfoP
 
 def _lowered(nodes: OnnxNodes, placed: PlacedNode, x: str, time_step: TimeStep, where: str) -> str:
     """Add what the node means; returns the name of its output, double [time, sample, *output_shape]."""
-    node = placed.node
-    match node:
-        case nir.Input():
-            return nodes.add("Cast", [SPIKES], "spikes", to=_DOUBLE)
-        case nir.Output():
-            spikes = nodes.reshaped(x, (math.prod(placed.output_shape),), "flat")
-            axes = nodes.constant("time_axis", np.array([0]))
-            counts = nodes.add("ReduceSum", [spikes, axes], "sum", keepdims=0)
-            nodes.operators.append(
-                helper.make_node("Cast", [counts], [COUNTS], name=f"{nodes.prefix}counts", to=_INT64)
-            )
-            return COUNTS
-        case nir.Conv1d() | nir.Conv2d():
-            return _convolved(nodes, placed, node, x, where)
-        case nir.SumPool2d() | nir.AvgPool2d():
-            return _pooled(nodes, placed, node, x, where)
-        case nir.Linear() | nir.Affine():
-            weight, bias = matrix(node, where)
+    if isinstance(placed.node, nir.Input):
+        return nodes.add("Cast", [SPIKES], "spikes", to=_DOUBLE)
+    if isinstance(placed.node, nir.Output):
+        spikes = nodes.reshaped(x, (math.prod(placed.output_shape),), "flat")
+        axes = nodes.constant("time_axis", np.array([0]))
+        counts = nodes.add("ReduceSum", [spikes, axes], "sum", keepdims=0)
+        nodes.operators.append(helper.make_node("Cast", [counts], [COUNTS], name=f"{nodes.prefix}counts", to=_INT64))
+        return COUNTS
+    if has_state(placed.node):
+        return _scanned(nodes, placed, x, time_step, where)
+    match placed.operation(time_step, where):
+        case Convolution() as conv:
+            return _convolved(nodes, placed, conv, x)
+        case Pooling() as pool:
+            return _pooled(nodes, placed, pool, x)
+        case Matrix(weight, bias):
             product = nodes.add("MatMul", [x, nodes.constant("weight", weight.T)], "product")
             return _biased(nodes, product, bias)
-        case nir.Scale():
+        case Factor(factor):
             # In full: onnxruntime would move a single factor behind the next MatMul, which rounds otherwise.
-            scale = parameter(node.scale, "scale", placed.input_shape, where)
-            return nodes.add("Mul", [x, nodes.constant("scale", scale)], "scaled")
-        case nir.Flatten():
-            return nodes.reshaped(x, placed.output_shape, "flat")
-        case nir.Threshold():
-            threshold = _compact(parameter(node.threshold, "threshold", placed.input_shape, where))
-            return _spikes(nodes, nodes.add("Greater", [x, nodes.constant("threshold", threshold)], "spike"))
-        case nir.IF() | nir.LIF() | nir.CubaLIF() | nir.I() | nir.LI():
-            return _scanned(nodes, placed, x, time_step, where)
-    raise InputError(f"{where}: not supported in ONNX")
+            return nodes.add("Mul", [x, nodes.constant("scale", factor)], "scaled")
+        case Reshape(shape):
+            return nodes.reshaped(x, shape, "flat")
+        case Comparison(threshold):
+            return _spikes(nodes, nodes.add("Greater", [x, nodes.constant("threshold", _compact(threshold))], "spike"))
+        case DelayLine(steps):
+            return _delayed(nodes, steps, x)
 
 
-def _convolved(nodes: OnnxNodes, placed: PlacedNode, node: nir.Conv1d | nir.Conv2d, x: str, where: str) -> str:
-    conv = convolution(node, placed.input_shape, where)
+def _convolved(nodes: OnnxNodes, placed: PlacedNode, conv: Convolution, x: str) -> str:
     out_channels, in_group = conv.weight.shape[:2]
     image = _image(placed.input_shape)
     table = _window_table(image, conv.weight.shape[2:], conv.stride, conv.padding, conv.dilation)
@@ -152,14 +149,13 @@ def _convolved(nodes: OnnxNodes, placed: PlacedNode, node: nir.Conv1d | nir.Conv
     return _biased(nodes, joined, conv.bias.reshape(-1, *(1,) * (len(placed.output_shape) - 1)))
 
 
-def _pooled(nodes: OnnxNodes, placed: PlacedNode, node: nir.SumPool2d | nir.AvgPool2d, x: str, where: str) -> str:
-    pool = pooling(node, placed.input_shape, where)
+def _pooled(nodes: OnnxNodes, placed: PlacedNode, pool: Pooling, x: str) -> str:
     image = _image(placed.input_shape)
     table = _window_table(image, pool.kernel, pool.stride, pool.padding, (1, 1))
     gathered = _windows(nodes, x, placed.input_shape[0], image, table)
     axes = nodes.constant("window_axis", np.array([3]))
     total = nodes.add("ReduceSum", [gathered, axes], "sum", keepdims=0)
-    if isinstance(node, nir.AvgPool2d):
+    if pool.averages:
         total = nodes.add("Div", [total, nodes.constant("kernel_size", np.array(float(len(table))))], "mean")
     return nodes.reshaped(total, placed.output_shape, "image")
 
@@ -206,15 +202,34 @@ def _scanned(nodes: OnnxNodes, placed: PlacedNode, x: str, time_step: TimeStep, 
     zero = helper.make_tensor(f"{nodes.prefix}rest_value", _DOUBLE, [1], [0.0])
     zeros = nodes.add("ConstantOfShape", [size], "rest", value=zero)
     rest = zeros
-    if parts.rest is not None and parts.rest.any():
-        rest = nodes.add("Add", [zeros, nodes.constant("v_rest", _compact(parts.rest))], "v_rest_of_all")
+    start = parts.potential.start
+    if start.any():
+        rest = nodes.add("Add", [zeros, nodes.constant("v_rest", _compact(start))], "v_rest_of_all")
     starts = [*[zeros] * currents, rest]
     ends = [f"{nodes.prefix}end_{number}" for number in range(len(starts))]
     output = f"{nodes.prefix}over_time"
     nodes.operators.append(
         helper.make_node("Scan", [*starts, x], [*ends, output], name=output, body=step, num_scan_inputs=1)
     )
-    return _spikes(nodes, output) if isinstance(placed.node, SPIKING) else output
+    return _spikes(nodes, output) if gives_spikes(placed.node) else output
+
+
+def _delayed(nodes: OnnxNodes, steps: Int[np.ndarray, "*shape"], x: str) -> str:
+    """Zeros in front of time, and of what is longer then so many steps back; each delay's values alone."""
+    total = None
+    time = nodes.add("Shape", [x], "time", start=0, end=1)
+    axis = nodes.constant("time_axis", np.array([0]))
+    first = nodes.constant("first", np.array([0]))
+    zero = nodes.constant("nothing", np.array(0.0))
+    for count in np.unique(steps):
+        under = nodes.under(f"{nodes.prefix}{count}/")
+        pads = under.constant("pads", np.array([int(count), 0]))
+        padded = under.add("Pad", [x, pads, zero, axis], "padded")
+        late = under.add("Slice", [padded, first, time, axis], "late")
+        alone = under.add("Mul", [late, under.constant("these", (steps == count).astype(np.float64))], "alone")
+        total = alone if total is None else under.add("Add", [total, alone], "total")
+    assert total is not None
+    return total
 
 
 def _step(prefix: str, placed: PlacedNode, parts: NeuronStep) -> onnx.GraphProto:
@@ -225,30 +240,30 @@ def _step(prefix: str, placed: PlacedNode, parts: NeuronStep) -> onnx.GraphProto
     def constant(part: str, value: Float[np.ndarray, "..."]) -> str:
         return body.constant(part, _compact(value))
 
-    def driven(part: str, factor: Float[np.ndarray, "..."], by: str) -> str:
-        return body.add("Mul", [constant(part, factor), by], f"{part}_times_input")
-
-    def pulled(state: str, pull: str, share: str, part: str) -> str:
-        change = body.add("Mul", [share, pull], f"{part}_change")
-        return body.add("Add", [state, change], f"{part}_new")
-
     states, current = {}, x
-    if parts.fade is not None and parts.w_in is not None:
-        distance = body.add("Sub", [driven("w_in", parts.w_in, x), i], "i_pull")
-        states[i] = current = pulled(i, distance, constant("dt_over_tau_syn", parts.fade), "i")
-    drive = driven("r", parts.gain, current)
-    if parts.leak is not None and parts.rest is not None:
-        distance = body.add("Sub", [constant("v_leak", parts.rest), v], "v_distance")
-        share = constant("dt_over_tau", parts.leak)
-        v_new = pulled(v, body.add("Add", [distance, drive], "v_pull"), share, "v")
+    if parts.current is not None:
+        states[i] = current = _integrated(body, parts.current, i, x, "i", ("w_in", "i_leak", "dt_over_tau_syn"))
+    moved = _integrated(body, parts.potential, v, current, "v", ("r", "v_leak", "dt_over_tau"))
+    out, kind = moved, _DOUBLE
+    states[v] = moved
+    if parts.threshold is not None:
+        threshold, kind = constant("v_threshold", parts.threshold), _BOOL
+        match parts.reset:
+            case ToValue(value):
+                out = body.add("Greater", [moved, threshold], "spike")
+                states[v] = body.add("Where", [out, constant("v_reset", value), moved], "v_after")
+            case Subtraction(amount, at_once):
+                zero, taken_off = body.constant("nothing", np.array(0.0)), constant("subtracted", amount)
+                above = body.add("Greater", [v, threshold], "was_above")
+                owed = body.add("Where", [above, taken_off, zero], "owed")
+                left = body.add("Sub", [moved, owed], "v_left")
+                out = body.add("Greater", [left, threshold], "spike")
+                states[v] = left
+                if at_once:
+                    paid = body.add("Where", [out, taken_off, zero], "paid")
+                    states[v] = body.add("Sub", [moved, paid], "v_after")
     else:
-        v_new = body.add("Add", [v, drive], "v_new")
-    if parts.threshold is not None and parts.reset is not None:
-        out, kind = body.add("Greater", [v_new, constant("v_threshold", parts.threshold)], "spike"), _BOOL
-        states[v] = body.add("Where", [out, constant("v_reset", parts.reset), v_new], "v_after")
-    else:
-        out, kind = body.add("Identity", [v_new], "v_out"), _DOUBLE
-        states[v] = v_new
+        out = body.add("Identity", [moved], "v_out")
 
     def info(name: str, kind: int = _DOUBLE) -> onnx.ValueInfoProto:
         return helper.make_tensor_value_info(name, kind, ["sample", *placed.input_shape])
@@ -260,6 +275,21 @@ def _step(prefix: str, placed: PlacedNode, parts: NeuronStep) -> onnx.GraphProto
         [*map(info, states.values()), info(out, kind)],
         body.constants,
     )
+
+
+def _integrated(body: OnnxNodes, line: Integrator, v: str, x: str, part: str, names: tuple[str, str, str]) -> str:
+    """The line's step; returns the name of the new v."""
+    gain, rest, leak = names
+    drive = body.add("Mul", [body.constant(gain, _compact(line.gain)), x], f"{gain}_times_input")
+    if line.leak is None or line.rest is None:
+        return body.add("Add", [v, drive], f"{part}_new")
+    distance = body.add("Sub", [body.constant(rest, _compact(line.rest)), v], f"{part}_distance")
+    if line.held is not None:
+        pulled = body.constant(f"{part}_pulled", _compact((~line.held).astype(np.float64)))
+        distance = body.add("Mul", [pulled, distance], f"{part}_kept_distance")
+    pull = body.add("Add", [distance, drive], f"{part}_pull")
+    change = body.add("Mul", [body.constant(leak, _compact(line.leak)), pull], f"{part}_change")
+    return body.add("Add", [v, change], f"{part}_new")
 
 
 def _compact(value: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:

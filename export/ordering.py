@@ -1,15 +1,17 @@
 """The order in which a graph's nodes are computed, and which edges of its cycles have a delay.
 
-Within a time step an edge has no delay, so a cycle needs an edge that has one. NIR does not say which; the rule here is
-that of snnTorch's RLeaky and RSynaptic, which hear their own spikes one step later. A cycle passes through one group
-of spiking neurons, and each edge from that group into its own cycle has a delay of one step:
+Within a time step an edge has no delay, so a cycle needs an edge that has one. Where a Delay of at least one step
+stands in the cycle, it is there. Otherwise NIR does not say where; the rule here is that of snnTorch's RLeaky and
+RSynaptic, which hear their own spikes one step later. A cycle passes through one node that gives spikes (a neuron, or a
+Threshold), and each edge from that node into its own cycle has a delay of one step:
 
-    what the edge brings at step t = the group's spikes of step t - 1, and 0 at the first step of a sample.
+    what the edge brings at step t = the spikes of step t - 1, and 0 at the first step of a sample.
 
 So the bias of a recurrent Affine acts from the first step on. (nirtorch delays what the recurrent node gives instead:
-there the bias is missing at the first step.) The group's edges to nodes outside its cycle have no delay. A cycle
-without such neurons has no place for the delay, and one through two groups has a choice of places: both are refused,
-and so are cycles through LI and I, whose values are no spikes, and through Threshold.
+there the bias is missing at the first step.) The node's edges out of its cycle have no delay. A cycle without such a
+node may pass through one integrator (LI, I, CubaLI), as NIRTorch writes it: then the delay is on the integrator's
+edges into the cycle, which bring its values. A cycle without either has no place for the delay, and one through two of
+them has a choice of places: both are refused.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -19,28 +21,31 @@ import nir
 import numpy as np
 
 from .errors import InputError
+from .geometry import real
+from .node_table import NODES, gives_spikes, has_state, type_name
+from .nodes.kind import NeuronKind
 from .unfolding import Edge
 
-NEURONS = (nir.IF, nir.LIF, nir.CubaLIF)
-"""The groups of spiking neurons: what a cycle may pass through once."""
-
-_REFUSED = (nir.LI, nir.I, nir.Threshold, nir.Input, nir.Output)
-"""The nodes that have no place in a cycle at all."""
-
+_SPIKING = ", ".join(node.__name__ for node, kind in NODES.items() if kind.spikes)
+_INTEGRATING = ", ".join(
+    node.__name__ for node, kind in NODES.items() if isinstance(kind, NeuronKind) and not kind.spikes
+)
 _ALLOWED = (
-    "a cycle must pass through exactly one group of spiking neurons "
-    f"({', '.join(kind.__name__ for kind in NEURONS)}) and otherwise through linear nodes only"
+    f"a cycle must pass through exactly one node that gives spikes ({_SPIKING}) or, where there is none, one "
+    f"integrator ({_INTEGRATING}), and otherwise through linear nodes, or through a Delay of at least one time step"
 )
 
 
 class Order(NamedTuple):
-    """Every node after all it reads without a delay, and the edges with a delay of one step.
+    """Every node after all it reads without a delay, the edges with a delay of one step, and the cycles.
 
-    The nodes of a cycle follow one another without a gap, and its neurons are the last of them.
+    The nodes of a cycle follow one another without a gap. What leads into a Delay that a cycle needs has one step of
+    its delay, so that such a Delay stands before what it reads.
     """
 
     nodes: tuple[str, ...]
     delayed: frozenset[Edge]
+    cycles: tuple[tuple[str, ...], ...]
 
 
 def ordered(nodes: Mapping[str, nir.NIRNode], edges: Collection[Edge], name: str) -> Order:
@@ -51,23 +56,33 @@ def ordered(nodes: Mapping[str, nir.NIRNode], edges: Collection[Edge], name: str
     leader = {node: node for node in nodes}
     inner: dict[str, list[str]] = {}
     delayed: set[Edge] = set()
-    cycles = _cycles(nodes, edges)
+    for cycle, own in _with_edges(_cycles(nodes, edges), edges):
+        # A Delay's steps are the place for the delay, if it has any.
+        delays = {node for node in cycle if _is_whole_delay(nodes[node])}
+        delayed |= {edge for edge in edges if edge[1] in delays}
+        left = [edge for edge in own if edge[1] not in delays]
+        for smaller, within in _with_edges(_cycles(cycle, left), left):
+            place = _place_of_delay(smaller, nodes, name)
+            delayed |= {edge for edge in within if edge[0] == place}
+            rest = [edge for edge in within if edge[0] != place]
+            for remaining in _cycles(smaller, rest):
+                raise InputError(f"{name}: {_named(remaining, nodes)} form a cycle without a delay; {_ALLOWED}")
+        inner[cycle[0]] = _sorted(cycle, [edge for edge in own if edge not in delayed])
+        leader |= dict.fromkeys(cycle, cycle[0])
+    between = [(leader[source], leader[target]) for source, target in edges if leader[source] != leader[target]]
+    leaders = _sorted(dict.fromkeys(leader.values()), dict.fromkeys(between))
+    order = tuple(node for one in leaders for node in inner.get(one, [one]))
+    return Order(order, frozenset(delayed), tuple(tuple(inner[one]) for one in leaders if one in inner))
+
+
+def _with_edges(cycles: Sequence[list[str]], edges: Collection[Edge]) -> list[tuple[list[str], list[Edge]]]:
+    """Each cycle with the edges between its nodes."""
     number = {node: index for index, cycle in enumerate(cycles) for node in cycle}
     within: list[list[Edge]] = [[] for _ in cycles]
     for source, target in edges:
         if source in number and number[source] == number.get(target):
             within[number[source]].append((source, target))
-    for cycle, own in zip(cycles, within, strict=True):
-        neuron = _neuron(cycle, nodes, name)
-        delayed |= {edge for edge in own if edge[0] == neuron}
-        undelayed = [edge for edge in own if edge[0] != neuron]
-        for left in _cycles(cycle, undelayed):
-            raise InputError(f"{name}: {_named(left, nodes)} form a cycle without neurons; {_ALLOWED}")
-        inner[neuron] = _sorted(cycle, undelayed)
-        leader |= dict.fromkeys(cycle, neuron)
-    between = [(leader[source], leader[target]) for source, target in edges if leader[source] != leader[target]]
-    leaders = _sorted(dict.fromkeys(leader.values()), dict.fromkeys(between))
-    return Order(tuple(node for one in leaders for node in inner.get(one, [one])), frozenset(delayed))
+    return list(zip(cycles, within, strict=True))
 
 
 def reached(start: str, following: Mapping[str, Sequence[str]]) -> set[str]:
@@ -82,22 +97,30 @@ def reached(start: str, following: Mapping[str, Sequence[str]]) -> set[str]:
     return found
 
 
-def _neuron(cycle: list[str], nodes: Mapping[str, nir.NIRNode], name: str) -> str:
-    """The one group of spiking neurons among these nodes, each of which leads to each."""
-    refused = [node for node in cycle if isinstance(nodes[node], _REFUSED)]
+def _is_whole_delay(node: nir.NIRNode) -> bool:
+    """Whether it delays everything by some time."""
+    return isinstance(node, nir.Delay) and bool((real(node.delay, "delay", "a Delay") > 0).all())
+
+
+def _place_of_delay(cycle: list[str], nodes: Mapping[str, nir.NIRNode], name: str) -> str:
+    """The one node among these, each of which leads to each, whose edges to the others have a delay."""
+    refused = [node for node in cycle if isinstance(nodes[node], nir.Input | nir.Output)]
     if refused:
         raise InputError(
             f"{name}: {_named(cycle, nodes)} form a cycle through {_named(refused[:1], nodes)}; {_ALLOWED}"
         )
-    neurons = [node for node in cycle if isinstance(nodes[node], NEURONS)]
-    if len(neurons) != 1:
-        found = f"through {len(neurons)} groups of neurons" if neurons else "without neurons"
-        raise InputError(f"{name}: {_named(cycle, nodes)} form a cycle {found}; {_ALLOWED}")
-    return neurons[0]
+    spiking = [node for node in cycle if gives_spikes(nodes[node])]
+    found = spiking or [node for node in cycle if has_state(nodes[node])]
+    if len(found) != 1:
+        through = (
+            f"through {len(found)} {'of those' if spiking else 'integrators'}" if found else "without any of those"
+        )
+        raise InputError(f"{name}: {_named(cycle, nodes)} form a cycle {through}; {_ALLOWED}")
+    return found[0]
 
 
 def _named(names: Iterable[str], nodes: Mapping[str, nir.NIRNode]) -> str:
-    return ", ".join(f"{node!r} ({type(nodes[node]).__name__})" for node in names)
+    return ", ".join(f"{node!r} ({type_name(nodes[node])})" for node in names)
 
 
 def _sorted(names: Collection[str], edges: Iterable[Edge]) -> list[str]:

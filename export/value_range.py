@@ -8,9 +8,11 @@ import math
 import nir
 import numpy as np
 
-from .geometry import convolution, matrix, parameter, pooling
-from .graph import SPIKING, PlacedGraph, PlacedNode
+from .graph import PlacedGraph, PlacedNode
+from .neuron_step import ToValue
 from .neurons import neuron_step
+from .node_table import gives_spikes, has_state
+from .operations import Convolution, Factor, Matrix, Pooling
 
 LARGEST = float(np.finfo(np.float64).max)
 
@@ -24,40 +26,40 @@ def overflowing(graph: PlacedGraph, largest: float = LARGEST) -> frozenset[str]:
     Raises InputError where a neuron cannot be read (`neuron_step`).
     """
     bounds: dict[str, float] = {}
+    by_name = {placed.name: placed for placed in graph.nodes}
     found: set[str] = set()
     for placed in graph.nodes:
-        # A delayed source is a group of neurons, which gives 0 or 1.
-        given = sum(bounds[source] for source in placed.sources) + len(placed.delayed)
+        # What a cycle brings is spikes, or values without a bound.
+        given = sum(bounds[source] for source in placed.sources)
+        given += sum(1.0 if gives_spikes(by_name[source].node) else math.inf for source in placed.delayed)
         with np.errstate(over="ignore"):
             inside = _bound(placed, given, graph)
         if not inside * STEPS_AND_ROUNDING < largest:
             found.add(placed.name)
-        bounds[placed.name] = 1.0 if isinstance(placed.node, SPIKING) else inside
+        bounds[placed.name] = 1.0 if gives_spikes(placed.node) else inside
     return frozenset(found)
 
 
 def _bound(placed: PlacedNode, given: float, graph: PlacedGraph) -> float:
     """The largest magnitude within the node in a step, for inputs of up to `given`."""
-    node, where = placed.node, f"{graph.name}: {placed}"
-    match node:
-        case nir.Input():
-            return 1.0
-        case nir.Conv1d() | nir.Conv2d():
-            conv = convolution(node, placed.input_shape, where)
-            return _largest(np.abs(conv.weight).sum((1, 2, 3)) * given + np.abs(conv.bias))
-        case nir.SumPool2d():
-            return math.prod(pooling(node, placed.input_shape, where).kernel) * given
-        case nir.Linear() | nir.Affine():
-            weight, bias = matrix(node, where)
+    where = f"{graph.name}: {placed}"
+    if isinstance(placed.node, nir.Input):
+        return 1.0
+    if has_state(placed.node):
+        step = neuron_step(placed, graph.step, where)
+        current = given if step.current is None else _largest(step.current.gain) * given
+        reset = step.reset.value if isinstance(step.reset, ToValue) else step.reset.amount if step.reset else None
+        moved = [value for value in (step.potential.rest, reset) if value is not None]
+        return _largest(step.potential.gain) * current + sum(map(_largest, moved))
+    match placed.operation(graph.step, where):
+        case Convolution(weight, bias):
+            return _largest(np.abs(weight).sum((1, 2, 3)) * given + np.abs(bias))
+        case Pooling(kernel, averages=False):
+            return math.prod(kernel) * given
+        case Matrix(weight, bias):
             return _largest(np.abs(weight).sum(1) * given + np.abs(bias))
-        case nir.Scale():
-            return _largest(parameter(node.scale, "scale", placed.input_shape, where)) * given
-        case nir.IF() | nir.LIF() | nir.CubaLIF() | nir.I() | nir.LI():
-            step = neuron_step(placed, graph.step, where)
-            current = given if step.w_in is None else _largest(step.w_in) * given
-            return _largest(step.gain) * current + sum(
-                _largest(value) for value in (step.rest, step.reset) if value is not None
-            )
+        case Factor(factor):
+            return _largest(factor) * given
         case _:
             return given
 

@@ -1,6 +1,6 @@
 """NIR graphs in floating point: the reference meaning of every node.
 
-A neuron's step is the one of `spiq.export.neurons`. A Threshold gives x > threshold.
+A neuron's step is `spiq.export.neuron_step`, any other node's meaning its form of `spiq.export.operations`.
 
 An edge has no delay within a step, but for those from neurons into their own cycle (`spiq.export.ordering`). With one
 w_rec from the neurons back to themselves, a recurrent group is
@@ -17,13 +17,17 @@ import nir
 import numpy as np
 import torch
 import torch.nn.functional as F
-from jaxtyping import Float, Shaped, UInt8
+from jaxtyping import Float, Int, Shaped, UInt8
 from torch import Tensor
 
-from ..export import geometry
 from ..export.errors import InputError
+from ..export.geometry import Margins
 from ..export.graph import PlacedGraph, PlacedNode
-from ..export.neurons import NEURONS, NeuronStep, neuron_step
+from ..export.neuron_step import Integrator, ToValue
+from ..export.neurons import neuron_step
+from ..export.node_table import has_state
+from ..export.operations import Comparison, Convolution, DelayLine, Factor, Matrix, Operation, Pooling, Reshape
+from ..export.time_step import TimeStep
 from ..export.value_range import overflowing
 from .devices import checked_spikes
 from .sample_parts import over_parts
@@ -94,10 +98,15 @@ class NirRuntime:
             else:
                 first, *rest = (values[source] for source in placed.sources)
                 x = sum(rest, start=first)
-                if isinstance(placed.node, NEURONS):
+                if has_state(placed.node):
                     values[placed.name] = self._over_time(placed, x)
+                    continue
+                operation = placed.operation(self.graph.step, f"{self.graph.name}: {placed}")
+                if isinstance(operation, DelayLine):
+                    values[placed.name] = _late(operation, x)
                 else:
-                    values[placed.name] = stateless(placed, x.flatten(0, 1)).unflatten(0, x.shape[:2])
+                    compute = computed(operation, self.dtype)
+                    values[placed.name] = compute(x.flatten(0, 1)).unflatten(0, x.shape[:2])
                     self._check_finite(placed, values[placed.name])
         return values
 
@@ -116,10 +125,16 @@ class NirRuntime:
         steps: list[tuple[PlacedNode, Tensor, Callable[[Tensor], Tensor]]] = []
         for placed in group:
             silence = torch.zeros((samples, *placed.input_shape), dtype=self.dtype)
-            if isinstance(placed.node, NEURONS):
+            if has_state(placed.node):
                 steps.append((placed, silence, self._neurons(placed, silence)))
             else:
-                steps.append((placed, silence, _stateless(placed, self.dtype)))
+                operation = placed.operation(self.graph.step, f"{self.graph.name}: {placed}")
+                if isinstance(operation, DelayLine):
+                    # What leads into the Delay of a cycle has waited one step already.
+                    waiting = _waiting(operation.steps - bool(placed.delayed), silence)
+                    steps.append((placed, silence, waiting))
+                else:
+                    steps.append((placed, silence, computed(operation, self.dtype)))
             values[placed.name] = silence.new_empty((time, samples, *placed.output_shape))
         for step in range(time):
             for placed, silence, compute in steps:
@@ -132,26 +147,51 @@ class NirRuntime:
     def _neurons(self, placed: PlacedNode, like: Float[Tensor, "sample *shape"]) -> Callable[[Tensor], Tensor]:
         """A neuron group at rest: called with the input of each step in turn, it gives that step's output."""
         parts = neuron_step(placed, self.graph.step, f"{self.graph.name}: {placed}")
-        advance = _advance(parts, like)
-        v = (like.new_zeros(()) if parts.rest is None else _tensor(parts.rest, like.dtype)).expand(like.shape)
+        integrate = _integrating(parts.potential, like)
+        take_in = None if parts.current is None else _integrating(parts.current, like)
+        i = torch.zeros_like(like)
+        v = _tensor(parts.potential.start, like.dtype).expand(like.shape)
 
-        def integrate(x: Tensor) -> Tensor:
-            nonlocal v
-            v = advance(v, x)
-            self._check_finite(placed, v)
-            return v
+        def advance(x: Tensor) -> Tensor:
+            nonlocal i
+            if take_in is not None:
+                i = x = take_in(i, x)
+            moved = integrate(v, x)
+            self._check_finite(placed, moved)
+            return moved
 
         if parts.threshold is None or parts.reset is None:
-            return integrate
-        threshold, reset = (_tensor(value, like.dtype) for value in (parts.threshold, parts.reset))
 
-        def fire(x: Tensor) -> Tensor:
+            def give(x: Tensor) -> Tensor:
+                nonlocal v
+                v = advance(x)
+                return v
+
+            return give
+        threshold, reset = _tensor(parts.threshold, like.dtype), parts.reset
+        if isinstance(reset, ToValue):
+            value = _tensor(reset.value, like.dtype)
+
+            def fire(x: Tensor) -> Tensor:
+                nonlocal v
+                moved = advance(x)
+                spike = moved > threshold
+                v = torch.where(spike, value, moved)
+                return spike
+
+            return fire
+        amount = _tensor(reset.amount, like.dtype)
+
+        def subtract(x: Tensor) -> Tensor:
             nonlocal v
-            spike = integrate(x) > threshold
-            v = torch.where(spike, reset, v)
+            was_above = (v > threshold).to(like.dtype)
+            moved = advance(x)
+            taken = moved - was_above * amount
+            spike = taken > threshold
+            v = moved - spike.to(like.dtype) * amount if reset.at_once else taken
             return spike
 
-        return fire
+        return subtract
 
     def _check_finite(self, placed: PlacedNode, values: Tensor) -> None:
         # Where no value can become so large there is nothing to look for, and looking takes time.
@@ -162,66 +202,84 @@ class NirRuntime:
             )
 
 
-def _advance(parts: NeuronStep, like: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
-    """The group's step (v, x) → v before the threshold; a CubaLIF's keeps its current within."""
-    gain = _tensor(parts.gain, like.dtype)
-    if parts.leak is None or parts.rest is None:
+def _integrating(line: Integrator, like: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+    """The line's step (v, x) → v."""
+    gain = _tensor(line.gain, like.dtype)
+    if line.leak is None or line.rest is None:
         return lambda v, x: v + gain * x
-    leak, rest = (_tensor(value, like.dtype) for value in (parts.leak, parts.rest))
-    if parts.fade is None or parts.w_in is None:
+    leak, rest = (_tensor(value, like.dtype) for value in (line.leak, line.rest))
+    if line.held is None:
         return lambda v, x: v + leak * (rest - v + gain * x)
-    fade, w_in = (_tensor(value, like.dtype) for value in (parts.fade, parts.w_in))
-    current = torch.zeros_like(like)
-
-    def advance(v: Tensor, x: Tensor) -> Tensor:
-        nonlocal current
-        current = current + fade * (w_in * x - current)
-        return v + leak * (rest - v + gain * current)
-
-    return advance
+    pulled = _tensor(~line.held, like.dtype)
+    return lambda v, x: v + leak * (pulled * (rest - v) + gain * x)
 
 
-def stateless(placed: PlacedNode, x: Float[Tensor, "sample *shape"]) -> Float[Tensor, "sample *out"]:
+def _waiting(steps: Int[np.ndarray, "*shape"], silence: Float[Tensor, "sample *shape"]) -> Callable[[Tensor], Tensor]:
+    """A delay line: called with the values of each step in turn, it gives those of so many steps before."""
+    longest = int(steps.max())
+    kept = silence.new_zeros((longest + 1, *silence.shape))
+    # Which of the kept steps, counted back from the newest, each value comes from.
+    back = torch.from_numpy(np.array(steps)).expand(silence.shape)[None]
+    now = 0
+
+    def wait(x: Tensor) -> Tensor:
+        nonlocal now
+        kept[now] = x
+        found = kept.gather(0, (now - back) % (longest + 1))[0]
+        now = (now + 1) % (longest + 1)
+        return found
+
+    return wait
+
+
+def _late(operation: DelayLine, x: Float[Tensor, "time sample *shape"]) -> Float[Tensor, "time sample *shape"]:
+    out = torch.zeros_like(x)
+    for count in np.unique(operation.steps):
+        late = torch.from_numpy(operation.steps == count)
+        kept = max(len(x) - int(count), 0)
+        out[len(x) - kept :, :, late] = x[:kept, :, late]
+    return out
+
+
+def stateless(placed: PlacedNode, x: Float[Tensor, "sample *shape"], step: TimeStep) -> Float[Tensor, "sample *out"]:
     """A node without a state, over any number of samples or steps at once."""
-    return _stateless(placed, x.dtype)(x)
+    return computed(placed.operation(step), x.dtype)(x)
 
 
-def _stateless(placed: PlacedNode, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
-    """What a node without a state does with [sample, *shape]; its parameters are brought to torch once."""
-    node, where = placed.node, str(placed)
+def computed(operation: Operation, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
+    """What the operation does with [sample, *shape]; its numbers are brought to torch once."""
 
     def tensor(array: Float[np.ndarray, "..."]) -> Tensor:
         return _tensor(array, dtype)
 
-    match node:
-        case nir.Conv1d() | nir.Conv2d():
-            conv = geometry.convolution(node, placed.input_shape, where)
+    match operation:
+        case Convolution():
+            conv = operation
             weight, bias, margins = tensor(conv.weight), tensor(conv.bias), _margins(conv.padding)
 
             def convolve(image: Tensor) -> Tensor:
                 return F.conv2d(F.pad(image, margins), weight, bias, conv.stride, 0, conv.dilation, conv.groups)
 
-            return convolve if isinstance(node, nir.Conv2d) else lambda x: convolve(x[..., None])[..., 0]
-        case nir.SumPool2d() | nir.AvgPool2d():
-            pool = geometry.pooling(node, placed.input_shape, where)
-            margins, divisor = _margins(pool.padding), 1 if isinstance(node, nir.SumPool2d) else None
+            # A signal [sample, channel, length] is an image of width 1.
+            return lambda x: convolve(x) if x.ndim == 4 else convolve(x[..., None])[..., 0]
+        case Pooling():
+            pool = operation
+            margins, divisor = _margins(pool.padding), None if pool.averages else 1
             return lambda x: F.avg_pool2d(F.pad(x, margins), pool.kernel, pool.stride, divisor_override=divisor)
-        case nir.Linear() | nir.Affine():
-            weight, bias = map(tensor, geometry.matrix(node, where))
+        case Matrix():
+            weight, bias = tensor(operation.weight), tensor(operation.bias)
             return lambda x: F.linear(x, weight, bias)
-        case nir.Scale():
-            scale = tensor(geometry.parameter(node.scale, "scale", placed.input_shape, where))
-            return lambda x: x * scale
-        case nir.Flatten():
-            start, end = geometry.flatten_range(node, placed.input_shape, where)
-            return lambda x: x.flatten(start + 1, end + 1)
-        case nir.Threshold():
-            threshold = tensor(geometry.parameter(node.threshold, "threshold", placed.input_shape, where))
+        case Factor():
+            factor = tensor(operation.factor)
+            return lambda x: x * factor
+        case Reshape():
+            shape = operation.shape
+            return lambda x: x.reshape(len(x), *shape)
+        case Comparison():
+            threshold = tensor(operation.threshold)
             return lambda x: (x > threshold).to(dtype)
-        case nir.Output():
-            return lambda x: x
-        case _:
-            raise InputError(f"{where}: has no meaning in floating point")
+        case DelayLine():
+            raise TypeError("a delay line needs its steps in turn")
 
 
 def _tensor(values: Float[np.ndarray, "..."], dtype: torch.dtype) -> Tensor:
@@ -229,7 +287,7 @@ def _tensor(values: Float[np.ndarray, "..."], dtype: torch.dtype) -> Tensor:
     return torch.from_numpy(np.array(values)).to(dtype)
 
 
-def _margins(padding: geometry.Margins) -> list[int]:
+def _margins(padding: Margins) -> list[int]:
     """In the order of torch's pad: the last axis first."""
     (above, below), (left, right) = padding
     return [left, right, above, below]

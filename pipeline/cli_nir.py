@@ -175,10 +175,12 @@ def _notes(file: "NirFile") -> Iterator[str]:
 
 
 def _describe(placed: "PlacedGraph", notes: list[str], json: bool) -> None:
+    from ..export.node_table import type_name
+
     rows = [
         {
             "node": node.name,
-            "type": type(node.node).__name__,
+            "type": type_name(node.node),
             "reads": list(node.sources),
             "reads the step before": list(node.delayed),
             "input": list(node.input_shape),
@@ -198,17 +200,22 @@ def _describe(placed: "PlacedGraph", notes: list[str], json: bool) -> None:
 
 def _step(graph: "PlacedGraph", placed: "PlacedNode") -> str:
     """How a neuron is read with the graph's time step, or why it cannot be."""
-    from ..export.neurons import INTEGRATORS, NEURONS, integration_of, neuron_step
+    from ..export.neurons import integration_of, neuron_step
+    from ..export.node_table import has_state
 
-    if not isinstance(placed.node, NEURONS):
+    if not has_state(placed.node):
         return ""
     try:
         parts = neuron_step(placed, graph.step, str(placed))
-        if isinstance(placed.node, INTEGRATORS):
-            return integration_of(placed, graph.step, str(placed))
+        meant = integration_of(placed, graph)
     except InputError as error:
         return f"refused: {error}"
-    shares = {"dt/tau_syn": parts.fade, "dt/tau" if parts.fade is None else "dt/tau_mem": parts.leak}
+    if meant is not None:
+        return meant
+    shares = {
+        "dt/tau_syn": None if parts.current is None else parts.current.forgets,
+        "dt/tau" if parts.current is None else "dt/tau_mem": parts.potential.forgets,
+    }
     return ", ".join(f"{name} {_range(share)}" for name, share in shares.items() if share is not None)
 
 

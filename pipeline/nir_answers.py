@@ -8,7 +8,8 @@ import numpy as np
 from jaxtyping import Shaped, UInt8
 
 from ..export.errors import InputError
-from ..export.graph import SPIKING, PlacedGraph
+from ..export.graph import PlacedGraph
+from ..export.node_table import gives_spikes
 from ..hardware.comparison import compare
 from ..hardware.loihi.losses import LayerLoss, losses
 from ..hardware.loihi.lower import lower_to_loihi
@@ -79,5 +80,5 @@ def _in_floating_point(placed: PlacedGraph, x: np.ndarray, with_layers: bool) ->
     if not with_layers:
         return Answer(runtime.run(x) if placed.ends_in_spikes else runtime.values(x), {})
     trace = runtime.trace(x)
-    layers = {node.name: trace[node.name].astype("uint8") for node in placed.nodes if isinstance(node.node, SPIKING)}
+    layers = {node.name: trace[node.name].astype("uint8") for node in placed.nodes if gives_spikes(node.node)}
     return Answer(trace[placed.nodes[-1].name].astype("uint8").reshape(*x.shape[:2], -1), layers)

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from ...export.geometry import Convolution, windows
+from ...export.geometry import windows
+from ...export.operations import Convolution
 from .synapse import ConvSynapse
 
 

@@ -5,20 +5,18 @@ aside). Together they are one convolution where that is exact, borders included,
 columns are the images of the unit vectors.
 """
 
-import copy
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
-import nir
 import numpy as np
 import torch
 from jaxtyping import Float
 
-from ...export import geometry
 from ...export.errors import InputError
-from ...export.geometry import Convolution, Shape
-from ...export.graph import PlacedNode
-from ..nir_runtime import stateless
+from ...export.geometry import Shape, windows
+from ...export.operations import Convolution, Factor, Linear, Matrix, Pooling, Reshape
+from ..nir_runtime import computed
 from .compose import composed, depthwise, symmetric
 from .synapse import ConvSynapse, DenseSynapse, Synapse
 
@@ -32,16 +30,24 @@ Image = tuple[int, int, int]
 """(channel, height, width)"""
 
 
-def fold(nodes: Sequence[PlacedNode], input_shape: Shape, output_shape: Shape, where: str) -> Synapse:
-    """The synapse, with real weights, that these nodes, in order, amount to without their biases.
+class Stage(NamedTuple):
+    """One of the nodes: what it does, and to which shape."""
 
-    No nodes are the identity. Raises InputError, beginning with `where`, where they need a dense matrix that is too
+    operation: Linear
+    input_shape: Shape
+    output_shape: Shape
+
+
+def fold(stages: Sequence[Stage], input_shape: Shape, output_shape: Shape, where: str) -> Synapse:
+    """The synapse, with real weights, that these stages, in order, amount to without their biases.
+
+    No stages are the identity. Raises InputError, beginning with `where`, where they need a dense matrix that is too
     large.
     """
-    factor = _factor(nodes)
+    factor = _factor(stages)
     if factor is not None:
         return one_to_one(math.prod(input_shape), factor)
-    linear = [_without_bias(placed) for placed in nodes]
+    linear = [_without_bias(stage) for stage in stages]
     return _convolution(linear, input_shape) or _dense(linear, input_shape, output_shape, where)
 
 
@@ -50,35 +56,34 @@ def one_to_one(size: int, weight: float) -> ConvSynapse:
     return ConvSynapse(np.full((1, 1, 1, 1), weight), (1, size, 1))
 
 
-def _factor(nodes: Sequence[PlacedNode]) -> float | None:
-    """What the nodes multiply every value with, or None where they do anything else."""
+def _factor(stages: Sequence[Stage]) -> float | None:
+    """What the stages multiply every value with, or None where they do anything else."""
     factor = 1.0
-    for placed in nodes:
-        if isinstance(placed.node, nir.Flatten):
-            continue
-        if not isinstance(placed.node, nir.Scale):
-            return None
-        scale = geometry.parameter(placed.node.scale, "scale", placed.input_shape, str(placed))
-        if scale.min() != scale.max():
-            return None
-        factor *= float(scale.flat[0])
+    for stage in stages:
+        match stage.operation:
+            case Reshape():
+                continue
+            case Factor(values) if values.min() == values.max():
+                factor *= float(values.flat[0])
+            case _:
+                return None
     return factor
 
 
-def _convolution(nodes: Sequence[PlacedNode], input_shape: Shape) -> ConvSynapse | None:
-    """The one convolution that the nodes are, or None where they are not."""
+def _convolution(stages: Sequence[Stage], input_shape: Shape) -> ConvSynapse | None:
+    """The one convolution that the stages are, or None where they are not."""
     image = _as_image(input_shape)
     whole: Convolution | None = None
-    for placed in nodes:
-        if isinstance(placed.node, nir.Flatten):
+    for stage in stages:
+        if isinstance(stage.operation, Reshape):
             continue
         at = image if whole is None else _output_image(whole, image)
-        if not isinstance(placed.node, nir.Scale) and at != _as_image(placed.input_shape):
+        if not isinstance(stage.operation, Factor) and at != _as_image(stage.input_shape):
             if whole is not None:
                 return None
             # Only flattenings came before: they give the same spikes another shape.
-            image = at = _as_image(placed.input_shape)
-        step = None if at is None else _step(placed, at)
+            image = at = _as_image(stage.input_shape)
+        step = None if at is None else _step(stage.operation, at)
         if step is None or image is None:
             return None
         whole = step if whole is None else composed(whole, step, image)
@@ -87,39 +92,37 @@ def _convolution(nodes: Sequence[PlacedNode], input_shape: Shape) -> ConvSynapse
     return None if whole is None or image is None else symmetric(whole, image)
 
 
-def _step(placed: PlacedNode, image: Image) -> Convolution | None:
-    """The node as a convolution over an image of that shape, or None where it is not one."""
-    node, where = placed.node, str(placed)
-    match node:
-        case nir.Conv1d() | nir.Conv2d():
-            return geometry.convolution(node, placed.input_shape, where)
-        case nir.SumPool2d() | nir.AvgPool2d():
-            pool = geometry.pooling(node, placed.input_shape, where)
-            share = 1.0 if isinstance(node, nir.SumPool2d) else 1.0 / math.prod(pool.kernel)
+def _step(operation: Linear, image: Image) -> Convolution | None:
+    """The operation as a convolution over an image of that shape, or None where it is not one."""
+    match operation:
+        case Convolution():
+            return operation
+        case Pooling() as pool:
+            share = 1.0 / math.prod(pool.kernel) if pool.averages else 1.0
             weight = np.full((image[0], 1, *pool.kernel), share)
             return Convolution(weight, np.zeros(image[0]), pool.stride, pool.padding, (1, 1), image[0])
-        case nir.Scale():
-            scale = geometry.parameter(node.scale, "scale", placed.input_shape, where).reshape(image)
-            same = (scale == scale[:, :1, :1]).all()
-            return depthwise(scale[:, 0, 0]) if same else None
+        case Factor(values):
+            factor = values.reshape(image)
+            same = (factor == factor[:, :1, :1]).all()
+            return depthwise(factor[:, 0, 0]) if same else None
         case _:
             return None
 
 
-def _dense(nodes: Sequence[PlacedNode], input_shape: Shape, output_shape: Shape, where: str) -> DenseSynapse:
+def _dense(stages: Sequence[Stage], input_shape: Shape, output_shape: Shape, where: str) -> DenseSynapse:
     size_in, size_out = math.prod(input_shape), math.prod(output_shape)
     if size_in * size_out > MATRIX_LIMIT:
         raise InputError(
             f"{where}: the linear nodes before it are not one convolution, and as a matrix [{size_out}, {size_in}] "
             f"they have more than the {MATRIX_LIMIT} values that are allowed"
         )
-    first = next((index for index, placed in enumerate(nodes) if not isinstance(placed.node, nir.Flatten)), None)
-    matrix, rest = None, nodes
-    if first is not None and isinstance(node := nodes[first].node, nir.Linear | nir.Affine):
+    first = next((index for index, stage in enumerate(stages) if not isinstance(stage.operation, Reshape)), None)
+    matrix, rest = None, stages
+    if first is not None and isinstance(operation := stages[first].operation, Matrix):
         # What a matrix makes of the unit vectors is at hand, and there may be very many of them.
-        matrix, rest = geometry.matrix(node, str(nodes[first]))[0], nodes[first + 1 :]
+        matrix, rest = operation.weight, stages[first + 1 :]
     weight = np.empty((size_out, size_in))
-    widest = max(size_in if matrix is None else len(matrix), *(math.prod(placed.output_shape) for placed in rest), 1)
+    widest = max(size_in if matrix is None else len(matrix), *(math.prod(stage.output_shape) for stage in rest), 1)
     step = max(1, CHUNK_VALUES // widest)
     for start in range(0, size_in, step):
         end = min(start + step, size_in)
@@ -131,27 +134,26 @@ def _dense(nodes: Sequence[PlacedNode], input_shape: Shape, output_shape: Shape,
     return DenseSynapse(weight)
 
 
-def _sent(nodes: Sequence[PlacedNode], values: Float[np.ndarray, "sample *shape"]) -> Float[np.ndarray, "sample *out"]:
+def _sent(stages: Sequence[Stage], values: Float[np.ndarray, "sample *shape"]) -> Float[np.ndarray, "sample *out"]:
     sent = torch.from_numpy(values)
     with torch.no_grad():
-        for placed in nodes:
-            sent = stateless(placed, sent)
+        for stage in stages:
+            sent = computed(stage.operation, sent.dtype)(sent)
     return sent.numpy()
 
 
-def _without_bias(placed: PlacedNode) -> PlacedNode:
-    if getattr(placed.node, "bias", None) is None:
-        return placed
-    node = copy.copy(placed.node)
-    node.bias = np.zeros_like(node.bias)  # type: ignore[attr-defined]
-    return placed._replace(node=node)
+def _without_bias(stage: Stage) -> Stage:
+    operation = stage.operation
+    if isinstance(operation, Convolution | Matrix):
+        return stage._replace(operation=operation._replace(bias=np.zeros_like(operation.bias)))
+    return stage
 
 
 def _output_image(conv: Convolution, image: Image | None) -> Image | None:
     if image is None:
         return None
     height, width = (
-        geometry.windows(*axis)
+        windows(*axis)
         for axis in zip(image[1:], conv.weight.shape[2:], conv.stride, conv.padding, conv.dilation, strict=True)
     )
     return len(conv.weight), height, width

@@ -8,11 +8,11 @@ from jaxtyping import UInt8
 from ...export.errors import InputError
 from ...export.graph import PlacedGraph
 from ...export.neurons import decided_step
+from ...export.node_table import is_neuron
 from ..devices import checked_spikes
 from ..nir_runtime import NirRuntime
 from . import chip
 from .network import float_layers
-from .neurons import NEURONS
 from .program import LoihiProgram
 from .quantize import Calibration, quantize
 from .resources import resources
@@ -42,7 +42,7 @@ def lower_to_loihi(
     calibration = None
     if calibration_spikes is not None:
         checked_spikes(calibration_spikes, graph.input_shape)
-        names = [placed.name for placed in graph.nodes if isinstance(placed.node, NEURONS)]
+        names = [placed.name for placed in graph.nodes if is_neuron(placed.node)]
         calibration = float_spikes(graph, names, calibration_spikes)
     program = replace(quantize(layers, graph.input_shape, calibration), step=decided_step(graph))
     # A neuron whose synapses no core can hold is past the chip, however many cores there are.

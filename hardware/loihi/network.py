@@ -17,17 +17,20 @@ import numpy as np
 
 from ...export.errors import InputError
 from ...export.geometry import Shape
-from ...export.graph import LINEAR, PlacedGraph, PlacedNode
+from ...export.graph import PlacedGraph, PlacedNode
+from ...export.node_table import NODES, is_linear, is_neuron
+from ...export.nodes.kind import NeuronKind
+from ...export.operations import Factor, Linear
 from ...export.time_step import TimeStep
 from .float_layer import FloatConnection, FloatLayer
-from .fold import fold
-from .neurons import NEURONS, neurons
+from .fold import Stage, fold
+from .neurons import neurons
 from .paths import LinearInput, linear_inputs
 from .program import INPUT
 from .relay import with_relays
 from .synapse import DenseSynapse
 
-NEEDED = ", ".join(kind.__name__ for kind in NEURONS)
+NEEDED = ", ".join(node.__name__ for node, kind in NODES.items() if isinstance(kind, NeuronKind) and kind.spikes)
 
 
 def float_layers(graph: PlacedGraph) -> tuple[FloatLayer, ...]:
@@ -38,7 +41,7 @@ def float_layers(graph: PlacedGraph) -> tuple[FloatLayer, ...]:
     that reads what the group gave a step before; and for a matrix that is too large (`fold`).
     """
     for placed in graph.nodes[1:-1]:
-        if not isinstance(placed.node, (*NEURONS, *LINEAR)):
+        if not (is_neuron(placed.node) or is_linear(placed.node)):
             raise InputError(
                 f"{graph.name}: {placed} cannot run on Loihi; of the nodes with a state or a threshold, {NEEDED} can"
             )
@@ -49,7 +52,7 @@ def float_layers(graph: PlacedGraph) -> tuple[FloatLayer, ...]:
     layers: list[FloatLayer] = []
     index = {entry.name: INPUT}
     for placed in graph.nodes:
-        if isinstance(placed.node, NEURONS):
+        if is_neuron(placed.node):
             index[placed.name] = len(layers)
             layer = _layer(placed, inputs[placed.name], index, shapes, graph.step, f"{graph.name}: {placed}")
             if layer.current_decay < 1 and np.any(layer.bias != 0):
@@ -67,7 +70,7 @@ def _check_output(graph: PlacedGraph) -> None:
         raise InputError(f"{graph.name}: {last} adds up {summed}; on Loihi only one group's spikes can be the output")
     if isinstance(last.node, nir.Input):
         raise InputError(f"{graph.name}: there are no neurons; on Loihi a graph must end in {NEEDED}")
-    if not isinstance(last.node, NEURONS):
+    if not is_neuron(last.node):
         raise InputError(f"{graph.name}: {last} leads to no neurons; on Loihi a graph must end in {NEEDED}")
 
 
@@ -81,7 +84,7 @@ def _layer(
 ) -> FloatLayer:
     group = neurons(placed, step, where)
     shape = placed.input_shape
-    gain = (PlacedNode(placed.name, nir.Scale(group.gain), (), shape, shape),) if np.any(group.gain != 1) else ()
+    gain = (Stage(Factor(group.gain), shape, shape),) if np.any(group.gain != 1) else ()
     connections = []
     for path in linear.paths:
         if path.delayed and path.source != placed.name:
@@ -89,7 +92,8 @@ def _layer(
                 f"{where}: it reads {path.nodes[0].name!r}, which passes on the spikes that {path.source!r} fired a "
                 "step before; on Loihi only the recurrent group itself can read these"
             )
-        synapse = fold((*path.nodes, *gain), shapes[path.source], shape, where)
+        stages = [_stage(node, step) for node in path.nodes]
+        synapse = fold((*stages, *gain), shapes[path.source], shape, where)
         connections.append(FloatConnection(index[path.source], synapse))
     bias = linear.bias * group.gain
     if not all(np.isfinite(values).all() for values in (bias, *(part.synapse.weight for part in connections))):
@@ -99,6 +103,12 @@ def _layer(
     return FloatLayer(
         placed.name, _merged(connections), bias, group.threshold, group.current_decay, group.voltage_decay
     )
+
+
+def _stage(placed: PlacedNode, step: TimeStep) -> Stage:
+    operation = placed.operation(step)
+    assert isinstance(operation, Linear)
+    return Stage(operation, placed.input_shape, placed.output_shape)
 
 
 def _always_firing(reader: str, taken: Container[str], input_shape: Shape) -> FloatLayer:

@@ -13,19 +13,15 @@ group's largest is the same as that much more input: gain·(largest threshold / 
 
 from typing import NamedTuple
 
-import nir
 import numpy as np
 from jaxtyping import Float
 
 from ...export.errors import InputError
-from ...export.geometry import parameter
 from ...export.graph import PlacedNode
+from ...export.neuron_step import ToValue
 from ...export.neurons import neuron_step
 from ...export.time_step import TimeStep
 from . import chip
-
-NEURONS = (nir.IF, nir.LIF, nir.CubaLIF)
-"""The nodes that a neuron group of the chip can be."""
 
 
 class Neurons(NamedTuple):
@@ -44,32 +40,32 @@ def neurons(placed: PlacedNode, step: TimeStep, where: str) -> Neurons:
     in a time constant, that have a leak or reset potential other than 0, a threshold under 0, or a current that fades
     too slowly.
     """
-    node, parts = placed.node, neuron_step(placed, step, where)
-    if parts.threshold is None or parts.reset is None:
+    parts = neuron_step(placed, step, where)
+    if parts.threshold is None or not isinstance(parts.reset, ToValue):
         raise InputError(f"{where}: gives values; a group of Loihi's neurons gives spikes")
 
     def one(share: Float[np.ndarray, "*shape"], key: str) -> float:
         if share.min() != share.max():
-            values = parameter(getattr(node, key), key, placed.input_shape, where)
+            taus = step.dt / share
             raise InputError(
-                f"{where}: {key} goes from {values.min():g} to {values.max():g}; on Loihi it must be one value for all "
+                f"{where}: {key} goes from {taus.min():g} to {taus.max():g}; on Loihi it must be one value for all "
                 "neurons of a node"
             )
         return float(share.flat[0])
 
-    current_decay, voltage_decay, gain = 1.0, 0.0, parts.gain
-    if parts.leak is not None:
-        voltage_decay = one(parts.leak, "tau" if parts.fade is None else "tau_mem")
-        gain = gain * voltage_decay
-    if parts.fade is not None and parts.w_in is not None:
-        current_decay = one(parts.fade, "tau_syn")
-        gain = gain * parts.w_in * current_decay
+    current_decay, voltage_decay, gain = 1.0, 0.0, parts.potential.gain
+    if parts.potential.leak is not None:
+        voltage_decay = one(parts.potential.forgets, "tau" if parts.current is None else "tau_mem")
+        gain = parts.potential.gain * parts.potential.leak
+    if parts.current is not None:
+        current_decay = one(parts.current.forgets, "tau_syn")
+        gain = gain * parts.current.takes
         if round(current_decay * chip.DECAY_UNITY) < chip.CURRENT_DECAYS[0]:
             raise InputError(
                 f"{where}: tau_syn is {step.dt / current_decay:g} s, which is {2 * chip.DECAY_UNITY} times dt or more; "
                 "Loihi's current cannot decay so slowly"
             )
-    for key, values in (("v_leak", parts.rest), ("v_reset", parts.reset)):
+    for key, values in (("v_leak", parts.potential.rest), ("v_reset", parts.reset.value)):
         if values is not None and values.any():
             raise InputError(f"{where}: {key} is not 0; Loihi's neurons know only 0")
     thresholds = parts.threshold

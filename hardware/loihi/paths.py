@@ -13,7 +13,9 @@ import torch
 from jaxtyping import Float
 
 from ...export.errors import InputError
-from ...export.graph import LINEAR, PlacedGraph, PlacedNode
+from ...export.graph import PlacedGraph, PlacedNode
+from ...export.node_table import is_linear
+from ...export.time_step import TimeStep
 from ..nir_runtime import stateless
 
 PATH_LIMIT = 256
@@ -41,7 +43,7 @@ def linear_inputs(graph: PlacedGraph) -> dict[str, LinearInput]:
     Raises InputError, naming the node, where more than PATH_LIMIT paths lead to it.
     """
     found: dict[str, LinearInput] = {}
-    linear = {placed.name: placed for placed in graph.nodes if isinstance(placed.node, LINEAR)}
+    linear = {placed.name: placed for placed in graph.nodes if is_linear(placed.node)}
     for placed in graph.nodes:
         paths: list[Path] = []
         bias = np.zeros(placed.input_shape)
@@ -51,7 +53,7 @@ def linear_inputs(graph: PlacedGraph) -> dict[str, LinearInput]:
                 continue
             passing = linear[source]
             paths += [path._replace(nodes=(*path.nodes, passing)) for path in found[source].paths]
-            bias = bias + _through(passing, found[source].bias)
+            bias = bias + _through(passing, found[source].bias, graph.step)
         paths += [Path(source, True, ()) for source in placed.delayed]
         if len(paths) > PATH_LIMIT:
             raise InputError(
@@ -62,6 +64,6 @@ def linear_inputs(graph: PlacedGraph) -> dict[str, LinearInput]:
     return found
 
 
-def _through(placed: PlacedNode, values: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*out"]:
+def _through(placed: PlacedNode, values: Float[np.ndarray, "*shape"], step: TimeStep) -> Float[np.ndarray, "*out"]:
     with torch.no_grad():
-        return stateless(placed, torch.from_numpy(values[None]))[0].numpy()
+        return stateless(placed, torch.from_numpy(values[None]), step)[0].numpy()
