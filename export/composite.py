@@ -21,7 +21,8 @@ A further LI or I, at rest at 0, that feeds nothing but the integrator, an IF or
 snnTorch's Synaptic has it. (CubaLIF is the same for a reset to a value; what is subtracted must go past the current.)
 
 Here such nodes become one, `Composite`, under the name of what gives the spikes. Nodes of which another one reads
-something besides stay as they are.
+something besides stay as they are. They mean the same but where the potential at rest is above the threshold: a
+Composite subtracts in the first step then, as snnTorch does, and of the single nodes nothing has fired yet.
 """
 
 from collections.abc import Collection, Mapping
@@ -51,7 +52,8 @@ _CLOSE = 1e-6
 class Composite(nir.NIRNode):
     """A neuron of several nodes: what gives its spikes, its integrator and its current, and what leads back.
 
-    `integrator` is None where an IF or a LIF, `spiking`, is one itself. `feedback` is None where nothing leads back.
+    `integrator` is None where a neuron of NIR, `spiking`, is one itself; with `subtracts` it resets by subtraction of
+    its threshold, a step later, whatever its v_reset says. `feedback` is None where nothing leads back.
     """
 
     spiking: nir.NIRNode
@@ -59,6 +61,7 @@ class Composite(nir.NIRNode):
     current: nir.NIRNode | None = None
     feedback: nir.NIRNode | None = None
     at_once: bool = False
+    subtracts: bool = False
 
     def __post_init__(self) -> None:
         # NIR's types, which no reader of ours looks at.
@@ -85,7 +88,9 @@ def _step(p: Parameters) -> NeuronStep:
     current = None if node.current is None else of(node.current).potential
     if node.integrator is None:
         neuron = of(node.spiking)
-        return NeuronStep(neuron.potential, current, neuron.threshold, neuron.reset)
+        assert neuron.threshold is not None
+        reset = Subtraction(neuron.threshold) if node.subtracts else neuron.reset
+        return NeuronStep(neuron.potential, current or neuron.current, neuron.threshold, reset)
     potential = of(node.integrator).potential
     threshold = parameter(node.spiking.threshold, "threshold", p.shape, p.where)  # type: ignore[attr-defined]
     amount = np.zeros(p.shape)
@@ -115,17 +120,43 @@ COMPOSITE = NeuronKind(
 )
 
 
+def subtracting(nodes: Mapping[str, nir.NIRNode], name: str) -> dict[str, nir.NIRNode]:
+    """The nodes, where every neuron that resets to 0 resets by subtraction instead: snnTorch's default.
+
+    For files whose writer has no word for it: a v_reset that is missing, or 0. Raises InputError, naming the node, for
+    a neuron that resets to another value, and where there is no neuron.
+    """
+    found = dict(nodes)
+    for node_name, node in nodes.items():
+        if not isinstance(node, nir.IF | nir.LIF | nir.CubaLIF):
+            continue
+        if not _alike(node.v_reset, "v_reset", 0.0):
+            raise InputError(
+                f"{name}: node {node_name!r} ({type(node).__name__}): its v_reset is not 0, so it resets to that and "
+                "not by subtraction"
+            )
+        found[node_name] = Composite(node, subtracts=True)
+    if not any(isinstance(node, Composite) for node in found.values()):
+        raise InputError(f"{name}: has no neuron with a v_reset that could reset by subtraction instead")
+    return found
+
+
 def with_composites(
     nodes: Mapping[str, nir.NIRNode], edges: Collection[Edge], step: TimeStep
 ) -> tuple[dict[str, nir.NIRNode], list[Edge]]:
-    """The graph with every neuron of several nodes as one, in the order of the nodes that give the spikes."""
+    """The graph with every neuron of several nodes as one; nodes and edges in their order where there is none."""
     joining = _Joining(nodes, edges, step)
     for name, node in nodes.items():
+        # A node may have become a part of an earlier one.
+        if name not in joining.nodes:
+            continue
         if isinstance(node, nir.Threshold):
             joining.join_threshold(name)
         elif isinstance(node, nir.IF | nir.LIF):
-            joining.join_current(name, name, Composite(node))
-    return joining.nodes, joining.edges()
+            joining.join_current(name, Composite(node))
+        elif isinstance(node, Composite) and isinstance(node.spiking, nir.IF | nir.LIF):
+            joining.join_current(name, node)
+    return (joining.nodes, joining.edges()) if len(joining.nodes) < len(nodes) else (dict(nodes), list(edges))
 
 
 class _Joining:
@@ -144,9 +175,7 @@ class _Joining:
 
     def join_threshold(self, name: str) -> None:
         """Make one neuron of a Threshold and the integrator before it, if they are one."""
-        integrators = [
-            source for source in self.reads[name] if isinstance(self.nodes[source], nir.I | nir.LI | nir.CubaLI)
-        ]
+        integrators = [source for source in self.reads[name] if isinstance(self.nodes[source], _INTEGRATORS)]
         if len(integrators) != 1:
             return
         (integrator,) = integrators
@@ -167,15 +196,15 @@ class _Joining:
             self._remove(part)
         self._replace(integrator, name, node)
         if not isinstance(node.integrator, nir.CubaLI):
-            self.join_current(name, name, node)
+            self.join_current(name, node)
 
-    def join_current(self, name: str, entry: str, node: Composite) -> None:
+    def join_current(self, name: str, node: Composite) -> None:
         """Take in the integrator that feeds the neuron and nothing else, if there is one."""
-        if len(self.reads[entry]) != 1:
+        if len(self.reads[name]) != 1:
             return
-        (current,) = self.reads[entry]
+        (current,) = self.reads[name]
         found = self.nodes[current]
-        if not isinstance(found, nir.I | nir.LI) or self.readers[current] != [entry]:
+        if not isinstance(found, nir.I | nir.LI) or self.readers[current] != [name]:
             return
         if isinstance(found, nir.LI) and not _alike(found.v_leak, "v_leak", 0.0):
             return
@@ -253,12 +282,16 @@ class _Joining:
         # What is wrong is told where the node is read as what it is.
         except InputError:
             return False
+        if potential.start.any():
+            return False
+        with np.errstate(divide="ignore", invalid="ignore"):
+            back = -(1 - potential.forgets) * threshold / potential.takes
         wanted = {
             (delay, "delay"): self.step.dt,
             (still, "threshold"): threshold,
             (taken, "scale"): -threshold,
             (into_delay, "scale"): -threshold,
-            (into_integrator, "scale"): -(1 - potential.forgets) * threshold / potential.takes,
+            (into_integrator, "scale"): back,
         }
         return all(_alike(getattr(nodes[part], key), key, value) for (part, key), value in wanted.items())
 
