@@ -16,9 +16,10 @@ from typing import NamedTuple
 import nir
 import numpy as np
 
-from .composite import subtracting, with_composites
+from .composite import subtracting
 from .errors import InputError
 from .geometry import Shape, check_extent, listed, whole_numbers
+from .joining import with_composites
 from .node_table import NODES, gives_spikes, kind_of, known_kind, type_name
 from .nodes.kind import PlainKind
 from .operations import Operation
