@@ -21,8 +21,9 @@ A further LI or I, at rest at 0, that feeds nothing but the integrator, an IF or
 snnTorch's Synaptic has it. (CubaLIF is the same for a reset to a value; what is subtracted must go past the current.)
 
 `joining` makes one node of such nodes, a `Composite` under the name of what gives the spikes. Nodes of which another
-one reads something besides stay as they are. They mean the same but where the potential at rest is above the threshold: a
-Composite subtracts in the first step then, as snnTorch does, and of the single nodes nothing has fired yet.
+one reads something besides stay as they are. They mean the same but where the potential at rest is above the
+threshold: a Composite subtracts in the first step then, as snnTorch does, and of the single nodes nothing has fired
+yet.
 """
 
 from collections.abc import Mapping

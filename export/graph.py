@@ -43,7 +43,12 @@ class PlacedNode(NamedTuple):
     delayed: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"node {self.name!r} ({type_name(self.node)})"
+        return f"node {self.name!r} ({self.type_name})"
+
+    @property
+    def type_name(self) -> str:
+        """The node's type in words: the parts of a neuron of several nodes, joined by arrows."""
+        return type_name(self.node)
 
     def operation(self, step: TimeStep, where: str | None = None) -> Operation:
         """What a node without a state does. Raises InputError, beginning with `where`, where it does not fit."""

@@ -73,6 +73,11 @@ def write_netx(path: Path | str, program: LoihiProgram) -> None:
         file.write_bytes(content)
 
 
+def check_netx(program: LoihiProgram) -> None:
+    """Raises InputError as `write_netx` does, and writes nothing."""
+    _entries(program)
+
+
 def netx_content(entries: Mapping[str, Any]) -> bytes:
     """The file that has these entries under these paths. The same entries give the same bytes."""
     # HDF5 that meets a full disk can end the process; what is made in memory fails as any other file does.
