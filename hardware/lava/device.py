@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from ...export.errors import InputError
-from ..devices import Watch, checked_spikes
+from ..devices import Watch
 from ..loihi.program import LoihiProgram
+from ..network_input import checked_spikes
 from .jobs import TIME_LIMIT, Layers, ProgramJob, run_jobs
 
 LEAST_SHARE = 16

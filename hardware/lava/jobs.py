@@ -17,8 +17,9 @@ from jaxtyping import UInt8
 from ...export.arrays import read_npz
 from ...export.errors import InputError
 from ...export.geometry import Shape
-from ..devices import Watch, checked_spikes
+from ..devices import Watch
 from ..loihi.program import LoihiProgram
+from ..network_input import checked_spikes
 from .client import WORKER, LavaWorker, worker_stack
 
 TIME_LIMIT = 600.0
