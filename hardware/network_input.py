@@ -2,7 +2,7 @@
 
 on every device           spikes: uint8, 0 and 1
 on Loihi, in Lava         graded spikes: uint8, up to the program's largest input, which is at most 255
-in floating point         numbers: whole ones up to 2^53, the most that float64 counts to, and finite floating-point ones
+in floating point         numbers: whole ones up to 2^53, as far as float64 counts, and finite floating-point ones
 """
 
 import numpy as np
@@ -35,9 +35,7 @@ def checked_values(values: np.ndarray, shape: Shape) -> Values:
     Raises InputError otherwise.
     """
     if values.dtype.kind not in "iuf" or values.dtype.itemsize > 8:
-        raise InputError(
-            f"the input is {values.dtype}; whole numbers or floating-point ones of at most 64 bits are needed"
-        )
+        raise InputError(f"the input is {values.dtype}; whole or floating-point numbers of at most 64 bits are needed")
     _check_shape("the input has", values, shape)
     if values.dtype.kind == "f":
         if not np.isfinite(values).all():

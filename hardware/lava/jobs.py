@@ -81,7 +81,7 @@ class ProgramJob(NamedTuple):
         return {"every_layer": self.every_layer, "hardware": self.hardware}
 
     def check(self) -> None:
-        checked_spikes(self.spikes, self.program.input_shape)
+        checked_spikes(self.spikes, self.program.input_shape, self.program.largest_input)
 
     def save(self, path: Path) -> None:
         self.program.save(path)
