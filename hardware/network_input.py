@@ -1,8 +1,10 @@
 """What may go into a network, [time, sample, *shape].
 
-on every device           spikes: uint8, 0 and 1
-on Loihi, in Lava         graded spikes: uint8, up to the program's largest input, which is at most 255
-in floating point         numbers: whole ones up to 2^53, as far as float64 counts, and finite floating-point ones
+    on every device       spikes: uint8, 0 and 1
+    on Loihi, in Lava     graded spikes: uint8, up to the program's largest input, which is at most 255
+    in floating point     numbers: whole ones up to 2^53, as far as float64 counts, and finite floating-point ones
+
+Each device checks what it is given.
 """
 
 import numpy as np

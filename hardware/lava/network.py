@@ -23,8 +23,8 @@ LARGEST_CONV = 127
 is larger it fails or is silent."""
 
 GRADED_BITS = 8
-"""`num_message_bits` of a synapse whose spikes carry values. Lava only asks whether it is above 0, but its Conv holds it
-as int8 (`lava/proc/conv/models.py`)."""
+"""`num_message_bits` of a synapse whose spikes carry values. Lava only asks whether it is above 0, but its Conv holds
+it as int8 (`lava/proc/conv/models.py`)."""
 
 SPARSE_WEIGHTS, SPARSE_SHARE = 250_000, 0.05
 """A matrix of at least so many weights, of which at most this share is not 0, is faster as Lava's Sparse."""

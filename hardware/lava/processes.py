@@ -27,9 +27,9 @@ class Processes(NamedTuple):
     LIFReset resets the neurons, but no synapse."""
 
     delay: Callable[[tuple, int, int, np.ndarray], Any]
-    """Of a layer's shape and depth (the source's is 0), a sample's steps, and for each neuron how many steps late: holds
-    the layer's spikes from `inward` to `outward` back for so long. What would come out after the end of its sample
-    never does: Lava's own DelayDense and DelaySparse keep it for the next one, and there is none for convolutions."""
+    """Of a layer's shape and depth (the source's is 0), a sample's steps, and each neuron's delay in steps: holds the
+    layer's spikes back by so many on their way from `inward` to `outward`. What would come out after the end of its
+    sample never does: Lava's own DelayDense and DelaySparse keep it for the next one, and have no convolutions."""
 
     recorder: Callable[[Sequence[tuple], Sequence[int], np.ndarray, Callable[[int], None]], Any]
     """Of the shapes and depths of the layers that it hears at `layer_0`, `layer_1`, …; of an array [step, neuron],

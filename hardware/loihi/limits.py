@@ -60,7 +60,7 @@ class ProgramSize:
         self.waiting += neurons * (longest + 1)
         if self.waiting > MOST_WAITING:
             raise InputError(
-                f"delays is up to {longest} for {neurons} neurons, and the program up to it keeps {self.waiting} spikes "
+                f"delays is up to {longest} for {neurons} neurons, and with them the program keeps {self.waiting} spikes "
                 f"for later; at most {MOST_WAITING} are allowed"
             )
 

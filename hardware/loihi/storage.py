@@ -65,11 +65,12 @@ def read_program(source: Path | bytes, where: str) -> LoihiProgram:
     entries = _Entries(source, where)
     if entries.text("format") != FORMAT:
         raise entries.error("format", f"only {FORMAT!r} is allowed")
-    if entries.whole("version") not in READ_VERSIONS:
+    entries.version = entries.whole("version")
+    if entries.version not in READ_VERSIONS:
         raise entries.error("version", f"{', '.join(map(str, READ_VERSIONS[:-1]))} and {VERSION} are allowed")
     input_shape = entries.wholes("input_shape")
     step = _time_step(entries)
-    largest_input = entries.whole("largest_input") if "largest_input" in entries.unread else 1
+    largest_input = entries.whole("largest_input") if entries.has_new("largest_input") else 1
     size = ProgramSize()
     entries.built("", lambda: size.add_neurons(input_shape, "input_shape"))
     count = entries.whole("layers")
@@ -167,7 +168,7 @@ def _connection(entries: "_Entries", prefix: str) -> Connection:
     source = entries.whole(f"{prefix}source")
     kind = entries.text(f"{prefix}kind")
     weight = entries.numbers(f"{prefix}weight", np.int16)
-    delays = entries.numbers(f"{prefix}delays", np.uint8) if f"{prefix}delays" in entries.unread else 0
+    delays = entries.numbers(f"{prefix}delays", np.uint8) if entries.has_new(f"{prefix}delays") else 0
     if kind == "dense":
         return entries.built(prefix, lambda: Connection(source, DenseSynapse(weight), delays))
     if kind != "conv":
@@ -190,6 +191,11 @@ class _Entries:
         self.where = where
         self.unread = read_every_array(source, where, "a Loihi program (.npz)", MOST_BYTES)
         self.found: dict[str, np.ndarray] = {}
+        self.version = OLD_VERSION
+
+    def has_new(self, key: str) -> bool:
+        """Whether there is this key, which came with version 4."""
+        return self.version == VERSION and key in self.unread
 
     def error(self, key: str, allowed: str) -> InputError:
         array = self.found[key]
