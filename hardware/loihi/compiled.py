@@ -183,7 +183,7 @@ class _Compiler:
         if connection.source == INPUT and self.largest_input > 1:
             return None
         source = self.orders[connection.source]
-        entry = [False, 0, self.at[connection.source], len(source), *[0] * (len(kernels.CONNECTION) - 4)]
+        entry = [False, 0, self.at[connection.source], len(source), *[0] * 12]
         if synapse.weight.size == 1 and (synapse.stride, synapse.padding) == ((1, 1), (0, 0)):
             self._place(index, source)
             self.connections.append(tuple(entry))
@@ -203,7 +203,7 @@ class _Compiler:
             return at, 0, 0, 0, 0
         steps = np.zeros(len(order), np.uint32)
         used = order != FREE
-        steps[used] = np.broadcast_to(connection.delays, np.count_nonzero(used))[order[used]]
+        steps[used] = np.broadcast_to(connection.delays, (int(used.sum()),))[order[used]]
         own, kept_from, kept_steps = self.width, self.kept, connection.longest_delay + 1
         self.width += len(order)
         self.kept += kept_steps * len(order)

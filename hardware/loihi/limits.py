@@ -60,8 +60,8 @@ class ProgramSize:
         self.waiting += neurons * (longest + 1)
         if self.waiting > MOST_WAITING:
             raise InputError(
-                f"delays is up to {longest} for {neurons} neurons, and with them the program keeps {self.waiting} spikes "
-                f"for later; at most {MOST_WAITING} are allowed"
+                f"delays is up to {longest} for {neurons} neurons, and with them the program keeps {self.waiting} "
+                f"spikes for later; at most {MOST_WAITING} are allowed"
             )
 
     def add_synapses(self, synapses: Sequence[Synapse]) -> None:

@@ -8,6 +8,7 @@ it exact.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -67,7 +68,8 @@ def quantize(
     return LoihiProgram(input_shape, tuple(quantized), largest_input=largest_input)
 
 
-class _Search(NamedTuple):
+@dataclass(frozen=True)
+class _Search:
     """For the scale of one layer, the one of this index."""
 
     layer: FloatLayer
