@@ -20,8 +20,8 @@ STEPS_AND_ROUNDING = 1e18
 """How much further than in one step a value can go: what a neuron adds up over time, with much to spare."""
 
 
-def overflowing(graph: PlacedGraph, largest: float = LARGEST) -> frozenset[str]:
-    """The nodes in which a value might come to more than `largest`, by name; for any input of 0 and 1.
+def overflowing(graph: PlacedGraph, largest: float = LARGEST, largest_input: float = 1.0) -> frozenset[str]:
+    """The nodes in which a value might come to more than `largest`, by name; for any input of up to `largest_input`.
 
     Raises InputError where a neuron cannot be read (`neuron_step`).
     """
@@ -33,7 +33,7 @@ def overflowing(graph: PlacedGraph, largest: float = LARGEST) -> frozenset[str]:
         given = sum(bounds[source] for source in placed.sources)
         given += sum(1.0 if gives_spikes(by_name[source].node) else math.inf for source in placed.delayed)
         with np.errstate(over="ignore"):
-            inside = _bound(placed, given, graph)
+            inside = largest_input if isinstance(placed.node, nir.Input) else _bound(placed, given, graph)
         if not inside * STEPS_AND_ROUNDING < largest:
             found.add(placed.name)
         bounds[placed.name] = 1.0 if gives_spikes(placed.node) else inside
@@ -43,8 +43,6 @@ def overflowing(graph: PlacedGraph, largest: float = LARGEST) -> frozenset[str]:
 def _bound(placed: PlacedNode, given: float, graph: PlacedGraph) -> float:
     """The largest magnitude within the node in a step, for inputs of up to `given`."""
     where = f"{graph.name}: {placed}"
-    if isinstance(placed.node, nir.Input):
-        return 1.0
     if has_state(placed.node):
         step = neuron_step(placed, graph.step, where)
         current = given if step.current is None else _largest(step.current.gain) * given

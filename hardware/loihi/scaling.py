@@ -50,6 +50,7 @@ def at_scale(layer: FloatLayer, scale: float) -> Layer:
             Connection(
                 connection.source,
                 replace(connection.synapse, weight=_whole_weights(connection.synapse.weight, scale)),
+                connection.delays,
             )
             for connection in layer.connections
         )
@@ -67,7 +68,10 @@ def largest_scale(layer: FloatLayer) -> float:
         (chip.THRESHOLDS[1], layer.threshold),
         (chip.BIAS_MANTISSAS[1] * 2.0 ** (layer.bias_exponents[1] - chip.INPUT_SHIFT), float(np.abs(layer.bias).max())),
         # Rounding may add as much as 1 to each weight of a sum.
-        (chip.ACTIVATION_LIMIT - 1 - layer.largest_fan_in, float(largest_activations(layer.synapses).max())),
+        (
+            chip.ACTIVATION_LIMIT - 1 - layer.largest_fan_in,
+            float(largest_activations(layer.synapses, layer.largest_values).max()),
+        ),
     )
     return min((most / value for most, value in limits if value > 0), default=math.inf)
 
@@ -126,7 +130,7 @@ def _is_exact(layer: FloatLayer, scale: float) -> bool:
     if not all(_is_on_grid(weight, scale) for weight in layer.weights):
         return False
     scaled = [replace(synapse, weight=np.rint(synapse.weight * scale)) for synapse in layer.synapses]
-    if (largest_activations(scaled) * 2**chip.INPUT_SHIFT >= chip.STATE_LIMIT).any():
+    if (largest_activations(scaled, layer.largest_values) * 2**chip.INPUT_SHIFT >= chip.STATE_LIMIT).any():
         return False
     bias = layer.bias * scale * 2**chip.INPUT_SHIFT
     if not _keeps_all(bias / 2 ** _bias_registers(bias, layer.bias_exponents)[1]):

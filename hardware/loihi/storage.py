@@ -1,13 +1,15 @@
 """Loihi programs as files: one .npz with an array for each field, and nothing else.
 
-    format            "spiq-loihi-program"          version           3, or 2
+    format            "spiq-loihi-program"          version           4, 3 or 2
     input_shape       whole numbers                 layers            how many there are
     dt                float64, seconds              integration       "euler", "per-step" or "", where dt is there
+    largest_input     a whole number, where it is not 1
     I.name            text, for each layer I from 0
     I.shape           I.threshold   I.current_decay   I.voltage_decay   I.bias_exponent     whole numbers
     I.bias_mantissa   int16, broadcasting to I.shape
     I.scale           float64                       I.connections     how many there are
     I.C.source        a layer's number, or -1 for the input, for each connection C from 0
+    I.C.delays        uint8, one number or one for each neuron of the source, where there are delays
     I.C.kind          "conv" or "dense"
     I.C.weight        int16, [out, in a group, height, width] or [out, in]
     I.C.input_shape   I.C.stride   I.C.padding   I.C.dilation   I.C.groups    whole numbers, where I.C.kind is "conv"
@@ -16,6 +18,7 @@ The entries are not compressed and carry no time of writing, so the same program
 """
 
 import io
+import math
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -32,10 +35,13 @@ from .program import Connection, Layer, LoihiProgram, NeuronGroup
 from .synapse import ConvSynapse, DenseSynapse
 
 FORMAT = "spiq-loihi-program"
-VERSION = 3
+VERSION = 4
 
-READ_VERSIONS = (2, VERSION)
-"""2 is the same without dt and integration."""
+OLD_VERSION = 3
+"""What is written where a program has nothing that came with version 4: delays, a largest input above 1."""
+
+READ_VERSIONS = (2, OLD_VERSION, VERSION)
+"""2 is as 3 without dt and integration."""
 
 _Part = TypeVar("_Part")
 
@@ -59,10 +65,12 @@ def read_program(source: Path | bytes, where: str) -> LoihiProgram:
     entries = _Entries(source, where)
     if entries.text("format") != FORMAT:
         raise entries.error("format", f"only {FORMAT!r} is allowed")
-    if entries.whole("version") not in READ_VERSIONS:
-        raise entries.error("version", f"{' and '.join(map(str, READ_VERSIONS))} are allowed")
+    entries.version = entries.whole("version")
+    if entries.version not in READ_VERSIONS:
+        raise entries.error("version", f"{', '.join(map(str, READ_VERSIONS[:-1]))} and {VERSION} are allowed")
     input_shape = entries.wholes("input_shape")
     step = _time_step(entries)
+    largest_input = entries.whole("largest_input") if entries.has_new("largest_input") else 1
     size = ProgramSize()
     entries.built("", lambda: size.add_neurons(input_shape, "input_shape"))
     count = entries.whole("layers")
@@ -70,18 +78,20 @@ def read_program(source: Path | bytes, where: str) -> LoihiProgram:
         raise entries.error("layers", f"at most {MOST_LAYERS} are allowed")
     layers = tuple(_layer(entries, f"{index}.", size) for index in range(count))
     entries.check_all_read()
-    return entries.built("", lambda: LoihiProgram(input_shape, layers, step))
+    return entries.built("", lambda: LoihiProgram(input_shape, layers, step, largest_input))
 
 
 def _entries(program: LoihiProgram) -> dict[str, object]:
     entries: dict[str, object] = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": VERSION if program.is_delayed or program.is_graded else OLD_VERSION,
         "input_shape": program.input_shape,
         "layers": len(program.layers),
     }
     if program.step is not None:
         entries |= {"dt": float(program.step.dt), "integration": program.step.integration or ""}
+    if program.is_graded:
+        entries["largest_input"] = program.largest_input
     for index, layer in enumerate(program.layers):
         neuron = layer.neuron
         fields: dict[str, object] = {
@@ -104,6 +114,8 @@ def _entries(program: LoihiProgram) -> dict[str, object]:
 def _connection_entries(connection: Connection) -> dict[str, object]:
     synapse = connection.synapse
     entries: dict[str, object] = {"source": connection.source, "weight": synapse.weight}
+    if connection.longest_delay:
+        entries["delays"] = np.asarray(connection.delays, np.uint8)
     match synapse:
         case ConvSynapse():
             return entries | {
@@ -138,6 +150,9 @@ def _layer(entries: "_Entries", prefix: str, size: ProgramSize) -> Layer:
     count = entries.whole(f"{prefix}connections")
     connections = tuple(_connection(entries, f"{prefix}{number}.") for number in range(count))
     entries.built(prefix, lambda: size.add_synapses([connection.synapse for connection in connections]))
+    for number, one in enumerate(connections):
+        neurons, longest = math.prod(one.synapse.input_shape), one.longest_delay
+        entries.built(f"{prefix}{number}.", lambda neurons=neurons, longest=longest: size.add_delays(neurons, longest))
     return entries.built(
         prefix,
         lambda: Layer(
@@ -153,8 +168,9 @@ def _connection(entries: "_Entries", prefix: str) -> Connection:
     source = entries.whole(f"{prefix}source")
     kind = entries.text(f"{prefix}kind")
     weight = entries.numbers(f"{prefix}weight", np.int16)
+    delays = entries.numbers(f"{prefix}delays", np.uint8) if entries.has_new(f"{prefix}delays") else 0
     if kind == "dense":
-        return entries.built(prefix, lambda: Connection(source, DenseSynapse(weight)))
+        return entries.built(prefix, lambda: Connection(source, DenseSynapse(weight), delays))
     if kind != "conv":
         raise entries.error(f"{prefix}kind", "only 'conv' and 'dense' are allowed")
     sizes = entries.wholes(f"{prefix}input_shape", 3)
@@ -162,7 +178,8 @@ def _connection(entries: "_Entries", prefix: str) -> Connection:
     groups = entries.whole(f"{prefix}groups")
 
     def built() -> Connection:
-        return Connection(source, ConvSynapse(weight, sizes, stride, padding, dilation, groups))  # type: ignore[arg-type]
+        synapse = ConvSynapse(weight, sizes, stride, padding, dilation, groups)  # type: ignore[arg-type]
+        return Connection(source, synapse, delays)
 
     return entries.built(prefix, built)
 
@@ -174,6 +191,11 @@ class _Entries:
         self.where = where
         self.unread = read_every_array(source, where, "a Loihi program (.npz)", MOST_BYTES)
         self.found: dict[str, np.ndarray] = {}
+        self.version = OLD_VERSION
+
+    def has_new(self, key: str) -> bool:
+        """Whether there is this key, which came with version 4."""
+        return self.version == VERSION and key in self.unread
 
     def error(self, key: str, allowed: str) -> InputError:
         array = self.found[key]
