@@ -20,8 +20,8 @@ from shared.snntorch_networks import random_case
 from spiq.export.errors import InputError
 from spiq.export.graph import PlacedGraph, place
 from spiq.export.nir import to_nir
-from spiq.export.onnx_encoder import COUNTS, SPIKES, encoder_onnx
-from spiq.export.onnx_model import onnx_bytes
+from spiq.export.onnx_encoder import COUNTS, encoder_onnx
+from spiq.export.onnx_model import SPIKES, onnx_bytes
 from spiq.hardware.lava.environment import required
 from spiq.hardware.lava.jobs import ProgramJob, run_jobs
 from spiq.hardware.loihi.lower import lower_to_loihi
