@@ -36,7 +36,7 @@ def _layers(found: dict[str, Any]) -> Table:
     rows += [
         (
             layer["layer"],
-            layer["reads"],
+            [_read(connection) for connection in layer["connections"]],
             *(str(layer[key]) for key in ("neurons", "synapses", "nonzero", "weight_bits", "fan_in", "fan_out")),
             f"{layer['synaptic_bytes'] / KIBIBYTE:.1f}",
             str(layer["cores"]),
@@ -51,6 +51,13 @@ def _layers(found: dict[str, Any]) -> Table:
     )
     columns = ("layer", "reads", "neurons", "synapses", "not 0", "bits", "fan-in", "fan-out", "KB", "cores")
     return Table(title, columns, rows)
+
+
+def _read(connection: dict[str, Any]) -> str:
+    """Whose spikes it reads, and how many steps late if they are."""
+    least, most = connection["delays"]
+    steps = f"{least}" if least == most else f"{least} to {most}"
+    return f"{connection['reads']}, {steps} late" if most else connection["reads"]
 
 
 def quantization_table(layers: list[dict[str, Any]]) -> Table:
