@@ -10,61 +10,16 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int16
 
 from ...export.errors import InputError
 from ...export.geometry import Shape
 from ...export.time_step import TimeStep
 from . import chip
+from .neuron_group import NeuronGroup, frozen
 from .synapse import Synapse, largest_activations
 
 INPUT = -1
 """The source of a connection that reads the spikes from outside."""
-
-
-@dataclass(frozen=True, eq=False)
-class NeuronGroup:
-    """Neurons of one kind. Lava's LIF has one du, one dv and one vth for a whole group (`lava/proc/lif/process.py`).
-
-    `current_decay` is the effective decay of the current, 1 to 4096, where 4096 keeps nothing: Lava's register du is
-    one less. `voltage_decay` is Lava's register dv, where 0 keeps everything. The bias is
-    bias_mantissa · 2^bias_exponent; the mantissas' shape broadcasts to the group's.
-
-    Raises InputError, naming the field, where the chip cannot hold a value.
-    """
-
-    shape: Shape
-    threshold: int
-    current_decay: int
-    voltage_decay: int
-    bias_mantissa: Int16[np.ndarray, "*bias"]
-    bias_exponent: int
-
-    def __post_init__(self) -> None:
-        if not self.shape or any(size < 1 for size in self.shape):
-            raise InputError(f"shape is {list(self.shape)}; positive whole numbers are needed")
-        for key, allowed in (
-            ("threshold", chip.THRESHOLDS),
-            ("current_decay", chip.CURRENT_DECAYS),
-            ("voltage_decay", chip.VOLTAGE_DECAYS),
-            ("bias_exponent", chip.BIAS_EXPONENTS),
-        ):
-            _check_range(key, np.asarray(getattr(self, key)), *allowed)
-        mantissa = self.bias_mantissa
-        _check_range("bias_mantissa", mantissa, *chip.BIAS_MANTISSAS)
-        fits = len(mantissa.shape) == len(self.shape) and all(
-            size in (1, whole) for size, whole in zip(mantissa.shape, self.shape, strict=True)
-        )
-        if not fits:
-            raise InputError(
-                f"bias_mantissa has the shape {list(mantissa.shape)}, which does not broadcast to the group's "
-                f"{list(self.shape)}"
-            )
-        object.__setattr__(self, "bias_mantissa", _frozen(mantissa))
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,11 +37,11 @@ class Connection:
         if weight.dtype.kind not in "iu":
             raise InputError(f"weight is {weight.dtype}; whole numbers are needed")
         grid = chip.weight_grid(weight)
-        _check_range("weight", weight, grid.least, grid.most)
+        chip.check_range("weight", weight, grid.least, grid.most)
         off = weight % grid.step != 0
         if off.any():
             raise InputError(f"weight holds {weight[off][0]}; weights of both signs must be even")
-        object.__setattr__(self, "synapse", replace(self.synapse, weight=_frozen(weight)))
+        object.__setattr__(self, "synapse", replace(self.synapse, weight=frozen(weight, np.int16)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,18 +156,3 @@ class LoihiProgram:
         from .storage import read_program
 
         return read_program(source, name) if isinstance(source, bytes) else read_program(Path(source), str(source))
-
-
-def _check_range(key: str, values: np.ndarray, least: int, most: int) -> None:
-    if values.dtype.kind not in "iu":
-        raise InputError(f"{key} is {values.dtype}; whole numbers are needed")
-    outside = (values < least) | (values > most)
-    if outside.any():
-        raise InputError(f"{key} holds {values[outside].flat[0]}; {least} to {most} are allowed")
-
-
-def _frozen(values: np.ndarray) -> Int16[np.ndarray, "..."]:
-    """A read-only copy: a program does not change once it is checked."""
-    copy = np.array(values, dtype=np.int16, order="C")
-    copy.setflags(write=False)
-    return copy

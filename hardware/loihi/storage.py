@@ -1,6 +1,6 @@
 """Loihi programs as files: one .npz with an array for each field, and nothing else.
 
-    format            "spiq-loihi-program"          version           3, or 2
+    format            "spiq-loihi-program"          version           4, 3 or 2
     input_shape       whole numbers                 layers            how many there are
     dt                float64, seconds              integration       "euler", "per-step" or "", where dt is there
     I.name            text, for each layer I from 0
@@ -12,7 +12,13 @@
     I.C.weight        int16, [out, in a group, height, width] or [out, in]
     I.C.input_shape   I.C.stride   I.C.padding   I.C.dilation   I.C.groups    whole numbers, where I.C.kind is "conv"
 
-The entries are not compressed and carry no time of writing, so the same program gives the same bytes.
+Where a layer needs a programmable neuron, the version is 4, and for this layer
+
+    I.reset           "voltage", "amount" or "amount at once"
+    I.reset_by        that voltage or amount
+    I.reset_by   I.threshold   I.current_decay   I.voltage_decay    a whole number, or int32, broadcasting to I.shape
+
+A program without such a layer is of version 3. The entries are not compressed and carry no time of writing, so the same program gives the same bytes.
 """
 
 import io
@@ -27,15 +33,20 @@ from ...export.arrays import read_every_array
 from ...export.atomic import new_file
 from ...export.errors import InputError
 from ...export.time_step import TimeStep
+from . import chip
 from .limits import MOST_AXES, MOST_BYTES, MOST_LAYERS, ProgramSize
-from .program import Connection, Layer, LoihiProgram, NeuronGroup
+from .neuron_group import NeuronGroup, PerNeuron, ResetTo, TakeOff
+from .program import Connection, Layer, LoihiProgram
 from .synapse import ConvSynapse, DenseSynapse
 
 FORMAT = "spiq-loihi-program"
-VERSION = 3
+STOCK_VERSION, VERSION = 3, 4
+"""4 is for programs that hold what Lava's LIF cannot be."""
 
-READ_VERSIONS = (2, VERSION)
-"""2 is the same without dt and integration."""
+READ_VERSIONS = (2, STOCK_VERSION, VERSION)
+"""2 is 3 without dt and integration."""
+
+VOLTAGE, AMOUNT, AMOUNT_AT_ONCE = RESETS = ("voltage", "amount", "amount at once")
 
 _Part = TypeVar("_Part")
 
@@ -59,8 +70,9 @@ def read_program(source: Path | bytes, where: str) -> LoihiProgram:
     entries = _Entries(source, where)
     if entries.text("format") != FORMAT:
         raise entries.error("format", f"only {FORMAT!r} is allowed")
-    if entries.whole("version") not in READ_VERSIONS:
-        raise entries.error("version", f"{' and '.join(map(str, READ_VERSIONS))} are allowed")
+    version = entries.whole("version")
+    if version not in READ_VERSIONS:
+        raise entries.error("version", f"{', '.join(map(str, READ_VERSIONS[:-1]))} and {VERSION} are allowed")
     input_shape = entries.wholes("input_shape")
     step = _time_step(entries)
     size = ProgramSize()
@@ -68,7 +80,7 @@ def read_program(source: Path | bytes, where: str) -> LoihiProgram:
     count = entries.whole("layers")
     if count > MOST_LAYERS:
         raise entries.error("layers", f"at most {MOST_LAYERS} are allowed")
-    layers = tuple(_layer(entries, f"{index}.", size) for index in range(count))
+    layers = tuple(_layer(entries, f"{index}.", size, version) for index in range(count))
     entries.check_all_read()
     return entries.built("", lambda: LoihiProgram(input_shape, layers, step))
 
@@ -76,7 +88,7 @@ def read_program(source: Path | bytes, where: str) -> LoihiProgram:
 def _entries(program: LoihiProgram) -> dict[str, object]:
     entries: dict[str, object] = {
         "format": FORMAT,
-        "version": VERSION,
+        "version": STOCK_VERSION if all(layer.neuron.is_stock for layer in program.layers) else VERSION,
         "input_shape": program.input_shape,
         "layers": len(program.layers),
     }
@@ -95,10 +107,20 @@ def _entries(program: LoihiProgram) -> dict[str, object]:
             "scale": float(layer.scale),
             "connections": len(layer.connections),
         }
+        if not neuron.is_stock:
+            fields |= _reset_entries(neuron.reset)
         for number, connection in enumerate(layer.connections):
             fields |= {f"{number}.{key}": value for key, value in _connection_entries(connection).items()}
         entries |= {f"{index}.{key}": value for key, value in fields.items()}
     return entries
+
+
+def _reset_entries(reset: ResetTo | TakeOff) -> dict[str, object]:
+    match reset:
+        case ResetTo():
+            return {"reset": VOLTAGE, "reset_by": reset.voltage}
+        case TakeOff():
+            return {"reset": AMOUNT_AT_ONCE if reset.at_once else AMOUNT, "reset_by": reset.amount}
 
 
 def _connection_entries(connection: Connection) -> dict[str, object]:
@@ -126,27 +148,51 @@ def _time_step(entries: "_Entries") -> TimeStep | None:
     return entries.built("", lambda: TimeStep(dt, integration or None))  # type: ignore[arg-type]
 
 
-def _layer(entries: "_Entries", prefix: str, size: ProgramSize) -> Layer:
+def _layer(entries: "_Entries", prefix: str, size: ProgramSize, version: int) -> Layer:
     name = entries.text(f"{prefix}name")
     shape = entries.wholes(f"{prefix}shape")
     entries.built(prefix, lambda: size.add_neurons(shape, "shape"))
-    threshold, current_decay, voltage_decay, bias_exponent = (
-        entries.whole(f"{prefix}{key}") for key in ("threshold", "current_decay", "voltage_decay", "bias_exponent")
-    )
-    mantissa = entries.numbers(f"{prefix}bias_mantissa", np.int16)
+    make_neurons = _neurons(entries, prefix, shape, version)
     scale = entries.number(f"{prefix}scale")
     count = entries.whole(f"{prefix}connections")
     connections = tuple(_connection(entries, f"{prefix}{number}.") for number in range(count))
     entries.built(prefix, lambda: size.add_synapses([connection.synapse for connection in connections]))
     return entries.built(
         prefix,
-        lambda: Layer(
-            name,
-            connections,
-            NeuronGroup(shape, threshold, current_decay, voltage_decay, mantissa, bias_exponent),
-            scale,
-        ),
+        lambda: Layer(name, connections, make_neurons(), scale),
     )
+
+
+def _neurons(entries: "_Entries", prefix: str, shape: tuple[int, ...], version: int) -> Callable[[], NeuronGroup]:
+    """What makes the layer's group. It raises InputError where the numbers do not fit."""
+    is_stock = version < VERSION or f"{prefix}reset" not in entries.unread
+    keys = {
+        "threshold": chip.THRESHOLDS,
+        "current_decay": chip.CURRENT_DECAYS,
+        "voltage_decay": chip.VOLTAGE_DECAYS,
+    }
+    numbers = {key: (entries.whole if is_stock else entries.per_neuron)(f"{prefix}{key}") for key in keys}
+    exponent = entries.whole(f"{prefix}bias_exponent")
+    mantissa = entries.numbers(f"{prefix}bias_mantissa", np.int16)
+    if not is_stock:
+        reset = _reset(entries, prefix)
+        return lambda: NeuronGroup(
+            shape, **numbers, bias_mantissa=mantissa, bias_exponent=exponent, reset=reset
+        )
+
+    def stock() -> NeuronGroup:
+        for key, allowed in keys.items():
+            chip.check_range(key, np.asarray(numbers[key]), *allowed)
+        return NeuronGroup(shape, **numbers, bias_mantissa=mantissa, bias_exponent=exponent)
+
+    return stock
+
+
+def _reset(entries: "_Entries", prefix: str) -> ResetTo | TakeOff:
+    kind, number = entries.text(f"{prefix}reset"), entries.per_neuron(f"{prefix}reset_by")
+    if kind not in RESETS:
+        raise entries.error(f"{prefix}reset", f"{', '.join(map(repr, RESETS[:-1]))} and {RESETS[-1]!r} are allowed")
+    return ResetTo(number) if kind == VOLTAGE else TakeOff(number, at_once=kind == AMOUNT_AT_ONCE)
 
 
 def _connection(entries: "_Entries", prefix: str) -> Connection:
@@ -191,6 +237,14 @@ class _Entries:
         if array.dtype != np.int64 or array.shape != ():
             raise self.error(key, "a whole number (int64) is needed")
         return int(array)
+
+    def per_neuron(self, key: str) -> PerNeuron:
+        array = self._taken(key)
+        if array.dtype == np.int64 and array.shape == ():
+            return int(array)
+        if array.dtype != np.int32 or not array.ndim:
+            raise self.error(key, "a whole number (int64), or one for each neuron (int32), is needed")
+        return array
 
     def wholes(self, key: str, count: int | None = None) -> tuple[int, ...]:
         array = self._taken(key)

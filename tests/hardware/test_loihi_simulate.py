@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from spiq.hardware.loihi import simulate as simulation
 from spiq.hardware.loihi.compiled import compiled_layers
-from spiq.hardware.loihi.kernels import ANY, COPY, INTEGRATE, WHOLE
+from spiq.hardware.loihi.kernel_tables import ANY, COPY, INTEGRATE, WHOLE
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
 from spiq.hardware.loihi.simulate import layer_spikes, simulate, simulate_layers
 from spiq.hardware.loihi.synapse import ConvSynapse, DenseSynapse, Synapse
