@@ -20,7 +20,8 @@ class LavaDevice:
     """Lava with this program: a `SpikingDevice`.
 
     It runs in the environment that `spiq lava setup` made, or under the interpreter `python`. With `hardware` it runs
-    on Loihi itself, which needs Intel's lava-loihi there and a program that is not recurrent. `watch` is told how many
+    on Loihi itself, which needs Intel's lava-loihi there and a program without a recurrent layer or programmable
+    neurons. `watch` is told how many
     of a run's samples are done. A worker that is silent for `time_limit` seconds is ended.
 
     Raises InputError where Lava's environment was not made, and where the program cannot run on the hardware.
@@ -37,6 +38,12 @@ class LavaDevice:
         if hardware and program.is_recurrent:
             # What keeps one sample's spikes out of the next one's first step is a process of the host.
             raise InputError("a layer reads itself, which spiq runs in Lava's simulation only, not on Loihi itself")
+        for layer in program.layers if hardware else ():
+            if not layer.neuron.is_stock:
+                raise InputError(
+                    f"layer {layer.name!r} needs a programmable neuron ({', '.join(layer.neuron.beyond_stock)}), which "
+                    "spiq runs in Lava's simulation only: on Loihi itself it takes microcode"
+                )
         if python is None:
             from .environment import required
 
