@@ -12,8 +12,9 @@ from onnx import TensorProto
 
 from .angles import ANGLES
 from .errors import InputError
-from .onnx_encoder import COUNTS, SPIKES
+from .onnx_encoder import COUNTS
 from .onnx_head import HEAD_EXPECTATIONS
+from .onnx_model import SPIKES
 from .onnx_readout import EXPECTATIONS, LOGITS
 from .onnx_signature import OnnxValue, check_signature
 

@@ -20,11 +20,13 @@ snnTorch's reset_delay=False takes a second Threshold, which is what the membran
 A further LI or I, at rest at 0, that feeds nothing but the integrator, an IF or a LIF is the neuron's current, as
 snnTorch's Synaptic has it. (CubaLIF is the same for a reset to a value; what is subtracted must go past the current.)
 
-Here such nodes become one, `Composite`, under the name of what gives the spikes. Nodes of which another one reads
-something besides stay as they are.
+`joining` makes one node of such nodes, a `Composite` under the name of what gives the spikes. Nodes of which another
+one reads something besides stay as they are. They mean the same but where the potential at rest is above the
+threshold: a Composite subtracts in the first step then, as snnTorch does, and of the single nodes nothing has fired
+yet.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,13 +37,21 @@ from .errors import InputError
 from .geometry import parameter, real
 from .neuron_step import NeuronStep, Parameter, Subtraction
 from .nodes.kind import NeuronKind, Parameters
-from .nodes.neurons import CUBA_LI, CUBA_LIF, IF, LI, LIF, I
-from .time_step import TimeStep
-from .unfolding import Edge
+from .nodes.neurons import NEURONS
 
-_STEPS = {kind.node: kind.step for kind in (IF, LIF, CUBA_LIF, I, LI, CUBA_LI)}
+STEPS = {kind.node: kind.step for kind in NEURONS}
+"""The step of each type of a part."""
 
-_INTEGRATORS = (nir.I, nir.LI, nir.CubaLI)
+INTEGRATORS = tuple(kind.node for kind in NEURONS if not kind.spikes)
+"""What a Threshold makes a neuron of."""
+
+CURRENTS = tuple(kind.node for kind in NEURONS if not kind.spikes and not kind.has_current)
+"""What can be the current of a neuron that has none."""
+
+_SPIKING = tuple(kind.node for kind in NEURONS if kind.spikes)
+
+WITHOUT_CURRENT = tuple(kind.node for kind in NEURONS if kind.spikes and not kind.has_current)
+"""The neurons that can have one."""
 
 _CLOSE = 1e-6
 """How far, as a share, two numbers of a file may differ that are taken for the same: it may hold them in float32."""
@@ -51,7 +61,8 @@ _CLOSE = 1e-6
 class Composite(nir.NIRNode):
     """A neuron of several nodes: what gives its spikes, its integrator and its current, and what leads back.
 
-    `integrator` is None where an IF or a LIF, `spiking`, is one itself. `feedback` is None where nothing leads back.
+    `integrator` is None where a neuron of NIR, `spiking`, is one itself; with `subtracts` it resets by subtraction of
+    its threshold, a step later, whatever its v_reset says. `feedback` is None where nothing leads back.
     """
 
     spiking: nir.NIRNode
@@ -59,6 +70,7 @@ class Composite(nir.NIRNode):
     current: nir.NIRNode | None = None
     feedback: nir.NIRNode | None = None
     at_once: bool = False
+    subtracts: bool = False
 
     def __post_init__(self) -> None:
         # NIR's types, which no reader of ours looks at.
@@ -80,12 +92,14 @@ def _step(p: Parameters) -> NeuronStep:
     assert isinstance(node, Composite)
 
     def of(part: nir.NIRNode) -> NeuronStep:
-        return _STEPS[type(part)](Parameters(part, p.shape, p.step, p.where))
+        return STEPS[type(part)](Parameters(part, p.shape, p.step, p.where))
 
     current = None if node.current is None else of(node.current).potential
     if node.integrator is None:
         neuron = of(node.spiking)
-        return NeuronStep(neuron.potential, current, neuron.threshold, neuron.reset)
+        assert neuron.threshold is not None
+        reset = Subtraction(neuron.threshold) if node.subtracts else neuron.reset
+        return NeuronStep(neuron.potential, current or neuron.current, neuron.threshold, reset)
     potential = of(node.integrator).potential
     threshold = parameter(node.spiking.threshold, "threshold", p.shape, p.where)  # type: ignore[attr-defined]
     amount = np.zeros(p.shape)
@@ -115,167 +129,29 @@ COMPOSITE = NeuronKind(
 )
 
 
-def with_composites(
-    nodes: Mapping[str, nir.NIRNode], edges: Collection[Edge], step: TimeStep
-) -> tuple[dict[str, nir.NIRNode], list[Edge]]:
-    """The graph with every neuron of several nodes as one, in the order of the nodes that give the spikes."""
-    joining = _Joining(nodes, edges, step)
-    for name, node in nodes.items():
-        if isinstance(node, nir.Threshold):
-            joining.join_threshold(name)
-        elif isinstance(node, nir.IF | nir.LIF):
-            joining.join_current(name, name, Composite(node))
-    return joining.nodes, joining.edges()
+def subtracting(nodes: Mapping[str, nir.NIRNode], name: str) -> dict[str, nir.NIRNode]:
+    """The nodes, where every neuron that resets to 0 resets by subtraction instead: snnTorch's default.
+
+    For files whose writer has no word for it: a v_reset that is missing, or 0. Raises InputError, naming the node, for
+    a neuron that resets to another value, and where there is no neuron.
+    """
+    found = dict(nodes)
+    for node_name, node in nodes.items():
+        if not isinstance(node, _SPIKING):
+            continue
+        if not alike(getattr(node, "v_reset", None), "v_reset", 0.0):
+            raise InputError(
+                f"{name}: node {node_name!r} ({type(node).__name__}): its v_reset is not 0, so it resets to that and "
+                "not by subtraction"
+            )
+        found[node_name] = Composite(node, subtracts=True)
+    if not any(isinstance(node, Composite) for node in found.values()):
+        raise InputError(f"{name}: has no neuron with a v_reset that could reset by subtraction instead")
+    return found
 
 
-class _Joining:
-    """The graph while its nodes become fewer."""
-
-    def __init__(self, nodes: Mapping[str, nir.NIRNode], edges: Collection[Edge], step: TimeStep) -> None:
-        self.nodes, self.step = dict(nodes), step
-        self.reads: dict[str, list[str]] = {name: [] for name in nodes}
-        self.readers: dict[str, list[str]] = {name: [] for name in nodes}
-        for source, target in edges:
-            self.reads[target].append(source)
-            self.readers[source].append(target)
-
-    def edges(self) -> list[Edge]:
-        return [(source, target) for target, sources in self.reads.items() for source in sources]
-
-    def join_threshold(self, name: str) -> None:
-        """Make one neuron of a Threshold and the integrator before it, if they are one."""
-        integrators = [
-            source for source in self.reads[name] if isinstance(self.nodes[source], nir.I | nir.LI | nir.CubaLI)
-        ]
-        if len(integrators) != 1:
-            return
-        (integrator,) = integrators
-        if self.reads[name] == [integrator] and self.readers[integrator] == [name]:
-            feedback = self._feedback(name, integrator)
-            self._join(name, integrator, [] if feedback is None else [feedback], feedback, False)
-        elif (resetting := self._resetting_at_once(name, integrator)) is not None:
-            self._join(name, integrator, resetting, None, True)
-
-    def _join(self, name: str, integrator: str, inner: list[str], feedback: str | None, at_once: bool) -> None:
-        node = Composite(
-            self.nodes[name],
-            self.nodes[integrator],
-            feedback=None if feedback is None else self.nodes[feedback],
-            at_once=at_once,
-        )
-        for part in inner:
-            self._remove(part)
-        self._replace(integrator, name, node)
-        if not isinstance(node.integrator, nir.CubaLI):
-            self.join_current(name, name, node)
-
-    def join_current(self, name: str, entry: str, node: Composite) -> None:
-        """Take in the integrator that feeds the neuron and nothing else, if there is one."""
-        if len(self.reads[entry]) != 1:
-            return
-        (current,) = self.reads[entry]
-        found = self.nodes[current]
-        if not isinstance(found, nir.I | nir.LI) or self.readers[current] != [entry]:
-            return
-        if isinstance(found, nir.LI) and not _alike(found.v_leak, "v_leak", 0.0):
-            return
-        node.current = found
-        self._replace(current, name, node)
-
-    def _replace(self, entry: str, name: str, node: Composite) -> None:
-        """The neuron of this name reads what its entry, which falls away, has read."""
-        for reader in self.readers[entry]:
-            self.reads[reader].remove(entry)
-        for source in self.reads[entry]:
-            self.readers[source] = [name if reader == entry else reader for reader in self.readers[source]]
-        self.reads[name] = self.reads.pop(entry)
-        del self.nodes[entry], self.readers[entry]
-        self.nodes[name] = node
-
-    def _remove(self, name: str) -> None:
-        for source in self.reads.pop(name):
-            self.readers[source].remove(name)
-        for reader in self.readers.pop(name):
-            self.reads[reader].remove(name)
-        del self.nodes[name]
-
-    def _feedback(self, name: str, integrator: str) -> str | None:
-        """Of what leads straight back from the Threshold, neuron by neuron, the first; a Scale before a Linear."""
-        straight = [
-            reader
-            for reader in self.readers[name]
-            if self.reads[reader] == [name]
-            and self.readers[reader] == [integrator]
-            and _is_diagonal(self.nodes[reader])
-        ]
-        return min(straight, key=lambda reader: not isinstance(self.nodes[reader], nir.Scale), default=None)
-
-    def _resetting_at_once(self, name: str, integrator: str) -> list[str] | None:
-        """The nodes between the Threshold and its integrator that reset it at once, or None where they do not."""
-        held = [reader for reader in self.readers[integrator] if isinstance(self.nodes[reader], nir.Delay)]
-        if len(held) != 1 or set(self.readers[integrator]) != {name, held[0]}:
-            return None
-        (delay,) = held
-        chain = [delay]
-        for kind in (nir.Threshold, nir.Scale):
-            if len(self.readers[chain[-1]]) != 1:
-                return None
-            chain += self.readers[chain[-1]]
-            if not isinstance(self.nodes[chain[-1]], kind) or self.reads[chain[-1]] != [chain[-2]]:
-                return None
-        taken = chain[-1]
-        if self.readers[taken] != [name] or set(self.reads[name]) != {integrator, taken}:
-            return None
-        scales = [
-            reader
-            for reader in self.readers[name]
-            if isinstance(self.nodes[reader], nir.Scale) and self.reads[reader] == [name]
-        ]
-        into_delay = [scale for scale in scales if self.readers[scale] == [delay]]
-        into_integrator = [scale for scale in scales if self.readers[scale] == [integrator]]
-        if len(into_delay) != 1 or not into_integrator or set(self.reads[delay]) != {integrator, into_delay[0]}:
-            return None
-        inner = [*chain, into_delay[0], into_integrator[0]]
-        return inner if self._takes_off_the_threshold(name, integrator, *inner) else None
-
-    def _takes_off_the_threshold(
-        self, name: str, integrator: str, delay: str, still: str, taken: str, into_delay: str, into_integrator: str
-    ) -> bool:
-        """Whether the numbers are those of the picture above."""
-        nodes = self.nodes
-        where = f"node {integrator!r}"
-        try:
-            threshold = real(nodes[name].threshold, "threshold", where)  # type: ignore[attr-defined]
-            shape = threshold.shape or (1,)
-            potential = _STEPS[type(nodes[integrator])](
-                Parameters(nodes[integrator], shape, self.step, where)
-            ).potential
-        # What is wrong is told where the node is read as what it is.
-        except InputError:
-            return False
-        wanted = {
-            (delay, "delay"): self.step.dt,
-            (still, "threshold"): threshold,
-            (taken, "scale"): -threshold,
-            (into_delay, "scale"): -threshold,
-            (into_integrator, "scale"): -(1 - potential.forgets) * threshold / potential.takes,
-        }
-        return all(_alike(getattr(nodes[part], key), key, value) for (part, key), value in wanted.items())
-
-
-def _is_diagonal(node: nir.NIRNode) -> bool:
-    if isinstance(node, nir.Scale):
-        return True
-    if not isinstance(node, nir.Linear):
-        return False
-    try:
-        weight = real(node.weight, "weight", "")
-    except InputError:
-        return False
-    return weight.ndim == 2 and weight.shape[0] == weight.shape[1] and not (weight - np.diag(np.diagonal(weight))).any()
-
-
-def _alike(found: Any, key: str, wanted: Parameter | float) -> bool:
+def alike(found: Any, key: str, wanted: Parameter | float) -> bool:
+    """Whether all numbers are those wanted, within `_CLOSE`."""
     try:
         return bool(np.all(np.abs(real(found, key, "") - wanted) <= _CLOSE * np.abs(wanted)))
     # Not numbers, or not as many.

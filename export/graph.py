@@ -16,9 +16,10 @@ from typing import NamedTuple
 import nir
 import numpy as np
 
-from .composite import with_composites
+from .composite import subtracting
 from .errors import InputError
 from .geometry import Shape, check_extent, listed, whole_numbers
+from .joining import with_composites
 from .node_table import NODES, gives_spikes, kind_of, known_kind, type_name
 from .nodes.kind import PlainKind
 from .operations import Operation
@@ -42,7 +43,12 @@ class PlacedNode(NamedTuple):
     delayed: tuple[str, ...] = ()
 
     def __str__(self) -> str:
-        return f"node {self.name!r} ({type_name(self.node)})"
+        return f"node {self.name!r} ({self.type_name})"
+
+    @property
+    def type_name(self) -> str:
+        """The node's type in words: the parts of a neuron of several nodes, joined by arrows."""
+        return type_name(self.node)
 
     def operation(self, step: TimeStep, where: str | None = None) -> Operation:
         """What a node without a state does. Raises InputError, beginning with `where`, where it does not fit."""
@@ -95,15 +101,20 @@ class PlacedGraph(NamedTuple):
 
 
 def place(
-    graph: nir.NIRGraph, name: str = "graph", dt: float = DEFAULT_DT, integration: Integration | None = None
+    graph: nir.NIRGraph,
+    name: str = "graph",
+    dt: float = DEFAULT_DT,
+    integration: Integration | None = None,
+    subtract: bool = False,
 ) -> PlacedGraph:
     """Order the graph's nodes and find every shape, for time steps of `dt` seconds.
 
     Some exporters leave a batch or a time in front of the shapes of Input and Output. Dimensions beyond those that the
     Input's reader takes, and beyond those that reach the Output, are dropped where all are 1 or both have the same.
 
-    `integration` says what r of an IF or I means, where r itself does not (`neurons.integration_of`). `name` stands in
-    the errors (a file's path, say). Raises InputError for a time step that is none and, naming the node, for an edge to
+    `integration` says what r of an IF or I means, where r itself does not (`nodes.kind.Parameters`). With `subtract`
+    every neuron whose v_reset is missing or 0 resets by subtraction (`composite.subtracting`). `name` stands in the
+    errors (a file's path, say). Raises InputError for a time step that is none and, naming the node, for an edge to
     nowhere, a cycle that is not allowed (`ordering`), a node of no known meaning, more or fewer than one input and one
     output, a node that the input does not reach or that does not lead to the output, a shape or a parameter that does
     not fit, and other sizes in front.
@@ -116,7 +127,7 @@ def place(
             raise InputError(
                 f"{name}: node {node_name!r} is a {type(node).__name__}, which is not supported; supported are {known}"
             )
-    nodes, edges = with_composites(nodes, edges, step)
+    nodes, edges = with_composites(subtracting(nodes, name) if subtract else nodes, edges, step)
     for kind in (nir.Input, nir.Output):
         found = [node_name for node_name, node in nodes.items() if isinstance(node, kind)]
         if len(found) != 1:

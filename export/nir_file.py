@@ -35,11 +35,12 @@ class NirFile(NamedTuple):
     """A file's graph, and the neurons that have a reset in NIR and none in this file.
 
     They are read as reset to 0. `without_reset` has their names, with those of the graphs around them: `outer.inner`.
-    It is empty where the file's writer has left a v_reset of 0 out and says so.
+    It is empty if the file says that a v_reset of 0 was left out: `says_resets`.
     """
 
     graph: nir.NIRGraph
     without_reset: tuple[str, ...]
+    says_resets: bool
 
 
 def read_nir(source: Path | str | bytes, name: str = "graph") -> nir.NIRGraph:
@@ -64,7 +65,7 @@ def read_nir_file(source: Path | str | bytes, name: str = "graph") -> NirFile:
     if not isinstance(graph, nir.NIRGraph):
         raise InputError(f"{name}: holds a single {type(graph).__name__} node; a NIRGraph is needed")
     is_marked = np.array_equal(stored.attributes.get(RESET_MARK, np.nan), 0)
-    return NirFile(graph, () if is_marked else tuple(without_reset))
+    return NirFile(graph, () if is_marked else tuple(without_reset), is_marked)
 
 
 def write_nir(path: Path | str, graph: nir.NIRGraph) -> None:

@@ -13,7 +13,7 @@ from .nodes.convolutions import CONV1D, CONV2D
 from .nodes.delays import DELAY
 from .nodes.kind import Kind, NeuronKind
 from .nodes.matrices import AFFINE, LINEAR, SCALE
-from .nodes.neurons import CUBA_LI, CUBA_LIF, IF, LI, LIF, I
+from .nodes.neurons import NEURONS
 from .nodes.poolings import AVG_POOL2D, SUM_POOL2D
 from .nodes.shapes import FLATTEN, INPUT, OUTPUT
 from .nodes.thresholds import THRESHOLD
@@ -31,13 +31,8 @@ NODES: Mapping[type[nir.NIRNode], Kind] = {
         FLATTEN,
         SUM_POOL2D,
         AVG_POOL2D,
-        IF,
-        LIF,
-        CUBA_LIF,
+        *NEURONS,
         THRESHOLD,
-        LI,
-        I,
-        CUBA_LI,
         DELAY,
     )
 }

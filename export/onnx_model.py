@@ -19,6 +19,9 @@ IR_VERSION = helper.find_min_ir_version_for([helper.make_opsetid("", OPSET)])
 
 PRODUCER = "spiq"
 
+SPIKES = "spikes"
+"""The encoder's input: binary spikes, uint8 [time, sample, *shape]."""
+
 
 class OnnxNodes(NamedTuple):
     """The operators and constants of an ONNX graph in the making, and what stands before the names now.

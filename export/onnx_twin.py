@@ -22,9 +22,9 @@ from .circuit import ReuploadCircuit
 from .errors import InputError
 from .graph import PlacedGraph
 from .onnx_empty_batch import admit_no_samples
-from .onnx_encoder import COUNTS, SPIKES, encoder_nodes, step_properties
+from .onnx_encoder import COUNTS, encoder_nodes, step_properties
 from .onnx_head import HEAD_EXPECTATIONS, head_nodes
-from .onnx_model import OnnxNodes, checked_model
+from .onnx_model import SPIKES, OnnxNodes, checked_model
 from .onnx_readout import readout_nodes
 
 

@@ -66,6 +66,11 @@ class DelayLine(NamedTuple):
 
     steps: Int[np.ndarray, "*shape"]
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it delays everything. In a cycle one of its steps lies on what leads into it then (`ordering`)."""
+        return bool(self.steps.min() > 0)
+
 
 Linear = Convolution | Pooling | Matrix | Factor | Reshape
 """The forms that are linear but for a bias, and have no state."""

@@ -112,9 +112,8 @@ def _place_of_delay(cycle: list[str], nodes: Mapping[str, nir.NIRNode], name: st
     spiking = [node for node in cycle if gives_spikes(nodes[node])]
     found = spiking or [node for node in cycle if has_state(nodes[node])]
     if len(found) != 1:
-        through = (
-            f"through {len(found)} {'of those' if spiking else 'integrators'}" if found else "without any of those"
-        )
+        which = "nodes that give spikes" if spiking else "integrators"
+        through = f"through {len(found)} {which}" if found else "without either of those"
         raise InputError(f"{name}: {_named(cycle, nodes)} form a cycle {through}; {_ALLOWED}")
     return found[0]
 

@@ -20,31 +20,44 @@ STEPS_AND_ROUNDING = 1e18
 """How much further than in one step a value can go: what a neuron adds up over time, with much to spare."""
 
 
-def overflowing(graph: PlacedGraph, largest: float = LARGEST) -> frozenset[str]:
-    """The nodes in which a value might come to more than `largest`, by name; for any input of 0 and 1.
+def overflowing(graph: PlacedGraph, largest: float = LARGEST, largest_input: float = 1.0) -> frozenset[str]:
+    """The nodes in which a value might come to more than `largest`, by name; for any input of up to `largest_input`.
 
     Raises InputError where a neuron cannot be read (`neuron_step`).
     """
-    bounds: dict[str, float] = {}
-    by_name = {placed.name: placed for placed in graph.nodes}
-    found: set[str] = set()
+    given = {placed.name: float(gives_spikes(placed.node)) for placed in graph.nodes}
+    inside = _insides(graph, given, largest_input)
+    # What a cycle brings is known once it has gone round: as many times as it has nodes, or it grows without end.
+    for _ in range(sum(map(len, graph.cycles))):
+        known, inside = inside, _insides(graph, given, largest_input)
+        if inside == known:
+            break
+    else:
+        if graph.cycles:
+            before = dict(given)
+            inside = _insides(graph, given, largest_input)
+            given |= {name: math.inf for name, value in given.items() if value != before[name]}
+            inside = _insides(graph, given, largest_input)
+    return frozenset(name for name, value in inside.items() if not value * STEPS_AND_ROUNDING < largest)
+
+
+def _insides(graph: PlacedGraph, given: dict[str, float], largest_input: float) -> dict[str, float]:
+    """The largest magnitude within each node, for what its sources give; `given` is what each node gives, and kept."""
+    inside: dict[str, float] = {}
     for placed in graph.nodes:
-        # What a cycle brings is spikes, or values without a bound.
-        given = sum(bounds[source] for source in placed.sources)
-        given += sum(1.0 if gives_spikes(by_name[source].node) else math.inf for source in placed.delayed)
-        with np.errstate(over="ignore"):
-            inside = _bound(placed, given, graph)
-        if not inside * STEPS_AND_ROUNDING < largest:
-            found.add(placed.name)
-        bounds[placed.name] = 1.0 if gives_spikes(placed.node) else inside
-    return frozenset(found)
+        reads = sum(given[source] for source in (*placed.sources, *placed.delayed))
+        with np.errstate(over="ignore", invalid="ignore"):
+            bound = largest_input if isinstance(placed.node, nir.Input) else _bound(placed, reads, graph)
+        # No value at all times one without end is none.
+        inside[placed.name] = math.inf if math.isnan(bound) else bound
+        if not gives_spikes(placed.node):
+            given[placed.name] = inside[placed.name]
+    return inside
 
 
 def _bound(placed: PlacedNode, given: float, graph: PlacedGraph) -> float:
     """The largest magnitude within the node in a step, for inputs of up to `given`."""
     where = f"{graph.name}: {placed}"
-    if isinstance(placed.node, nir.Input):
-        return 1.0
     if has_state(placed.node):
         step = neuron_step(placed, graph.step, where)
         current = given if step.current is None else _largest(step.current.gain) * given

@@ -1,7 +1,7 @@
 """What a device must be: one method, for each of the two halves.
 
-A device knows nothing of the model or its training. It is handed plain data at the border: binary spikes for the
-spiking half, a circuit and its rotation angles for the quantum half.
+A device knows nothing of the model or its training. It is handed plain data at the border: spikes for the spiking
+half (`network_input`), a circuit and its rotation angles for the quantum half.
 """
 
 from collections.abc import Callable
@@ -11,8 +11,7 @@ import numpy as np
 from jaxtyping import Float, UInt8
 
 from ..export.circuit import ReuploadCircuit
-from ..export.errors import DeviceError, InputError
-from ..export.geometry import Shape
+from ..export.errors import DeviceError
 
 Watch = Callable[[int], None]
 """Told how many samples are done."""
@@ -51,18 +50,6 @@ class QuantumDevice(Protocol):
         `shots` is how many measurements each sample's estimate is made from; None asks for the exact value.
         """
         ...
-
-
-def checked_spikes(spikes: np.ndarray, shape: Shape) -> UInt8[np.ndarray, "time sample *shape"]:
-    """The spikes, if they are uint8, 0 or 1, and [time, sample, *shape]. Raises InputError otherwise."""
-    if spikes.dtype != np.uint8:
-        raise InputError(f"spikes are {spikes.dtype}; uint8 is needed")
-    if spikes.shape[2:] != shape or spikes.ndim != 2 + len(shape) or spikes.shape[0] < 1:
-        needed = ", ".join(["time", "sample", *map(str, shape)])
-        raise InputError(f"spikes have the shape {list(spikes.shape)}; [{needed}] is needed")
-    if spikes.size and spikes.max() > 1:
-        raise InputError(f"spikes hold the value {spikes.max()}; 0 and 1 are allowed")
-    return spikes
 
 
 def checked_answer(

@@ -29,7 +29,7 @@ from ..export.node_table import has_state
 from ..export.operations import Comparison, Convolution, DelayLine, Factor, Matrix, Operation, Pooling, Reshape
 from ..export.time_step import TimeStep
 from ..export.value_range import overflowing
-from .devices import checked_spikes
+from .network_input import Values, checked_values, largest_magnitude
 from .sample_parts import over_parts
 
 CHUNK_VALUES = 2**20
@@ -45,34 +45,43 @@ class NirRuntime:
 
     def __init__(self, graph: PlacedGraph, dtype: torch.dtype = torch.float64) -> None:
         self.graph, self.dtype = graph, dtype
+        self._largest_input = 1.0
         self._overflowing = overflowing(graph, torch.finfo(dtype).max)
 
-    def run(self, spikes: UInt8[np.ndarray, "time sample *shape"]) -> UInt8[np.ndarray, "time sample feature"]:
+    def run(self, spikes: Values) -> UInt8[np.ndarray, "time sample feature"]:
         """The graph's output spikes, flattened in channel-height-width order.
 
-        Raises InputError where the spikes do not fit, where what reaches the output is not spikes, and, naming the
-        node, where a value leaves the range of floating point.
+        What goes in may be spikes or any other numbers (`network_input`). Raises InputError where it does not fit,
+        where what reaches the output is not spikes, and, naming the node, where a value leaves the range of floating
+        point.
         """
-        if not self.graph.ends_in_spikes:
+        is_passed_on = isinstance(self.graph.last.node, nir.Input)
+        if not self.graph.ends_in_spikes or (is_passed_on and not np.isin(spikes, (0, 1)).all()):
             raise InputError(f"{self.graph.name}: its output is not spikes but values; end it in a spiking neuron")
         return self._outputs(spikes, np.uint8)
 
-    def values(self, spikes: UInt8[np.ndarray, "time sample *shape"]) -> Float[np.ndarray, "time sample feature"]:
+    def values(self, spikes: Values) -> Float[np.ndarray, "time sample feature"]:
         """The graph's output, which need not be spikes, flattened in channel-height-width order.
 
         Raises as `run` does.
         """
         return self._outputs(spikes, np.float64)
 
-    def trace(self, spikes: UInt8[np.ndarray, "time sample *shape"]) -> dict[str, Float[np.ndarray, "time sample *"]]:
+    def trace(self, spikes: Values) -> dict[str, Float[np.ndarray, "time sample *"]]:
         """Every node's output by name, for all samples at once. Raises as `run` does."""
-        checked_spikes(spikes, self.graph.input_shape)
+        self._take(spikes)
         return {name: value.numpy() for name, value in self._trace(spikes).items()}
 
-    def _outputs(
-        self, spikes: UInt8[np.ndarray, "time sample *shape"], dtype: type[np.generic]
-    ) -> Shaped[np.ndarray, "time sample feature"]:
-        checked_spikes(spikes, self.graph.input_shape)
+    def _take(self, spikes: Values) -> None:
+        """Check what goes in, and learn how large it is."""
+        largest = largest_magnitude(checked_values(spikes, self.graph.input_shape))
+        # The bound only grows: what holds for more holds for less, and another thread may be running.
+        if largest > self._largest_input:
+            self._overflowing = overflowing(self.graph, torch.finfo(self.dtype).max, largest)
+            self._largest_input = largest
+
+    def _outputs(self, spikes: Values, dtype: type[np.generic]) -> Shaped[np.ndarray, "time sample feature"]:
+        self._take(spikes)
         time, samples = spikes.shape[:2]
         last, widest = self.graph.nodes[-1].name, max(math.prod(placed.output_shape) for placed in self.graph.nodes)
         out = np.empty((time, samples, math.prod(self.graph.output_shape)), dtype)
@@ -85,7 +94,7 @@ class NirRuntime:
         return out
 
     @torch.no_grad()
-    def _trace(self, spikes: UInt8[np.ndarray, "time sample *shape"]) -> dict[str, Tensor]:
+    def _trace(self, spikes: Values) -> dict[str, Tensor]:
         groups = {group[0].name: group for group in self.graph.recurrent_groups}
         values: dict[str, Tensor] = {}
         for placed in self.graph.nodes:
@@ -94,7 +103,9 @@ class NirRuntime:
             elif placed.name in values:
                 continue  # it came with its recurrent group
             elif isinstance(placed.node, nir.Input):
-                values[placed.name] = torch.from_numpy(np.ascontiguousarray(spikes)).to(self.dtype)
+                # Not every type of NumPy's is one of torch's.
+                given = spikes if spikes.dtype == np.uint8 else spikes.astype(np.float64)
+                values[placed.name] = torch.from_numpy(np.ascontiguousarray(given)).to(self.dtype)
             else:
                 first, *rest = (values[source] for source in placed.sources)
                 x = sum(rest, start=first)
@@ -131,7 +142,8 @@ class NirRuntime:
                 operation = placed.operation(self.graph.step, f"{self.graph.name}: {placed}")
                 if isinstance(operation, DelayLine):
                     # What leads into the Delay of a cycle has waited one step already.
-                    waiting = _waiting(operation.steps - bool(placed.delayed), silence)
+                    has_waited = bool(placed.delayed) and operation.is_whole
+                    waiting = _waiting(operation.steps - has_waited, silence)
                     steps.append((placed, silence, waiting))
                 else:
                     steps.append((placed, silence, computed(operation, self.dtype)))

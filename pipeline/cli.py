@@ -16,7 +16,7 @@ import typer
 
 from ..export.errors import InputError
 from ..export.wording import one_line
-from . import cli_bench, cli_bundle, cli_config, cli_doctor, cli_lava, cli_nir, cli_run
+from . import cli_bench, cli_bundle, cli_check, cli_config, cli_doctor, cli_lava, cli_nir, cli_run
 
 STOPPED = 130
 """Exit status after Ctrl-C."""
@@ -30,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (cli_run, cli_config, cli_bundle, cli_nir, cli_doctor, cli_lava, cli_bench):
+for module in (cli_run, cli_config, cli_bundle, cli_nir, cli_check, cli_doctor, cli_lava, cli_bench):
     module.register(app)
 
 

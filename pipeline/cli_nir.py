@@ -51,6 +51,15 @@ def nir(
             metavar="HOW",
         ),
     ] = None,
+    reset: Annotated[
+        str | None,
+        typer.Option(
+            "--reset",
+            help="subtract: neurons whose v_reset is missing or 0 take the threshold off a step after a spike, "
+            "which is snnTorch's default.",
+            metavar="HOW",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(
@@ -87,12 +96,19 @@ def nir(
         required("lava")
     if integration is not None and integration not in INTEGRATIONS:
         raise InputError(f"--if {integration}: there are {' and '.join(INTEGRATIONS)}")
+    if reset not in (None, "subtract"):
+        raise InputError(f"--reset {reset}: only subtract is allowed; a reset to a value stands in the file")
     from ..export.graph import place
     from ..export.nir_file import read_nir_file
 
-    meant = cast("Integration | None", integration)
+    meant, subtract = cast("Integration | None", integration), reset is not None
     file = read_nir_file(graph)
-    placed, notes = place(file.graph, str(graph), dt, meant), list(_notes(file))
+    if subtract and file.says_resets:
+        raise InputError(
+            f"{graph}: --reset subtract is for files that cannot say it; this one was written by spiq, which writes a "
+            "reset by subtraction as nodes of its own"
+        )
+    placed, notes = place(file.graph, str(graph), dt, meant, subtract), list(_notes(file, subtract))
     if spikes is None:
         _describe(placed, notes, json)
         return
@@ -112,6 +128,7 @@ def nir(
         "on": devices,
         "dt": dt,
         "integration": dict(integrations(placed)),
+        "reset": reset,
         "steps": given.x.shape[0],
         "samples": given.x.shape[1],
         "features": output.shape[2],
@@ -164,13 +181,15 @@ def _print(found: dict[str, Any]) -> None:
             print_line(f"{kind.removesuffix('s')}: {sentence}")
 
 
-def _notes(file: "NirFile") -> Iterator[str]:
+def _notes(file: "NirFile", subtract: bool) -> Iterator[str]:
     """What was decided about the file where it does not say itself."""
-    if file.without_reset:
+    if subtract:
+        yield "every neuron resets by subtraction, as --reset subtract says, whatever the file's v_reset"
+    elif file.without_reset:
         named = ", ".join(map(repr, file.without_reset))
         yield (
             f"{named} {'has' if len(file.without_reset) == 1 else 'have'} no v_reset in the file and "
-            "reset to 0 after a spike; a network that was trained with reset by subtraction gives other spikes so"
+            "reset to 0 after a spike; for a network that was trained with reset by subtraction say --reset subtract"
         )
 
 

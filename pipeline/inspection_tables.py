@@ -59,7 +59,9 @@ def _layers(found: dict[str, Any]) -> Table:
 def _programmable(layers: list[dict[str, Any]]) -> Table:
     """The layers whose neurons Lava's LIF cannot be."""
     rows = [(layer["layer"], ", ".join(layer["programmable"])) for layer in layers]
-    return Table("layers that need a programmable neuron: not on Loihi itself, nor in a netx file", ("layer", "why"), rows)
+    return Table(
+        "layers that need a programmable neuron: not on Loihi itself, nor in a netx file", ("layer", "why"), rows
+    )
 
 
 def quantization_table(layers: list[dict[str, Any]]) -> Table:

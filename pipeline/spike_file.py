@@ -1,34 +1,34 @@
-"""Spikes in a .npz file: `x` going in, `y` coming out."""
+"""Spikes, or values, in a .npz file: `x` going in, `y` coming out."""
 
 import math
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import UInt8
+from jaxtyping import Shaped
 
 from ..export.arrays import read_npz
 from ..export.errors import InputError
 from ..export.geometry import Shape
-from ..hardware.devices import checked_spikes
+from ..hardware.network_input import Values, checked_values
 
 
 class Spikes(NamedTuple):
-    """Input spikes, and the output spikes that somebody else found for them."""
+    """What goes in, and the output spikes that somebody else found for it."""
 
-    x: UInt8[np.ndarray, "time sample *shape"]
-    y: UInt8[np.ndarray, "time sample feature"] | None
+    x: Values
+    y: Shaped[np.ndarray, "time sample feature"] | None
 
 
 def read_spikes(path: Path, shape: Shape) -> Spikes:
     """Array `x`, and `y` if it is there, its axes after the sample flattened.
 
-    Raises InputError where the file is unreadable or x is not uint8 [time, sample, *shape] of 0 and 1.
+    Raises InputError where the file is unreadable or x is no [time, sample, *shape] of numbers (`checked_values`).
     """
     arrays = read_npz(path, ("x",), ("y",))
     x, y = arrays["x"], arrays.get("y")
     try:
-        checked_spikes(x, shape)
+        checked_values(x, shape)
     except InputError as error:
         raise InputError(f"{path}: x: {error}") from error
     if y is None:

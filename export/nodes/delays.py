@@ -16,7 +16,8 @@ MOST_STEPS = 2**12
 def _read(node: nir.Delay, input_shape: Shape, step: TimeStep, where: str) -> DelayLine:
     delay = parameter(node.delay, "delay", input_shape, where)
     steps = np.rint(delay / step.dt)
-    off = np.abs(delay / step.dt - steps) > WHOLE_STEP_TOLERANCE * np.maximum(steps, 1)
+    # What is a delay at all, as `ordering` must know, is no delay of 0 steps.
+    off = (np.abs(delay / step.dt - steps) > WHOLE_STEP_TOLERANCE * np.maximum(steps, 1)) | ((delay > 0) & (steps == 0))
     if off.any():
         raise InputError(
             f"{where}: delay is {delay[off].flat[0]:g} s somewhere, which is no whole number of time steps of "

@@ -107,6 +107,7 @@ class NeuronKind:
 
     `equation` is NIR's. `parameters` are the keys that hold one value a neuron; those that begin with tau are above 0.
     `step` makes the node's step of them. `integrated` is the key of an r that is read in two ways, if there is one.
+    `has_current` says that a current of its own lies before the potential.
     """
 
     node: type[nir.NIRNode]
@@ -114,6 +115,7 @@ class NeuronKind:
     parameters: tuple[str, ...]
     step: Callable[[Parameters], NeuronStep]
     integrated: str | None = None
+    has_current: bool = False
     gives_spikes: bool = False
 
     rank = None

@@ -27,6 +27,7 @@ CUBA_LIF = NeuronKind(
     lambda p: NeuronStep(
         p.leaky("tau_mem", "r", "v_leak"), p.leaky("tau_syn", "w_in"), p["v_threshold"], ToValue(p["v_reset"])
     ),
+    has_current=True,
 )
 
 I = NeuronKind(  # noqa: E741 the name of NIR's node
@@ -45,4 +46,8 @@ CUBA_LI = NeuronKind(
     "tau_syn·di/dt = -i + w_in·x, tau_mem·dv/dt = v_leak - v + r·i; gives v",
     ("tau_syn", "tau_mem", "r", "v_leak", "w_in"),
     lambda p: NeuronStep(p.leaky("tau_mem", "r", "v_leak"), p.leaky("tau_syn", "w_in")),
+    has_current=True,
 )
+
+NEURONS = (IF, LIF, CUBA_LIF, LI, I, CUBA_LI)
+"""All of them."""

@@ -8,8 +8,9 @@ import numpy as np
 from jaxtyping import UInt8
 
 from ...export.errors import InputError
-from ..devices import Watch, checked_spikes
+from ..devices import Watch
 from ..loihi.program import LoihiProgram
+from ..network_input import checked_spikes
 from .jobs import TIME_LIMIT, Layers, ProgramJob, run_jobs
 
 LEAST_SHARE = 16
@@ -20,8 +21,8 @@ class LavaDevice:
     """Lava with this program: a `SpikingDevice`.
 
     It runs in the environment that `spiq lava setup` made, or under the interpreter `python`. With `hardware` it runs
-    on Loihi itself, which needs Intel's lava-loihi there and a program without a recurrent layer or programmable
-    neurons. `watch` is told how many
+    on Loihi itself, which needs Intel's lava-loihi there and a program that is not recurrent, has no delays and no
+    programmable neurons, and reads spikes of 0 and 1. `watch` is told how many
     of a run's samples are done. A worker that is silent for `time_limit` seconds is ended.
 
     Raises InputError where Lava's environment was not made, and where the program cannot run on the hardware.
@@ -35,15 +36,8 @@ class LavaDevice:
         time_limit: float = TIME_LIMIT,
         python: Path | None = None,
     ) -> None:
-        if hardware and program.is_recurrent:
-            # What keeps one sample's spikes out of the next one's first step is a process of the host.
-            raise InputError("a layer reads itself, which spiq runs in Lava's simulation only, not on Loihi itself")
-        for layer in program.layers if hardware else ():
-            if not layer.neuron.is_stock:
-                raise InputError(
-                    f"layer {layer.name!r} needs a programmable neuron ({', '.join(layer.neuron.beyond_stock)}), which "
-                    "spiq runs in Lava's simulation only: on Loihi itself it takes microcode"
-                )
+        if hardware:
+            _check_runs_on_hardware(program)
         if python is None:
             from .environment import required
 
@@ -54,8 +48,8 @@ class LavaDevice:
     def run(self, spikes: UInt8[np.ndarray, "time sample *shape"]) -> UInt8[np.ndarray, "time sample feature"]:
         """The last layer's spikes; step t of the answer belongs to step t of the input.
 
-        Raises InputError where the spikes are not uint8, 0 or 1, or do not have the program's input shape; DeviceError
-        where Lava fails.
+        Raises InputError where the spikes are not uint8 of 0 to the program's largest input, or do not have the
+        program's input shape; DeviceError where Lava fails.
         """
         (last,) = self._run(spikes, every_layer=False)
         return last.reshape(*spikes.shape[:2], self.program.output_size)
@@ -71,11 +65,28 @@ class LavaDevice:
         return [slice(start, min(start + share, samples)) for start in range(0, max(1, samples), share)]
 
     def _run(self, spikes: UInt8[np.ndarray, "time sample *shape"], every_layer: bool) -> Layers:
-        checked_spikes(spikes, self.program.input_shape)
+        checked_spikes(spikes, self.program.input_shape, self.program.largest_input)
         shares = self.shares(spikes.shape[1])
         jobs = [ProgramJob(self.program, spikes[:, share], every_layer, self.hardware) for share in shares]
         done = run_jobs(self.python, jobs, len(jobs), self.watch, self.time_limit)
         return tuple(np.concatenate(layer, axis=1) for layer in zip(*done, strict=True))
+
+
+def _check_runs_on_hardware(program: LoihiProgram) -> None:
+    # What keeps one sample's spikes out of the next one's first step, or holds them back, is a process of the host.
+    for found, what in (
+        (program.is_recurrent, "a layer reads itself"),
+        (program.is_delayed, "a layer reads spikes with delays"),
+        (program.is_graded, f"the input's spikes are graded, up to {program.largest_input}"),
+    ):
+        if found:
+            raise InputError(f"{what}, which spiq runs in Lava's simulation only, not on Loihi itself")
+    for layer in program.layers:
+        if not layer.neuron.is_stock:
+            raise InputError(
+                f"layer {layer.name!r} needs a programmable neuron ({', '.join(layer.neuron.beyond_stock)}), which "
+                "spiq runs in Lava's simulation only: on Loihi itself it takes microcode"
+            )
 
 
 def _cores() -> int:

@@ -17,8 +17,9 @@ from jaxtyping import UInt8
 from ...export.arrays import read_npz
 from ...export.errors import InputError
 from ...export.geometry import Shape
-from ..devices import Watch, checked_spikes
+from ..devices import Watch
 from ..loihi.program import LoihiProgram
+from ..network_input import checked_spikes
 from .client import WORKER, LavaWorker, worker_stack
 
 TIME_LIMIT = 600.0
@@ -80,7 +81,7 @@ class ProgramJob(NamedTuple):
         return {"every_layer": self.every_layer, "hardware": self.hardware}
 
     def check(self) -> None:
-        checked_spikes(self.spikes, self.program.input_shape)
+        checked_spikes(self.spikes, self.program.input_shape, self.program.largest_input)
 
     def save(self, path: Path) -> None:
         self.program.save(path)

@@ -22,6 +22,10 @@ LARGEST_CONV = 127
 """Lava's Conv holds kernel size, stride, padding, dilation and groups as int8 (`lava/proc/conv/models.py`). Where one
 is larger it fails or is silent."""
 
+GRADED_BITS = 8
+"""`num_message_bits` of a synapse whose spikes carry values. Lava only asks whether it is above 0, but its Conv holds
+it as int8 (`lava/proc/conv/models.py`)."""
+
 SPARSE_WEIGHTS, SPARSE_SHARE = 250_000, 0.05
 """A matrix of at least so many weights, of which at most this share is not 0, is faster as Lava's Sparse."""
 
@@ -97,26 +101,38 @@ class Network:
 
     def _add_layer(self, index: int) -> None:
         shape = _shape(self.program[f"{index}.shape"])
+        graded = GRADED_BITS if int(self.program.get("largest_input", 1)) > 1 else 0
         reads = [
-            (source, _synapse(self.program, prefix))
+            (source, _synapse(self.program, prefix, graded if source == INPUT else 0), prefix)
             for source in range(INPUT, index + 1)
             for prefix in self._reads(index, source)
         ]
-        depth = 1 + max(0 if source == INPUT else self.depths[source] for source, _ in reads if source != index)
-        is_image = any(synapse.is_conv and synapse.output_shape == shape for _, synapse in reads)
+        depth = 1 + max(0 if source == INPUT else self.depths[source] for source, *_ in reads if source != index)
+        is_image = any(synapse.is_conv and synapse.output_shape == shape for _, synapse, _ in reads)
         neurons = self._neurons(index, shape, is_image, depth)
         group = Values(neurons.s_out, shape, is_image)
         self.layers.append(group)
         self.depths.append(depth)
-        for source, synapse in reads:
+        for source, synapse, prefix in reads:
             spikes = self.input if source == INPUT else self.layers[source]
+            if f"{prefix}delays" in self.program:
+                spikes = self._late(spikes, 0 if source == INPUT else self.depths[source], f"{prefix}delays")
             if source == index:
                 gate = self.processes.gate(_held(shape, is_image), depth, self.steps)
-                group.port.connect(gate.inward)
-                spikes = group._replace(port=gate.outward)
+                spikes.port.connect(gate.inward)
+                spikes = spikes._replace(port=gate.outward)
             _turned(spikes, synapse.input_shape, synapse.is_conv).connect(synapse.process.s_in)
             activations = Values(synapse.process.a_out, synapse.output_shape, synapse.is_conv)
             _turned(activations, shape, is_image).connect(neurons.a_in)
+
+    def _late(self, spikes: Values, depth: int, key: str) -> Values:
+        """These spikes, of a layer of this depth, with the delays that stand under the key."""
+        shape, is_image = spikes.shape, spikes.is_image
+        delays = np.broadcast_to(self.program[key].astype(int), (math.prod(shape),))
+        held = delays.reshape(shape).transpose() if is_image else delays
+        delay = self.processes.delay(_held(shape, is_image), depth, self.steps, held)
+        spikes.port.connect(delay.inward)
+        return spikes._replace(port=delay.outward)
 
     def _neurons(self, index: int, shape: Shape, is_image: bool, depth: int) -> Any:
         if f"{index}.reset" in self.program:
@@ -177,16 +193,16 @@ def _turned(values: Values, shape: Shape, as_image: bool) -> Any:
     return port.flatten() if values.is_image else port
 
 
-def _synapse(program: Arrays, prefix: str) -> Synapse:
+def _synapse(program: Arrays, prefix: str, message_bits: int) -> Synapse:
     weight = program[f"{prefix}weight"].astype(np.int32)
     if str(program[f"{prefix}kind"]) == "dense":
-        return _matrix(weight, weight.shape[1:], weight.shape[:1])
+        return _matrix(weight, weight.shape[1:], weight.shape[:1], message_bits)
     read = _shape(program[f"{prefix}input_shape"])
     stride, padding, dilation = (_shape(program[f"{prefix}{key}"]) for key in ("stride", "padding", "dilation"))
     groups = int(program[f"{prefix}groups"])
     if max(*weight.shape[2:], *stride, *padding, *dilation, groups) > LARGEST_CONV:
         matrix, fed = _unrolled(weight, read, stride, padding, dilation)
-        return _matrix(matrix, read, fed)
+        return _matrix(matrix, read, fed, message_bits)
     from lava.proc.conv.process import Conv
 
     process = Conv(
@@ -197,12 +213,13 @@ def _synapse(program: Arrays, prefix: str) -> Synapse:
         padding=padding[::-1],
         dilation=dilation[::-1],
         groups=groups,
+        num_message_bits=message_bits,
     )
     width, height, channels = (int(size) for size in process.output_shape)
     return Synapse(process, read, (channels, height, width), True)
 
 
-def _matrix(weight: Any, read: Shape, fed: Shape) -> Synapse:
+def _matrix(weight: Any, read: Shape, fed: Shape, message_bits: int) -> Synapse:
     """A matrix over flat groups, from an array or from one of SciPy's sparse matrices."""
     from lava.proc.dense.process import Dense
     from lava.proc.sparse.process import Sparse
@@ -210,8 +227,8 @@ def _matrix(weight: Any, read: Shape, fed: Shape) -> Synapse:
 
     size = math.prod(weight.shape)
     if issparse(weight) or (size >= SPARSE_WEIGHTS and np.count_nonzero(weight) <= SPARSE_SHARE * size):
-        return Synapse(Sparse(weights=weight), read, fed, False)
-    return Synapse(Dense(weights=weight), read, fed, False)
+        return Synapse(Sparse(weights=weight, num_message_bits=message_bits), read, fed, False)
+    return Synapse(Dense(weights=weight, num_message_bits=message_bits), read, fed, False)
 
 
 def _unrolled(weight: np.ndarray, read: Shape, stride: Shape, padding: Shape, dilation: Shape) -> tuple[Any, Shape]:

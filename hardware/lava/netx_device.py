@@ -12,8 +12,9 @@ from ...export.errors import InputError
 from ...export.files import read_file
 from ...export.geometry import Shape
 from ...export.hdf5 import read_hdf5
-from ..devices import Watch, checked_spikes
+from ..devices import Watch
 from ..loihi.netx_file import netx_content
+from ..network_input import checked_spikes
 from .jobs import TIME_LIMIT, run_jobs
 from .netx_layers import checked_layers
 

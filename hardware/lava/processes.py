@@ -1,5 +1,5 @@
 # pyright: reportMissingImports=false
-"""Lava processes for what Lava lacks: a source of binary spikes, a recorder, a gate before recurrent synapses, and
+"""Lava processes for what Lava lacks: a source of spikes, a recorder, a gate and a delay line before synapses, and
 programmable neurons (`neuron_process`).
 
 This file belongs to the worker and runs under Lava's interpreter. Lava is imported when `make_processes` is called, so
@@ -29,6 +29,11 @@ class Processes(NamedTuple):
     """Of a layer's shape and depth and a sample's steps: passes the layer's spikes from `inward` to `outward`, but for
     those of the step before each sample. So a recurrent synapse brings nothing into the first step of one: Lava's
     LIFReset resets the neurons, but no synapse."""
+
+    delay: Callable[[tuple, int, int, np.ndarray], Any]
+    """Of a layer's shape and depth (the source's is 0), a sample's steps, and each neuron's delay in steps: holds the
+    layer's spikes back by so many on their way from `inward` to `outward`. What would come out after the end of its
+    sample never does: Lava's own DelayDense and DelaySparse keep it for the next one, and have no convolutions."""
 
     recorder: Callable[[Sequence[tuple], Sequence[int], np.ndarray, Callable[[int], None]], Any]
     """Of the shapes and depths of the layers that it hears at `layer_0`, `layer_1`, …; of an array [step, neuron],
@@ -81,6 +86,29 @@ def make_processes() -> Processes:
             step = self.time_step - 1 - self.proc_params["depth"]
             self.outward.send(np.zeros_like(spikes) if step % steps == steps - 1 else spikes)
 
+    class Delay(AbstractProcess):
+        def __init__(self, shape: tuple, depth: int, steps: int, delays: np.ndarray) -> None:
+            super().__init__(depth=depth, steps=steps, delays=delays)
+            self.inward = InPort(shape=shape)
+            self.outward = OutPort(shape=shape)
+
+    @implements(proc=Delay, protocol=LoihiProtocol)
+    @requires(CPU)
+    class DelayModel(PyLoihiProcessModel):
+        inward = port(PyInPort)
+        outward = port(PyOutPort)
+        kept: Any = None
+
+        def run_spk(self) -> None:
+            spikes, delays = self.inward.recv(), self.proc_params["delays"]
+            if self.kept is None:
+                self.kept = np.zeros((int(delays.max()) + 1, *spikes.shape), np.int32)
+            now = self.time_step - 1 - self.proc_params["depth"]
+            self.kept[now % len(self.kept)] = spikes
+            late = np.take_along_axis(self.kept, (now - delays)[None] % len(self.kept), 0)[0]
+            # So many steps back is another sample, or none.
+            self.outward.send(np.where(now % self.proc_params["steps"] >= delays, late, 0))
+
     def recorder(
         shapes: Sequence[tuple], depths: Sequence[int], heard: np.ndarray, tell: Callable[[int], None]
     ) -> AbstractProcess:
@@ -107,5 +135,5 @@ def make_processes() -> Processes:
         Recorder.process_model = requires(CPU)(implements(proc=Recorder, protocol=LoihiProtocol)(RecorderModel))
         return Recorder()
 
-    Source.process_model, Gate.process_model = SourceModel, GateModel
-    return Processes(Source, make_neurons(), Gate, recorder)
+    Source.process_model, Gate.process_model, Delay.process_model = SourceModel, GateModel, DelayModel
+    return Processes(Source, make_neurons(), Gate, Delay, recorder)

@@ -1,7 +1,8 @@
 """What Loihi can hold: the width of every number on the chip, in one place.
 
 Source: lava-nc 0.10.0, whose `fixed_pt` models stand for the chip: `lava/proc/lif/models.py` (AbstractPyLifModelFixed,
-PyLifModelBitAcc) for the neurons, `lava/utils/weightutils.py` (clip_weights, truncate_weights) for the weights.
+PyLifModelBitAcc) for the neurons, `lava/utils/weightutils.py` (clip_weights, truncate_weights) for the weights,
+`lava/proc/dense/models.py` (PyDelayDenseModelBitAcc) for the delays.
 
 Loihi 2's neurons are programs, so a neuron may have other parameters than Lava's LIF. Those of a programmable neuron
 (PROGRAMMABLE_…, RESET_…) are as wide as the LIF's registers, with a sign: that is our choice.
@@ -51,8 +52,16 @@ BIAS_EXPONENTS = (0, 7)
 """The register bias_exp (PyLifModelBitAcc: unsigned, 3 bits)."""
 
 ACTIVATION_LIMIT = 2**23
-"""The sum of a neuron's absolute weights must stay under this. Lava wraps a convolution's activation to 24 bits
-(`lava/proc/conv/utils.py`, signed_clamp) and not a dense synapse's: below the limit neither does anything."""
+"""The sum of a neuron's absolute weights, each times the largest value that it reads, must stay under this. Lava wraps
+a convolution's activation to 24 bits (`lava/proc/conv/utils.py`, signed_clamp) and not a dense synapse's: below the
+limit neither does anything."""
+
+DELAYS = (0, 63)
+"""How many steps longer than its one step a synapse may take (PyDelayDenseModelBitAcc: 6 bits)."""
+
+INPUT_VALUES = (0, 2**8 - 1)
+"""What a spike from outside may carry, a graded spike: 8 bits. Lava's models enforce no range (`num_message_bits` only
+tells graded spikes from others), and the values that counting cameras give fit into these."""
 
 
 class WeightGrid(NamedTuple):

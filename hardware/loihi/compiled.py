@@ -25,7 +25,7 @@ from .kernel_tables import (
 )
 from .layout import FREE, Order, channels_last, places, plain, synapse_rows, target_order, unions, word_rows
 from .neuron_group import NeuronGroup, PerNeuron, ResetTo
-from .program import Layer
+from .program import INPUT, Connection, Layer
 from .synapse import ConvSynapse, largest_activations
 
 BLOCK_BYTES = 2**18
@@ -83,9 +83,12 @@ class CompiledLayers:
         )
 
 
-def compiled_layers(shapes: Mapping[int, Shape], layers: Mapping[int, Layer]) -> CompiledLayers:
-    """These layers, by their index in the program, which read each other and spikes of these shapes from outside."""
-    compiler = _Compiler()
+def compiled_layers(shapes: Mapping[int, Shape], layers: Mapping[int, Layer], largest_input: int = 1) -> CompiledLayers:
+    """These layers, by their index in the program, which read each other and spikes of these shapes from outside.
+
+    `largest_input` is the program's: what the spikes of INPUT carry at most.
+    """
+    compiler = _Compiler(largest_input)
     for source, shape in shapes.items():
         compiler.add_source(source, math.prod(shape))
     for index, layer in layers.items():
@@ -96,7 +99,9 @@ def compiled_layers(shapes: Mapping[int, Shape], layers: Mapping[int, Layer]) ->
 class _Compiler:
     """Puts one layer after the other into tables."""
 
-    def __init__(self) -> None:
+    def __init__(self, largest_input: int) -> None:
+        self.largest_input = largest_input
+        self.kept = 0
         self.orders: dict[int, Order] = {}
         self.at: dict[int, int] = {}
         self.width = 0
@@ -124,8 +129,11 @@ class _Compiler:
             order = target_order(synapses, layer.neuron.shape)
             self._place(index, order)
             for connection in layer.connections:
-                rows = synapse_rows(connection.synapse, self.orders[connection.source], order)
-                summed = word_rows(rows, self.orders[connection.source])
+                source = self.orders[connection.source]
+                rows = synapse_rows(connection.synapse, source, order)
+                is_graded = connection.source == INPUT and self.largest_input > 1
+                summed = None if is_graded else word_rows(rows, source)
+                place, *delays = self._delays(connection)
                 chosen = summed or rows
                 weights, row = self.weight_count, rows.weights.shape[1]
                 self.weights += [chosen.weights.reshape(-1), np.zeros(row, np.int16)]
@@ -134,8 +142,8 @@ class _Compiler:
                     (
                         connection.source == index,
                         row if summed else 0,
-                        self.at[connection.source],
-                        len(self.orders[connection.source]),
+                        place,
+                        len(source),
                         self._table(np.append(chosen.pattern_of, _NO_PATTERN)),
                         self._table(np.append(chosen.weights_of + np.uint32(weights), np.uint32(0))),
                         weights + chosen.weights.size,
@@ -143,9 +151,11 @@ class _Compiler:
                         self._table(rows.runs),
                         0,
                         0,
+                        is_graded,
+                        *delays,
                     )
                 )
-            kind = _kind(layer)
+            kind = _kind(layer, self.largest_input)
         neuron = layer.neuron
         order = self.orders[index]
         # Those of programmable neurons stand in the settings.
@@ -191,14 +201,16 @@ class _Compiler:
 
     def _united(self, index: int, layer: Layer) -> int | None:
         """COPY or ANY, put into the tables, where the layer can be that."""
-        if not _fires_at_any(layer):
+        if not _fires_at_any(layer, self.largest_input):
             return None
         (connection,) = layer.connections
         synapse = connection.synapse
-        if not isinstance(synapse, ConvSynapse):
+        if not isinstance(synapse, ConvSynapse) or connection.longest_delay:
+            return None
+        if connection.source == INPUT and self.largest_input > 1:
             return None
         source = self.orders[connection.source]
-        entry = [False, 0, self.at[connection.source], len(source), 0, 0, 0, 0, 0, 0, 0]
+        entry = [False, 0, self.at[connection.source], len(source), *[0] * 12]
         if synapse.weight.size == 1 and (synapse.stride, synapse.padding) == ((1, 1), (0, 0)):
             self._place(index, source)
             self.connections.append(tuple(entry))
@@ -207,9 +219,22 @@ class _Compiler:
         if found is None:
             return None
         self._place(index, channels_last(synapse.output_shape))
-        entry[7:] = self._table(found.first_run), self._table(found.runs), len(found.first_run) - 1, found.words
+        entry[7:11] = self._table(found.first_run), self._table(found.runs), len(found.first_run) - 1, found.words
         self.connections.append(tuple(entry))
         return ANY
+
+    def _delays(self, connection: Connection) -> tuple[int, int, int, int, int]:
+        """Where the connection finds its spikes, and of `kernel_tables.CONNECTION` what tells its delays."""
+        at, order = self.at[connection.source], self.orders[connection.source]
+        if not connection.longest_delay:
+            return at, 0, 0, 0, 0
+        steps = np.zeros(len(order), np.uint32)
+        used = order != FREE
+        steps[used] = np.broadcast_to(connection.delays, (int(used.sum()),))[order[used]]
+        own, kept_from, kept_steps = self.width, self.kept, connection.longest_delay + 1
+        self.width += len(order)
+        self.kept += kept_steps * len(order)
+        return own, kept_steps, at, self._table(steps), kept_from
 
     def _place(self, index: int, order: Order) -> None:
         self.orders[index] = order
@@ -250,15 +275,16 @@ def _settings(neuron: NeuronGroup, order: Order) -> Int32[np.ndarray, "number pl
     )
 
 
-def _kind(layer: Layer) -> int:
+def _kind(layer: Layer, largest_input: int) -> int:
     neuron = layer.neuron
     if not neuron.is_stock:
         return PROGRAMMED
-    lean = neuron.current_decay == chip.DECAY_UNITY and neuron.voltage_decay == 0 and not _may_wrap(layer)
+    forgets, keeps = neuron.current_decay == chip.DECAY_UNITY, neuron.voltage_decay == 0
+    lean = forgets and keeps and not _may_wrap(layer, largest_input)
     return INTEGRATE if lean else WHOLE
 
 
-def _fires_at_any(layer: Layer) -> bool:
+def _fires_at_any(layer: Layer, largest_input: int) -> bool:
     """Whether each neuron spikes at a step if and only if one that it reads does.
 
     So it is where every weight alone lies above the threshold, which is never negative, and nothing else moves v: it is
@@ -271,11 +297,12 @@ def _fires_at_any(layer: Layer) -> bool:
         and neuron.current_decay == chip.DECAY_UNITY
         and not neuron.bias_mantissa.any()
         and int(layer.connections[0].synapse.weight.min()) > neuron.threshold
-        and not _may_wrap(layer)
+        and not _may_wrap(layer, largest_input)
     )
 
 
-def _may_wrap(layer: Layer) -> bool:
+def _may_wrap(layer: Layer, largest_input: int) -> bool:
     """Whether u, where it keeps nothing, can reach the ends of its 24 bits."""
-    largest = int(largest_activations([connection.synapse for connection in layer.connections]).max())
+    values = [largest_input if connection.source == INPUT else 1 for connection in layer.connections]
+    largest = int(largest_activations([connection.synapse for connection in layer.connections], values).max())
     return largest << chip.INPUT_SHIFT >= chip.STATE_LIMIT

@@ -16,6 +16,7 @@ class LoihiDevice:
     def run(self, spikes: UInt8[np.ndarray, "time sample *shape"]) -> UInt8[np.ndarray, "time sample feature"]:
         """The last layer's spikes; step t of the answer belongs to step t of the input.
 
-        Raises InputError where the spikes are not uint8, 0 or 1, or do not have the program's input shape.
+        Raises InputError where the spikes are not uint8 of 0 to the program's largest input, or do not have the
+        program's input shape.
         """
         return simulate(self.program, spikes)

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from ...export.geometry import Shape
 from ...export.neuron_step import Reset, ToValue
@@ -36,10 +36,15 @@ def is_stock(threshold: PerNeuron, current_decay: PerNeuron, voltage_decay: PerN
 
 @dataclass(frozen=True, eq=False)
 class FloatConnection:
-    """A synapse with real weights and whose spikes it reads, as in `program.Connection`."""
+    """A synapse with real weights and whose spikes it reads, as in `program.Connection`.
+
+    `largest_value` is the most that a spike of the source carries.
+    """
 
     source: int
     synapse: Synapse
+    delays: Int[np.ndarray, " source"] | int = 0
+    largest_value: int = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,6 +96,14 @@ class FloatLayer:
         return max(float(np.abs(weight).max()) for weight in self.weights)
 
     @property
+    def largest_values(self) -> tuple[int, ...]:
+        """The most that a spike carries which a connection reads, for each."""
+        return tuple(connection.largest_value for connection in self.connections)
+
+    @property
     def largest_fan_in(self) -> int:
-        """The most weights that one neuron has, in all connections together."""
-        return sum(math.prod(weight.shape[1:]) for weight in self.weights)
+        """The most that one neuron receives where each of its weights is 1, in all connections together."""
+        return sum(
+            math.prod(weight.shape[1:]) * largest
+            for weight, largest in zip(self.weights, self.largest_values, strict=True)
+        )

@@ -14,7 +14,7 @@ WORD = 8
 LAYER = np.dtype(
     [
         ("kind", np.uint64),
-        # Where its spikes stand within a step's row, and where its neurons' v and bias (and u, of WHOLE and PROGRAMMED).
+        # Where its spikes stand within a step's row, and where its neurons' u, v and bias stand.
         ("place", np.uint64),
         ("neuron", np.uint64),
         ("size", np.uint64),
@@ -55,6 +55,15 @@ CONNECTION = np.dtype(
         # ANY only: how many targets there are, and how many words each is.
         ("patterns", np.uint64),
         ("words", np.uint64),
+        # Whether its source's spikes carry values, up to 255.
+        ("graded", np.uint64),
+        # With delays, else 0: how many steps of the source are kept. Then `place` is the connection's own, where the
+        # spikes come late; `source_place` is the source's, `delays` in `tables` has each place's steps, and `waiting`
+        # is where, of what is kept, its part begins.
+        ("kept_steps", np.uint64),
+        ("source_place", np.uint64),
+        ("delays", np.uint64),
+        ("waiting", np.uint64),
     ],
     align=True,
 )

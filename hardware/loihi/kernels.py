@@ -118,6 +118,42 @@ def _receive_words(connection, words, row, tables, weights, received, neuron):
 
 
 @_inner
+def _receive_graded(connection, spikes, row, tables, weights, received, neuron):
+    """As `_receive`, from spikes that carry values: each adds its weights that many times."""
+    pattern_of, weights_of = connection.pattern_of, connection.weights_of
+    first_run, runs, first_place = connection.first_run, connection.runs, row + connection.place
+    for place in range(connection.size):
+        value = np.int32(spikes[first_place + place])
+        if not value:
+            continue
+        first = np.uintp(tables[weights_of + place])
+        pattern = first_run + tables[pattern_of + place]
+        start, stop = np.uintp(tables[pattern]), np.uintp(tables[pattern + _ONE])
+        for entry in range(runs + _THREE * start, runs + _THREE * stop, _THREE):
+            target = neuron + tables[entry]
+            offset = np.uintp(tables[entry + _ONE])
+            for lane in range(np.uintp(tables[entry + _TWO])):
+                received[target + lane] += np.int32(value * weights[first + offset + lane]) << _INPUT_SHIFT
+
+
+@_inner
+def _hold_back(connection, spikes, source_row, row, step, tables, waiting):
+    """Puts the source's spikes of so many steps before to the connection's own places, and keeps those of now.
+
+    Each place is written to the slot of the step at which it is due: those of a step are read, and free again then.
+    """
+    count, size = connection.kept_steps, connection.size
+    source, target = source_row + connection.source_place, row + connection.place
+    delays, first = connection.delays, connection.waiting
+    now = step % count
+    for place in range(size):
+        due = now + tables[delays + place]
+        due = due - count if due >= count else due
+        waiting[first + due * size + place] = spikes[source + place]
+        spikes[target + place] = waiting[first + now * size + place]
+
+
+@_inner
 def _any(layer, connection, words, row, tables):
     """A target's word is the union of the words that it reads."""
     target = (row + layer.place) // _WORD
@@ -230,9 +266,14 @@ def run(layers, connections, sources, tables, weights, bias, settings, output, w
     words = spikes.view(np.uint64)
     found = np.empty(width + _WORD, np.uint32)
     u, v, received = np.zeros_like(bias), np.zeros_like(bias), np.zeros_like(bias)
+    kept = _ZERO
+    for connection in connections:
+        kept += connection.kept_steps * connection.size
+    waiting = np.empty(kept, np.uint8)
     for sample in range(first, last):
         u[:] = 0
         v[:] = 0
+        waiting[:] = 0
         for start in range(_ZERO, time, block):
             steps = min(block, time - start)
             for source in sources:
@@ -260,7 +301,12 @@ def run(layers, connections, sources, tables, weights, bias, settings, output, w
                             if start + step == _ZERO:
                                 continue
                             read = (step if step > _ZERO else block) * width - width
-                        if connection.row:
+                        if connection.kept_steps:
+                            _hold_back(connection, spikes, read, row, start + step, tables, waiting)
+                            read = row
+                        if connection.graded:
+                            _receive_graded(connection, spikes, read, tables, weights, state, layer.neuron)
+                        elif connection.row:
                             _receive_words(connection, words, read, tables, weights, state, layer.neuron)
                         else:
                             _receive(connection, spikes, words, read, found, tables, weights, state, layer.neuron)

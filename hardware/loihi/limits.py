@@ -28,6 +28,9 @@ MOST_LAYERS = 10_000
 MOST_AXES = 32
 """Of a shape."""
 
+MOST_WAITING = 2**26
+"""Spikes that the simulator keeps for connections with delays: those of a million neurons for the longest delay."""
+
 MOST_DISTANCE = 2**31 - 1
 """A convolution's stride, padding and dilation: positions are computed in 64 bits."""
 
@@ -38,6 +41,7 @@ class ProgramSize:
     def __init__(self) -> None:
         self.neurons = 0
         self.taps = 0
+        self.waiting = 0
 
     def add_neurons(self, shape: Shape, key: str) -> None:
         """A group of this shape, which stands under `key`, or the input."""
@@ -47,6 +51,17 @@ class ProgramSize:
             raise InputError(
                 f"{key} is {list(shape)}, and the program up to it has {self.neurons} neurons; at most {MOST_NEURONS} "
                 "are allowed"
+            )
+
+    def add_delays(self, neurons: int, longest: int) -> None:
+        """A connection from so many neurons with delays of up to `longest` steps."""
+        if not longest:
+            return
+        self.waiting += neurons * (longest + 1)
+        if self.waiting > MOST_WAITING:
+            raise InputError(
+                f"delays is up to {longest} for {neurons} neurons, and with them the program keeps {self.waiting} "
+                f"spikes for later; at most {MOST_WAITING} are allowed"
             )
 
     def add_synapses(self, synapses: Sequence[Synapse]) -> None:

@@ -9,7 +9,7 @@ from ...export.errors import InputError
 from ...export.graph import PlacedGraph
 from ...export.neurons import decided_step
 from ...export.node_table import is_neuron
-from ..devices import checked_spikes
+from ..network_input import checked_spikes
 from ..nir_runtime import NirRuntime
 from . import chip
 from .network import float_layers
@@ -23,6 +23,7 @@ def lower_to_loihi(
     graph: PlacedGraph,
     calibration_spikes: UInt8[np.ndarray, "time sample *shape"] | None,
     bias_exponent: int | None = None,
+    largest_input: int | None = None,
 ) -> LoihiProgram:
     """The graph in Loihi's fixed point.
 
@@ -30,10 +31,20 @@ def lower_to_loihi(
     change. Without, each layer's largest weight just fits. Every bias takes `bias_exponent`, or, where that is None,
     the smallest with which it can be held, layer by layer. The same arguments give the same program.
 
+    The program reads spikes of 0 and 1 or, where `largest_input` is above 1, graded ones of 0 to that many, 255 at
+    most. Where it is None, the largest value of the calibration spikes takes its place.
+
     Raises InputError, naming the node, for a graph that cannot run on the chip (see `float_layers`, `quantize` and
-    `resources`), and for calibration spikes or a bias exponent that do not fit.
+    `resources`), and for calibration spikes, a bias exponent or a largest input that do not fit.
     """
-    layers = float_layers(graph)
+    most = chip.INPUT_VALUES[1]
+    if largest_input is not None and not 1 <= largest_input <= most:
+        raise InputError(f"largest_input is {largest_input}; 1 to {most} are allowed")
+    if calibration_spikes is not None:
+        checked_spikes(calibration_spikes, graph.input_shape, largest_input or most)
+    if largest_input is None:
+        largest_input = 1 if calibration_spikes is None else max(1, int(calibration_spikes.max(initial=0)))
+    layers = float_layers(graph, largest_input)
     if bias_exponent is not None:
         least, most = chip.BIAS_EXPONENTS
         if not least <= bias_exponent <= most:
@@ -41,10 +52,9 @@ def lower_to_loihi(
         layers = tuple(replace(layer, bias_exponents=(bias_exponent, bias_exponent)) for layer in layers)
     calibration = None
     if calibration_spikes is not None:
-        checked_spikes(calibration_spikes, graph.input_shape)
         names = [placed.name for placed in graph.nodes if is_neuron(placed.node)]
         calibration = float_spikes(graph, names, calibration_spikes)
-    program = replace(quantize(layers, graph.input_shape, calibration), step=decided_step(graph))
+    program = replace(quantize(layers, graph.input_shape, calibration, largest_input), step=decided_step(graph))
     # A neuron whose synapses no core can hold is past the chip, however many cores there are.
     resources(program)
     return program

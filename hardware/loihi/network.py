@@ -1,19 +1,21 @@
 """A NIR graph as layers with real numbers: neuron groups, and the synapses between them.
 
 Every neuron node becomes a layer. Every path of linear nodes to it, from the input's spikes or a group's, its own of
-the step before included, becomes a synapse (`paths`, `fold`); what the neurons multiply their input with goes into the
-weights and the bias (`neurons`); and where paths from the input differ in length, relays make them equal (`relay`).
+the step before included, becomes a synapse (`paths`, `fold`), with the delays on the way; what the neurons multiply
+their input with goes into the weights and the bias (`neurons`); and where paths from the input differ in length, relays
+make them equal (`relay`).
 
 The chip adds a bias to the voltage. A bias on a current that has a memory comes from a neuron instead that fires at
 every step, through a synapse with the bias for weights.
 """
 
 import math
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from dataclasses import replace
 
 import nir
 import numpy as np
+from jaxtyping import Int
 
 from ...export.errors import InputError
 from ...export.geometry import Shape
@@ -22,10 +24,11 @@ from ...export.node_table import NODES, is_linear, is_neuron
 from ...export.nodes.kind import NeuronKind
 from ...export.operations import Factor, Linear
 from ...export.time_step import TimeStep
+from . import chip
 from .float_layer import FloatConnection, FloatLayer
 from .fold import Stage, fold
 from .neurons import neurons
-from .paths import LinearInput, linear_inputs
+from .paths import LinearInput, Path, is_delay, linear_inputs
 from .program import INPUT
 from .relay import with_relays
 from .synapse import DenseSynapse
@@ -38,15 +41,16 @@ NEEDED = ", ".join(
 )
 
 
-def float_layers(graph: PlacedGraph) -> tuple[FloatLayer, ...]:
-    """The graph's layers. The last one's spikes are the graph's output.
+def float_layers(graph: PlacedGraph, largest_input: int = 1) -> tuple[FloatLayer, ...]:
+    """The graph's layers. The last one's spikes are the graph's output; those from outside carry `largest_input`.
 
     Raises InputError, naming the node: where what reaches the output is not the spikes of one neuron group; for LI, I
-    and Threshold that are no neuron together; for neurons that cannot be read (`neurons`); for a node outside a recurrent group's cycle
-    that reads what the group gave a step before; and for a matrix that is too large (`fold`).
+    and Threshold that are no neuron together; for neurons that cannot be read (`neurons`); for delays that are too long
+    or have no place (`paths`), a cycle through two groups included; for graded spikes that would have to be repeated
+    (`relay`); and for a matrix that is too large (`fold`).
     """
     for placed in graph.nodes[1:-1]:
-        if not (is_neuron(placed.node) or is_linear(placed.node)):
+        if not (is_neuron(placed.node) or is_linear(placed.node) or is_delay(placed)):
             raise InputError(
                 f"{graph.name}: {placed} cannot run on Loihi; of the nodes with a state or a threshold, {NEEDED} can"
             )
@@ -59,13 +63,14 @@ def float_layers(graph: PlacedGraph) -> tuple[FloatLayer, ...]:
     for placed in graph.nodes:
         if is_neuron(placed.node):
             index[placed.name] = len(layers)
-            layer = _layer(placed, inputs[placed.name], index, shapes, graph.step, f"{graph.name}: {placed}")
+            where = f"{graph.name}: {placed}"
+            layer = _layer(placed, inputs[placed.name], index, shapes, graph.step, largest_input, where)
             if np.any(layer.current_decay < 1) and np.any(layer.bias != 0):
                 layers.append(_always_firing(placed.name, shapes, graph.input_shape))
                 layer = _with_bias_from_before(layer, index[placed.name])
                 index[placed.name] = len(layers)
             layers.append(layer)
-    return with_relays(layers, entry.name, entry.output_shape)
+    return with_relays(layers, entry.name, entry.output_shape, largest_input)
 
 
 def _check_output(graph: PlacedGraph) -> None:
@@ -82,9 +87,10 @@ def _check_output(graph: PlacedGraph) -> None:
 def _layer(
     placed: PlacedNode,
     linear: LinearInput,
-    index: dict[str, int],
-    shapes: dict[str, tuple[int, ...]],
+    index: Mapping[str, int],
+    shapes: Mapping[str, Shape],
     step: TimeStep,
+    largest_input: int,
     where: str,
 ) -> FloatLayer:
     group = neurons(placed, step, where)
@@ -92,14 +98,16 @@ def _layer(
     gain = (Stage(Factor(group.gain), shape, shape),) if np.any(group.gain != 1) else ()
     connections = []
     for path in linear.paths:
-        if path.delayed and path.source != placed.name:
+        if path.source not in index:
             raise InputError(
-                f"{where}: it reads {path.nodes[0].name!r}, which passes on the spikes that {path.source!r} fired a "
-                "step before; on Loihi only the recurrent group itself can read these"
+                f"{where}: it reads {path.source!r}, which reads it in turn; on Loihi a cycle may pass through one "
+                "group of neurons only"
             )
         stages = [_stage(node, step) for node in path.nodes]
         synapse = fold((*stages, *gain), shapes[path.source], shape, where)
-        connections.append(FloatConnection(index[path.source], synapse))
+        source = index[path.source]
+        largest_value = largest_input if source == INPUT else 1
+        connections.append(FloatConnection(source, synapse, _delays(path, placed.name, where), largest_value))
     bias = linear.bias * group.gain
     if not all(np.isfinite(values).all() for values in (bias, *(part.synapse.weight for part in connections))):
         raise InputError(
@@ -114,6 +122,18 @@ def _layer(
         group.voltage_decay,
         reset=group.reset,
     )
+
+
+def _delays(path: Path, reader: str, where: str) -> Int[np.ndarray, " source"] | int:
+    """The delays of the path's synapse. Of a group's own spikes one step is there without a delay."""
+    steps = np.asarray(path.steps) - (path.source == reader)
+    most = chip.DELAYS[1]
+    if steps.max() > most:
+        raise InputError(
+            f"{where}: what it reads of {path.source!r} comes {steps.max()} steps late, over "
+            f"{', '.join(map(str, path.delays))}; on Loihi a synapse has a delay of at most {most} steps"
+        )
+    return int(steps.min()) if steps.min() == steps.max() else steps
 
 
 def _stage(placed: PlacedNode, step: TimeStep) -> Stage:
@@ -144,10 +164,12 @@ def _with_bias_from_before(layer: FloatLayer, index: int) -> FloatLayer:
 def _merged(connections: list[FloatConnection]) -> tuple[FloatConnection, ...]:
     """Synapses of one form that read the same spikes, as one with the sum of their weights."""
     merged: dict[tuple[object, ...], FloatConnection] = {}
-    for source, synapse in ((connection.source, connection.synapse) for connection in connections):
+    for connection in connections:
+        synapse = connection.synapse
         geometry = [value for key, value in vars(synapse).items() if key != "weight"]
-        form = (source, type(synapse), synapse.weight.shape, *geometry)
+        delays = np.asarray(connection.delays).tobytes()
+        form = (connection.source, delays, type(synapse), synapse.weight.shape, *geometry)
         if form in merged:
             synapse = replace(synapse, weight=merged[form].synapse.weight + synapse.weight)
-        merged[form] = FloatConnection(source, synapse)
+        merged[form] = replace(connection, synapse=synapse)
     return tuple(merged.values())

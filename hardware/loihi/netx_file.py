@@ -65,13 +65,19 @@ def write_netx(path: Path | str, program: LoihiProgram) -> None:
     """Write the program as a netx file. The same program gives the same bytes.
 
     Raises InputError, naming the layer, before anything is written: where a layer needs a programmable neuron; where
-    it reads anything but the one before it and, through a matrix, itself; where a bias is no multiple of 64 or has more
-    than 13 bits then; where a convolution is larger than Lava's Conv holds; and where the reader would change a
-    matrix's weights. Raises it too where the file cannot be written.
+    it reads anything but the one before it and, through a matrix, itself; where it reads with delays, or graded spikes
+    from outside; where a bias is no multiple of 64 or has more than 13 bits then; where a convolution is larger than
+    Lava's Conv holds; and where the reader would change a matrix's weights. Raises it too where the file cannot be
+    written.
     """
     content = netx_content(_entries(program))
     with new_file(Path(path)) as file:
         file.write_bytes(content)
+
+
+def check_netx(program: LoihiProgram) -> None:
+    """Raises InputError as `write_netx` does, and writes nothing."""
+    _entries(program)
 
 
 def netx_content(entries: Mapping[str, Any]) -> bytes:
@@ -154,6 +160,13 @@ def _connections(program: LoihiProgram, index: int) -> tuple[Connection, Connect
         raise InputError(
             f"layer {layer.name!r}: it reads {', '.join(names[source] for source in sources)}; in a netx file a layer "
             f"reads what comes before it, here {names[before]}, once, and itself at most"
+        )
+    if any(connection.longest_delay for connection in layer.connections):
+        raise InputError(f"layer {layer.name!r}: it reads spikes with delays; a netx file holds none")
+    if INPUT in sources and program.is_graded:
+        raise InputError(
+            f"layer {layer.name!r}: it reads graded spikes, up to {program.largest_input}; in a netx file what comes "
+            "from outside is 0 or 1"
         )
     by_source = {connection.source: connection for connection in layer.connections}
     return by_source[before], by_source.get(index)

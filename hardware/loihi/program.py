@@ -10,6 +10,7 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import UInt8
 
 from ...export.errors import InputError
 from ...export.geometry import Shape
@@ -26,11 +27,16 @@ INPUT = -1
 class Connection:
     """A synapse with whole weights and whose spikes it reads: a layer's index, or INPUT.
 
-    Raises InputError, naming the field, where the weights are off the chip's grid.
+    It reads each neuron's spikes of `delays` steps before: one number of steps for all neurons of the source, or one
+    for each, in channel-height-width order. In as many steps at the beginning of a sample it reads none: nothing
+    crosses from one sample to the next.
+
+    Raises InputError, naming the field, where the weights are off the chip's grid, and for delays that do not fit.
     """
 
     source: int
     synapse: Synapse
+    delays: int | UInt8[np.ndarray, " source"] = 0
 
     def __post_init__(self) -> None:
         weight = self.synapse.weight
@@ -42,6 +48,17 @@ class Connection:
         if off.any():
             raise InputError(f"weight holds {weight[off][0]}; weights of both signs must be even")
         object.__setattr__(self, "synapse", replace(self.synapse, weight=frozen(weight, np.int16)))
+        delays, read = np.asarray(self.delays), math.prod(self.synapse.input_shape)
+        if delays.shape not in ((), (read,)):
+            raise InputError(f"delays has the shape {list(delays.shape)}; one number, or [{read}], is needed")
+        chip.check_range("delays", delays, *chip.DELAYS)
+        alike = delays.min() == delays.max()
+        object.__setattr__(self, "delays", int(delays.min()) if alike else frozen(delays, np.uint8))
+
+    @property
+    def longest_delay(self) -> int:
+        """In steps; 0 where there is no delay."""
+        return int(np.max(self.delays))
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,9 +92,11 @@ class LoihiProgram:
     """Layers, each after those that it reads; the last one's spikes are the output.
 
     A connection reads spikes of `input_shape` from outside, an earlier layer's, or, where the layer itself is the
-    source, that layer's own spikes of the step before. On the chip a synapse takes a step; so that all that meets in a
-    layer is of the same step, every way to it from the input must be equally long. `step` is the time step that the
-    graph was read with, where that is known: what computes needs no such thing.
+    source, that layer's own spikes of the step before; and a connection's delays come on top. On the chip a synapse
+    takes a step; so that all that meets in a layer is of the same step, every way to it from the input must be equally
+    long, its delays not counted. `step` is the time step that the graph was read with, where that is known: what
+    computes needs no such thing. `largest_input` is the largest value that a spike from outside may carry: above 1
+    they are graded spikes, and a connection adds its weights that many times.
 
     Raises InputError, naming the layer, where there is none, one does not fit what it reads or two share a name.
     """
@@ -85,6 +104,7 @@ class LoihiProgram:
     input_shape: Shape
     layers: tuple[Layer, ...]
     step: TimeStep | None = None
+    largest_input: int = 1
 
     def __post_init__(self) -> None:
         if not self.layers:
@@ -106,6 +126,9 @@ class LoihiProgram:
             if layer.name in names:
                 raise InputError(f"two layers are called {layer.name!r}; each needs a name of its own")
             names.add(layer.name)
+        chip.check_range("largest_input", np.asarray(self.largest_input), 1, chip.INPUT_VALUES[1])
+        if self.is_graded:
+            self._check_activations()
         # Found once, so that a program whose ways differ in length cannot be made.
         _ = self.depths
 
@@ -133,6 +156,21 @@ class LoihiProgram:
             connection.source == index for index, layer in enumerate(self.layers) for connection in layer.connections
         )
 
+    @property
+    def is_delayed(self) -> bool:
+        """Whether a connection has delays."""
+        return any(connection.longest_delay for layer in self.layers for connection in layer.connections)
+
+    @property
+    def is_programmable(self) -> bool:
+        """Whether a layer needs programmable neurons."""
+        return not all(layer.neuron.is_stock for layer in self.layers)
+
+    @property
+    def is_graded(self) -> bool:
+        """Whether the spikes from outside may carry more than 1."""
+        return self.largest_input > 1
+
     def shape_of(self, source: int) -> Shape:
         """The shape of a source's spikes."""
         return self.input_shape if source == INPUT else self.layers[source].neuron.shape
@@ -156,3 +194,13 @@ class LoihiProgram:
         from .storage import read_program
 
         return read_program(source, name) if isinstance(source, bytes) else read_program(Path(source), str(source))
+
+    def _check_activations(self) -> None:
+        for layer in self.layers:
+            values = [self.largest_input if one.source == INPUT else 1 for one in layer.connections]
+            largest = int(largest_activations([one.synapse for one in layer.connections], values).max())
+            if largest >= chip.ACTIVATION_LIMIT:
+                raise InputError(
+                    f"layer {layer.name!r}: its weights times what they read, up to {self.largest_input} from outside, "
+                    f"sum up to {largest} for a neuron; it must stay under {chip.ACTIVATION_LIMIT}"
+                )

@@ -8,6 +8,7 @@ it exact.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -41,8 +42,12 @@ class Calibration(NamedTuple):
     neurons: Mapping[str, UInt8[np.ndarray, "time sample *layer"]]
 
 
-def quantize(layers: Sequence[FloatLayer], input_shape: Shape, calibration: Calibration | None) -> LoihiProgram:
+def quantize(
+    layers: Sequence[FloatLayer], input_shape: Shape, calibration: Calibration | None, largest_input: int = 1
+) -> LoihiProgram:
     """The program for these layers. Without a calibration every scale is the one at which the largest weight just fits.
+
+    `largest_input` is the program's.
 
     Raises InputError, naming the layer, where the chip cannot hold its weights, threshold and bias at one scale.
     """
@@ -55,28 +60,39 @@ def quantize(layers: Sequence[FloatLayer], input_shape: Shape, calibration: Cali
             scale = full_scale(layer)
             # A neuron that only stands for a bias fires always, whatever its scale.
             if calibration is not None and layer.name in calibration.neurons:
-                scale = _searched_scale(layer, index, scale, reads, calibration.neurons[layer.name])
+                search = _Search(layer, index, largest_input)
+                scale = search.scale_near(scale, reads, calibration.neurons[layer.name])
         quantized.append(at_scale(layer, scale))
         if calibration is not None:
-            given[index] = layer_spikes(quantized[-1], index, reads)
-    return LoihiProgram(input_shape, tuple(quantized))
+            given[index] = layer_spikes(quantized[-1], index, reads, largest_input)
+    return LoihiProgram(input_shape, tuple(quantized), largest_input=largest_input)
 
 
-def _searched_scale(layer: FloatLayer, index: int, scale: float, reads: Mapping[int, Spikes], target: Spikes) -> float:
-    """The scale near this one with which the fewest spikes differ from the target."""
-    some = slice(0, COARSE_SAMPLES)
-    few = {source: spikes[:, some] for source, spikes in reads.items()}
-    coarse = _best_scale(layer, index, scale, COARSE_RATIOS, few, target[:, some])
-    return _best_scale(layer, index, coarse, FINE_RATIOS, reads, target)
+@dataclass(frozen=True)
+class _Search:
+    """For the scale of one layer, the one of this index."""
 
+    layer: FloatLayer
+    index: int
+    largest_input: int
 
-def _best_scale(
-    layer: FloatLayer, index: int, centre: float, ratios: np.ndarray, reads: Mapping[int, Spikes], target: Spikes
-) -> float:
-    """Of the scale `centre` times each of the ratios, as far as they fit, the best."""
-    most = largest_scale(layer)
-    allowed = sorted({min(float(scale), most) for scale in centre * ratios})
-    changed = {scale: int((layer_spikes(at_scale(layer, scale), index, reads) != target).sum()) for scale in allowed}
-    # Of equally good scales, the one nearest the centre: the search's noise should not drive it away. Of two that are
-    # as near, the smaller one, whatever the last digits say.
-    return min(allowed, key=lambda scale: (changed[scale], round(abs(scale / centre - 1), DIGITS)))
+    def scale_near(self, scale: float, reads: Mapping[int, Spikes], target: Spikes) -> float:
+        """The scale near this one with which the fewest spikes differ from the target."""
+        some = slice(0, COARSE_SAMPLES)
+        few = {source: spikes[:, some] for source, spikes in reads.items()}
+        coarse = self._best(scale, COARSE_RATIOS, few, target[:, some])
+        return self._best(coarse, FINE_RATIOS, reads, target)
+
+    def _best(self, centre: float, ratios: np.ndarray, reads: Mapping[int, Spikes], target: Spikes) -> float:
+        """Of the scale `centre` times each of the ratios, as far as they fit, the best."""
+        most = largest_scale(self.layer)
+        allowed = sorted({min(float(scale), most) for scale in centre * ratios})
+        changed = {scale: self._changed(scale, reads, target) for scale in allowed}
+        # Of equally good scales, the one nearest the centre: the search's noise should not drive it away. Of two that
+        # are as near, the smaller one, whatever the last digits say.
+        return min(allowed, key=lambda scale: (changed[scale], round(abs(scale / centre - 1), DIGITS)))
+
+    def _changed(self, scale: float, reads: Mapping[int, Spikes], target: Spikes) -> int:
+        """How many spikes differ from the target."""
+        found = layer_spikes(at_scale(self.layer, scale), self.index, reads, self.largest_input)
+        return int((found != target).sum())

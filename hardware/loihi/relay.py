@@ -11,17 +11,23 @@ from dataclasses import replace
 
 import numpy as np
 
+from ...export.errors import InputError
 from ...export.geometry import Shape
 from .float_layer import FloatConnection, FloatLayer
 from .fold import one_to_one
 from .program import INPUT
 
 
-def with_relays(layers: Sequence[FloatLayer], input_name: str, input_shape: Shape) -> tuple[FloatLayer, ...]:
+def with_relays(
+    layers: Sequence[FloatLayer], input_name: str, input_shape: Shape, largest_input: int = 1
+) -> tuple[FloatLayer, ...]:
     """The layers in the same order with relays between them, so that each reads only what is one synapse before it.
 
     A layer stands as early as it can: a synapse behind the latest that it reads. The relays of `pool` are called
-    `pool + 1 step`, `pool + 2 steps` and so on.
+    `pool + 1 step`, `pool + 2 steps` and so on. Connections' delays are no ways: they come on top.
+
+    Raises InputError, naming the layer, where a relay would have to repeat spikes of the input that carry more than 1,
+    up to `largest_input`.
     """
     names = {INPUT: input_name} | {index: layer.name for index, layer in enumerate(layers)}
     shapes = {INPUT: input_shape} | {index: layer.shape for index, layer in enumerate(layers)}
@@ -45,6 +51,12 @@ def with_relays(layers: Sequence[FloatLayer], input_name: str, input_shape: Shap
     for index, layer in enumerate(layers):
         before = max(depths[source] for source in layer.forward_sources(index))
         depths[index] = before + 1
+        if largest_input > 1 and before and INPUT in layer.forward_sources(index):
+            steps = f"{before} step{'s' if before > 1 else ''}"
+            raise InputError(
+                f"node {layer.name!r}: beside what comes from other neurons it reads the input's graded spikes, up to "
+                f"{largest_input}, which would have to be repeated for {steps}; on Loihi only spikes of 0 and 1 can be"
+            )
         read = {source: place(source, before - depths[source]) for source in layer.forward_sources(index)}
         places[index, 0] = read[index] = len(found)
         connections = tuple(replace(connection, source=read[connection.source]) for connection in layer.connections)

@@ -31,7 +31,6 @@ from .neuron_group import NeuronGroup
 from .program import INPUT, Layer, LoihiProgram
 from .synapse import ConvSynapse, DenseSynapse, Synapse
 
-
 NUMBER_BYTES = 4
 """Of a number that a programmable neuron has for itself: a word of 32 bits, which holds each of them."""
 

@@ -4,8 +4,8 @@ At the scale s the weights are s·w rounded to the chip's grid and cut off at it
 the bias 64·s·bias with the smallest exponent that can hold it, and the decays are rounded to 1/4096. A stock neuron's
 leak of more than 4095/4096, which forgets v whole, becomes 4095/4096: that much v is left, under a 4096th of the
 threshold. A leak of less than 1/8192 becomes none. What a reset takes off is s·amount, rounded as the threshold is, so
-that both stay the same where they are; a voltage that v is reset to is 64·s·voltage. All connections share the scale, because their activations add up; each has the grid
-that the signs of its own weights allow.
+that both stay the same where they are; a voltage that v is reset to is 64·s·voltage. All connections share the scale,
+because their activations add up; each has the grid that the signs of its own weights allow.
 
 Nothing here knows the unit of the real numbers: weights, bias, threshold and reset times any factor give the same whole
 numbers. So scales are made of the layer's own values, and what is tolerated is counted in steps of the chip's grid,
@@ -54,6 +54,7 @@ def at_scale(layer: FloatLayer, scale: float) -> Layer:
             Connection(
                 connection.source,
                 replace(connection.synapse, weight=_whole_weights(connection.synapse.weight, scale)),
+                connection.delays,
             )
             for connection in layer.connections
         )
@@ -81,7 +82,10 @@ def largest_scale(layer: FloatLayer) -> float:
         ),
         (chip.BIAS_MANTISSAS[1] * 2.0 ** (layer.bias_exponents[1] - chip.INPUT_SHIFT), float(np.abs(layer.bias).max())),
         # Rounding may add as much as 1 to each weight of a sum.
-        (chip.ACTIVATION_LIMIT - 1 - layer.largest_fan_in, float(largest_activations(layer.synapses).max())),
+        (
+            chip.ACTIVATION_LIMIT - 1 - layer.largest_fan_in,
+            float(largest_activations(layer.synapses, layer.largest_values).max()),
+        ),
     )
     return min((most / value for most, value in limits if value > 0), default=math.inf)
 
@@ -141,7 +145,7 @@ def _is_exact(layer: FloatLayer, scale: float) -> bool:
     if not all(_is_on_grid(weight, scale) for weight in layer.weights):
         return False
     scaled = [replace(synapse, weight=np.rint(synapse.weight * scale)) for synapse in layer.synapses]
-    if (largest_activations(scaled) * 2**chip.INPUT_SHIFT >= chip.STATE_LIMIT).any():
+    if (largest_activations(scaled, layer.largest_values) * 2**chip.INPUT_SHIFT >= chip.STATE_LIMIT).any():
         return False
     bias = layer.bias * scale * 2**chip.INPUT_SHIFT
     if not _keeps_all(bias / 2 ** _bias_registers(bias, layer.bias_exponents)[1]):

@@ -24,7 +24,8 @@ and r = 1 if v > T before the step, else 0 (before a sample's first step v is 0)
 
 On the chip each synapse takes a step. Here that delay is taken out: step t of a layer's spikes comes from step t of its
 input. Activations of several synapses add up, and a recurrent synapse brings the group's own spikes of the step
-before. Every sample starts from rest, as Lava's LIFReset does.
+before; those of so many steps more before where a connection has delays. A graded spike from outside adds its weights
+as often as it carries. Every sample starts from rest, as Lava's LIFReset does.
 
 The loops are in `kernels`. They run in as many threads as the process may use cores, or fewer where OMP_NUM_THREADS or
 NUMBA_NUM_THREADS says so; the spikes are the same for any number. Numba compiles the loops once, in seconds, and keeps
@@ -41,7 +42,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from jaxtyping import UInt8
 
-from ..devices import checked_spikes
+from ..network_input import checked_spikes
 from .program import INPUT, Layer, LoihiProgram
 
 if TYPE_CHECKING:
@@ -61,15 +62,17 @@ def simulate(
 ) -> UInt8[np.ndarray, "time sample feature"]:
     """The last layer's spikes, flattened in channel-height-width order.
 
-    Raises InputError where the spikes are not uint8, 0 or 1, or do not have the program's input shape.
+    Raises InputError where the spikes are not uint8 of 0 to the program's largest input, or do not have the program's
+    input shape.
     """
     # Numba takes long to import, and most of this package's users do not simulate.
     from .compiled import compiled_layers
 
-    checked_spikes(spikes, program.input_shape)
+    checked_spikes(spikes, program.input_shape, program.largest_input)
     compiled = _compiled_programs.get(program)
     if compiled is None:
-        compiled = compiled_layers({INPUT: program.input_shape}, dict(enumerate(program.layers)))
+        layers = dict(enumerate(program.layers))
+        compiled = compiled_layers({INPUT: program.input_shape}, layers, program.largest_input)
         _compiled_programs[program] = compiled
     return _run(compiled, spikes.reshape(*spikes.shape[:2], math.prod(program.input_shape)))
 
@@ -78,22 +81,26 @@ def simulate_layers(
     program: LoihiProgram, spikes: UInt8[np.ndarray, "time sample *shape"]
 ) -> tuple[UInt8[np.ndarray, "time sample *layer"], ...]:
     """Every layer's spikes, each in its group's shape. Raises as `simulate` does."""
-    found = {INPUT: checked_spikes(spikes, program.input_shape)}
+    found = {INPUT: checked_spikes(spikes, program.input_shape, program.largest_input)}
     for index, layer in enumerate(program.layers):
-        found[index] = layer_spikes(layer, index, found)
+        found[index] = layer_spikes(layer, index, found, program.largest_input)
     return tuple(found[index] for index in range(len(program.layers)))
 
 
 def layer_spikes(
-    layer: Layer, index: int, reads: Mapping[int, UInt8[np.ndarray, "time sample *shape"]]
+    layer: Layer, index: int, reads: Mapping[int, UInt8[np.ndarray, "time sample *shape"]], largest_input: int = 1
 ) -> UInt8[np.ndarray, "time sample *layer"]:
-    """The spikes of the program's layer of this index, in its group's shape; `reads` has its sources' spikes."""
+    """The spikes of the program's layer of this index, in its group's shape.
+
+    `reads` has its sources' spikes; those of INPUT carry up to `largest_input`.
+    """
     from .compiled import compiled_layers
 
     sources = sorted({connection.source for connection in layer.connections} - {index})
     time, samples = reads[sources[0]].shape[:2]
     flat = [reads[source].reshape(time, samples, math.prod(reads[source].shape[2:])) for source in sources]
-    compiled = compiled_layers({source: reads[source].shape[2:] for source in sources}, {index: layer})
+    shapes = {source: reads[source].shape[2:] for source in sources}
+    compiled = compiled_layers(shapes, {index: layer}, largest_input)
     given = flat[0] if len(flat) == 1 else np.concatenate(flat, axis=2)
     return _run(compiled, given).reshape(time, samples, *layer.neuron.shape)
 

@@ -3,25 +3,29 @@
     format            "spiq-loihi-program"          version           4, 3 or 2
     input_shape       whole numbers                 layers            how many there are
     dt                float64, seconds              integration       "euler", "per-step" or "", where dt is there
+    largest_input     a whole number, where it is not 1
     I.name            text, for each layer I from 0
     I.shape           I.threshold   I.current_decay   I.voltage_decay   I.bias_exponent     whole numbers
     I.bias_mantissa   int16, broadcasting to I.shape
     I.scale           float64                       I.connections     how many there are
     I.C.source        a layer's number, or -1 for the input, for each connection C from 0
+    I.C.delays        uint8, one number or one for each neuron of the source, where there are delays
     I.C.kind          "conv" or "dense"
     I.C.weight        int16, [out, in a group, height, width] or [out, in]
     I.C.input_shape   I.C.stride   I.C.padding   I.C.dilation   I.C.groups    whole numbers, where I.C.kind is "conv"
 
-Where a layer needs a programmable neuron, the version is 4, and for this layer
+Where a layer needs a programmable neuron, it has
 
     I.reset           "voltage", "amount" or "amount at once"
     I.reset_by        that voltage or amount
     I.reset_by   I.threshold   I.current_decay   I.voltage_decay    a whole number, or int32, broadcasting to I.shape
 
-A program without such a layer is of version 3. The entries are not compressed and carry no time of writing, so the same program gives the same bytes.
+A program without anything that came with version 4 is of version 3. The entries are not compressed and carry no time of
+writing, so the same program gives the same bytes.
 """
 
 import io
+import math
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -40,13 +44,17 @@ from .program import Connection, Layer, LoihiProgram
 from .synapse import ConvSynapse, DenseSynapse
 
 FORMAT = "spiq-loihi-program"
-STOCK_VERSION, VERSION = 3, 4
-"""4 is for programs that hold what Lava's LIF cannot be."""
+VERSION = 4
 
-READ_VERSIONS = (2, STOCK_VERSION, VERSION)
-"""2 is 3 without dt and integration."""
+OLD_VERSION = 3
+"""What is written where a program has nothing that came with version 4: delays, a largest input above 1, programmable
+neurons."""
+
+READ_VERSIONS = (2, OLD_VERSION, VERSION)
+"""2 is as 3 without dt and integration."""
 
 VOLTAGE, AMOUNT, AMOUNT_AT_ONCE = RESETS = ("voltage", "amount", "amount at once")
+"""The words for a programmable neuron's reset."""
 
 _Part = TypeVar("_Part")
 
@@ -70,30 +78,33 @@ def read_program(source: Path | bytes, where: str) -> LoihiProgram:
     entries = _Entries(source, where)
     if entries.text("format") != FORMAT:
         raise entries.error("format", f"only {FORMAT!r} is allowed")
-    version = entries.whole("version")
-    if version not in READ_VERSIONS:
+    entries.version = entries.whole("version")
+    if entries.version not in READ_VERSIONS:
         raise entries.error("version", f"{', '.join(map(str, READ_VERSIONS[:-1]))} and {VERSION} are allowed")
     input_shape = entries.wholes("input_shape")
     step = _time_step(entries)
+    largest_input = entries.whole("largest_input") if entries.has_new("largest_input") else 1
     size = ProgramSize()
     entries.built("", lambda: size.add_neurons(input_shape, "input_shape"))
     count = entries.whole("layers")
     if count > MOST_LAYERS:
         raise entries.error("layers", f"at most {MOST_LAYERS} are allowed")
-    layers = tuple(_layer(entries, f"{index}.", size, version) for index in range(count))
+    layers = tuple(_layer(entries, f"{index}.", size) for index in range(count))
     entries.check_all_read()
-    return entries.built("", lambda: LoihiProgram(input_shape, layers, step))
+    return entries.built("", lambda: LoihiProgram(input_shape, layers, step, largest_input))
 
 
 def _entries(program: LoihiProgram) -> dict[str, object]:
     entries: dict[str, object] = {
         "format": FORMAT,
-        "version": STOCK_VERSION if all(layer.neuron.is_stock for layer in program.layers) else VERSION,
+        "version": VERSION if program.is_delayed or program.is_graded or program.is_programmable else OLD_VERSION,
         "input_shape": program.input_shape,
         "layers": len(program.layers),
     }
     if program.step is not None:
         entries |= {"dt": float(program.step.dt), "integration": program.step.integration or ""}
+    if program.is_graded:
+        entries["largest_input"] = program.largest_input
     for index, layer in enumerate(program.layers):
         neuron = layer.neuron
         fields: dict[str, object] = {
@@ -126,6 +137,8 @@ def _reset_entries(reset: ResetTo | TakeOff) -> dict[str, object]:
 def _connection_entries(connection: Connection) -> dict[str, object]:
     synapse = connection.synapse
     entries: dict[str, object] = {"source": connection.source, "weight": synapse.weight}
+    if connection.longest_delay:
+        entries["delays"] = np.asarray(connection.delays, np.uint8)
     match synapse:
         case ConvSynapse():
             return entries | {
@@ -148,24 +161,27 @@ def _time_step(entries: "_Entries") -> TimeStep | None:
     return entries.built("", lambda: TimeStep(dt, integration or None))  # type: ignore[arg-type]
 
 
-def _layer(entries: "_Entries", prefix: str, size: ProgramSize, version: int) -> Layer:
+def _layer(entries: "_Entries", prefix: str, size: ProgramSize) -> Layer:
     name = entries.text(f"{prefix}name")
     shape = entries.wholes(f"{prefix}shape")
     entries.built(prefix, lambda: size.add_neurons(shape, "shape"))
-    make_neurons = _neurons(entries, prefix, shape, version)
+    make_neurons = _neurons(entries, prefix, shape)
     scale = entries.number(f"{prefix}scale")
     count = entries.whole(f"{prefix}connections")
     connections = tuple(_connection(entries, f"{prefix}{number}.") for number in range(count))
     entries.built(prefix, lambda: size.add_synapses([connection.synapse for connection in connections]))
+    for number, one in enumerate(connections):
+        neurons, longest = math.prod(one.synapse.input_shape), one.longest_delay
+        entries.built(f"{prefix}{number}.", lambda neurons=neurons, longest=longest: size.add_delays(neurons, longest))
     return entries.built(
         prefix,
         lambda: Layer(name, connections, make_neurons(), scale),
     )
 
 
-def _neurons(entries: "_Entries", prefix: str, shape: tuple[int, ...], version: int) -> Callable[[], NeuronGroup]:
+def _neurons(entries: "_Entries", prefix: str, shape: tuple[int, ...]) -> Callable[[], NeuronGroup]:
     """What makes the layer's group. It raises InputError where the numbers do not fit."""
-    is_stock = version < VERSION or f"{prefix}reset" not in entries.unread
+    is_stock = not entries.has_new(f"{prefix}reset")
     keys = {
         "threshold": chip.THRESHOLDS,
         "current_decay": chip.CURRENT_DECAYS,
@@ -176,9 +192,7 @@ def _neurons(entries: "_Entries", prefix: str, shape: tuple[int, ...], version: 
     mantissa = entries.numbers(f"{prefix}bias_mantissa", np.int16)
     if not is_stock:
         reset = _reset(entries, prefix)
-        return lambda: NeuronGroup(
-            shape, **numbers, bias_mantissa=mantissa, bias_exponent=exponent, reset=reset
-        )
+        return lambda: NeuronGroup(shape, **numbers, bias_mantissa=mantissa, bias_exponent=exponent, reset=reset)
 
     def stock() -> NeuronGroup:
         for key, allowed in keys.items():
@@ -199,8 +213,9 @@ def _connection(entries: "_Entries", prefix: str) -> Connection:
     source = entries.whole(f"{prefix}source")
     kind = entries.text(f"{prefix}kind")
     weight = entries.numbers(f"{prefix}weight", np.int16)
+    delays = entries.numbers(f"{prefix}delays", np.uint8) if entries.has_new(f"{prefix}delays") else 0
     if kind == "dense":
-        return entries.built(prefix, lambda: Connection(source, DenseSynapse(weight)))
+        return entries.built(prefix, lambda: Connection(source, DenseSynapse(weight), delays))
     if kind != "conv":
         raise entries.error(f"{prefix}kind", "only 'conv' and 'dense' are allowed")
     sizes = entries.wholes(f"{prefix}input_shape", 3)
@@ -208,7 +223,8 @@ def _connection(entries: "_Entries", prefix: str) -> Connection:
     groups = entries.whole(f"{prefix}groups")
 
     def built() -> Connection:
-        return Connection(source, ConvSynapse(weight, sizes, stride, padding, dilation, groups))  # type: ignore[arg-type]
+        synapse = ConvSynapse(weight, sizes, stride, padding, dilation, groups)  # type: ignore[arg-type]
+        return Connection(source, synapse, delays)
 
     return entries.built(prefix, built)
 
@@ -220,6 +236,11 @@ class _Entries:
         self.where = where
         self.unread = read_every_array(source, where, "a Loihi program (.npz)", MOST_BYTES)
         self.found: dict[str, np.ndarray] = {}
+        self.version = OLD_VERSION
+
+    def has_new(self, key: str) -> bool:
+        """Whether there is this key, which came with version 4."""
+        return self.version == VERSION and key in self.unread
 
     def error(self, key: str, allowed: str) -> InputError:
         array = self.found[key]

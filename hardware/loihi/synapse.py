@@ -116,13 +116,16 @@ def received(
     return summed.reshape(time, sample, math.prod(synapse.output_shape)).numpy()
 
 
-def largest_activations(synapses: Sequence[Synapse]) -> Real[np.ndarray, " neuron"]:
-    """The most that each neuron can receive at a step, of either sign: the sum of its absolute weights."""
+def largest_activations(
+    synapses: Sequence[Synapse], largest_values: Sequence[int] | None = None
+) -> Real[np.ndarray, " neuron"]:
+    """The most that each neuron can receive at a step, of either sign: the sum of its absolute weights, each times the
+    largest value that its synapse reads, which is 1 where nothing is said."""
     sums = []
     # Real weights may have a sum without end: that is more than any limit, and NumPy need not warn.
     with np.errstate(over="ignore"):
-        for synapse in synapses:
-            summed = np.abs(synapse.weight).sum(axis=tuple(range(1, synapse.weight.ndim)))
+        for synapse, largest in zip(synapses, largest_values or [1] * len(synapses), strict=True):
+            summed = np.abs(synapse.weight).sum(axis=tuple(range(1, synapse.weight.ndim))) * largest
             sums.append(np.repeat(summed, math.prod(synapse.output_shape[1:])))
         return np.sum(sums, axis=0)
 

@@ -1,6 +1,7 @@
 """Ordering graphs and finding shapes: every way in which a graph can be wrong has its sentence."""
 
 import re
+from dataclasses import dataclass
 
 import nir
 import numpy as np
@@ -27,6 +28,14 @@ def neuron(size: int = 2) -> nir.IF:
 
 def graph(nodes: dict[str, nir.NIRNode], *edges: tuple[str, str]) -> nir.NIRGraph:
     return nir.NIRGraph(nodes, list(edges), type_check=False)
+
+
+@dataclass(eq=False)
+class Unknown(nir.NIRNode):
+    """A node that NIR may have one day."""
+
+    def __post_init__(self) -> None:
+        self.input_type, self.output_type = {}, {}
 
 
 CHAIN = (("input", "w"), ("w", "n"), ("n", "output"))
@@ -163,7 +172,11 @@ def test_several_edges_into_a_node_are_kept() -> None:
         ({"w": linear(), "n": neuron(), **border()}, (*CHAIN, CHAIN[0]), "more than once"),
         ({"w": linear(), "n": neuron(), "alone": neuron(), **border()}, CHAIN, "'alone' has no input"),
         ({"w": linear(), "n": neuron(), "end": neuron(), **border()}, (*CHAIN, ("w", "end")), "'end' .IF. leads"),
-        ({"w": linear(), "n": nir.Delay(np.ones(2)), **border()}, CHAIN, "'n' is a Delay, which is not supported"),
+        ({"w": linear(), "n": Unknown(), **border()}, CHAIN, "'n' is a Unknown, which is not supported"),
+        ({"w": linear(), "n": nir.Delay(np.full(2, 1.5e-4)), **border()}, CHAIN,
+         "node 'n' .Delay.: delay is 0.00015 s somewhere, which is no whole number of time steps of 0.0001 s"),
+        ({"w": linear(), "n": nir.Delay(np.array([0.0, -1e-4])), **border()}, CHAIN, "delay goes from -1 to 0 time"),
+        ({"w": linear(), "n": nir.Delay(np.ones(2)), **border()}, CHAIN, "10000 to 10000 .* 0 to 4096 are allowed"),
         ({"w": nir.Linear(np.full((2, 3), np.nan)), "n": neuron(), **border()}, CHAIN, "weight is not finite"),
         ({"w": linear(), "n": nir.LI(np.zeros(2), np.ones(2), np.zeros(2)), **border()}, CHAIN, "tau is 0 somewhere"),
         ({"a": linear(2), "b": linear(3), "n": neuron(), **border()},

@@ -177,7 +177,7 @@ def test_files_are_checked_deterministic_and_hold_each_weight_once() -> None:
     assert [value.name for value in found] == ["conv/weight"]
     assert np.array_equal(np.sort(numpy_helper.to_array(found[0]).ravel()), np.sort(weight.ravel()))
     scans = [node for node in model.graph.node if node.op_type == "Scan"]
-    assert [node.name for node in scans] == ["lif/over_time"]
+    assert [node.name for node in scans] == ["lif/scan"]
     # One value for all neurons is stored once, not once a neuron.
     body = scans[0].attribute[0].g
     assert {math.prod(value.dims) for value in body.initializer} == {1}
@@ -196,14 +196,3 @@ def test_what_reaches_the_output_must_be_spikes() -> None:
     edges = [("input", "a"), ("input", "b"), ("a", "output"), ("b", "output")]
     with pytest.raises(InputError, match=r"'output' \(Output\)"):
         encoder_onnx(place(nir.NIRGraph(nodes, edges, type_check=False)))
-
-
-@pytest.mark.parametrize("between", [[], ["w_rec"]])
-def test_recurrent_connections_are_refused(between: list[str]) -> None:
-    neuron = nir.IF(np.ones(2), np.ones(2))
-    nodes = {"input": nir.Input(np.array([2])), "a": neuron, "w_rec": nir.Linear(np.eye(2)), "output": nir.Output(None)}
-    way = ["a", *between, "a"]
-    edges = [("input", "a"), ("a", "output"), *itertools.pairwise(way)]
-    kept = {name: node for name, node in nodes.items() if name != "w_rec" or between}
-    with pytest.raises(InputError, match="reads 'a' a step later; recurrent connections are not supported in ONNX"):
-        encoder_onnx(place(nir.NIRGraph(kept, edges, type_check=False)))

@@ -20,7 +20,7 @@ from torch.nn.utils import (
 from spiq.export.errors import InputError
 from spiq.export.graph import place
 from spiq.export.nir import to_nir
-from spiq.export.stock_layers import stock_layers
+from spiq.export.torch_calls import calls_of
 from spiq.hardware.nir_runtime import NirRuntime
 
 SHAPE = (2, 9, 8)
@@ -78,7 +78,7 @@ def test_a_neuron_in_two_places_is_refused() -> None:
     neuron = leaky()
     stack = nn.Sequential(OrderedDict(a=nn.Linear(3, 3), b=neuron, c=nn.Linear(3, 3), d=neuron))
     with pytest.raises(InputError, match=r"layer 'd' \(Leaky\): is the same neuron as layer 'b'"):
-        stock_layers(stack)
+        calls_of(stack)
 
 
 class Named(nn.Conv2d):
@@ -182,13 +182,10 @@ CONV = nn.Conv2d(2, 3, 3)
         ),
         ((hooked(nn.Identity(), before=False),), r"layer '0' \(Identity\): has forward hooks \(doubled\)"),
         ((nn.LazyConv2d(3, 3),), r"layer '0' \(LazyConv2d\): has forward hooks"),
-        (
-            (snntorch.Synaptic(0.9, 0.8),),
-            r"layer '0' \(Synaptic\): has no exact NIR form; .* Conv2d, BatchNorm2d, Leaky",
-        ),
-        ((snntorch.RLeaky(0.9, all_to_all=False),), r"layer '0' \(RLeaky\): has no exact NIR form"),
+        ((snntorch.Alpha(0.9, 0.8),), r"layer '0' \(Alpha\): has no exact NIR form; .* Conv2d, BatchNorm1d, .*Leaky"),
         ((CONV, leaky(), nn.AdaptiveMaxPool2d(1)), r"layer '2' \(AdaptiveMaxPool2d\): has no exact NIR form"),
-        ((nn.Sequential(CONV, leaky()),), r"layer '0' \(Sequential\): has no exact NIR form"),
+        ((nn.Sequential(hooked(nn.Identity(), before=False)),), r"layer '0\.0' \(Identity\): has forward hooks"),
+        ((hooked(nn.Sequential(leaky()), before=True),), r"layer '0' \(Sequential\): has forward hooks"),
     ],
 )
 def test_a_layer_that_computes_something_else_than_a_stock_one_is_refused(
@@ -201,9 +198,9 @@ def test_a_layer_that_computes_something_else_than_a_stock_one_is_refused(
 @pytest.mark.parametrize(
     ("stack", "message"),
     [
-        (Skipping(leaky()), r"the encoder \(Skipping\): its forward is not that of Sequential"),
-        (hooked(nn.Sequential(leaky()), before=False), r"the encoder \(Sequential\): has forward hooks \(doubled\)"),
-        (nn.ModuleList([leaky()]), r"the encoder \(ModuleList\): its forward is not that of Sequential"),
+        (hooked(nn.Sequential(leaky()), before=False), r"the network \(Sequential\): has forward hooks \(doubled\)"),
+        (hooked(Skipping(leaky()), before=False), r"the network \(Skipping\): has forward hooks \(doubled\)"),
+        (nn.ModuleList([leaky()]), r"the network's forward: cannot be followed: .* missing the required .forward."),
     ],
 )
 def test_a_container_that_does_more_than_to_call_its_layers_is_refused(stack: nn.Sequential, message: str) -> None:

@@ -38,8 +38,37 @@ def random_job(seed: int) -> ProgramJob:
     program = makers[rng.choice(len(makers), p=[0.45, 0.2, 0.15, 0.1, 0.1])](rng)
     steps, samples = int(rng.integers(1, 7)), int(rng.integers(1, 5))
     rate = rng.choice([0.1, 0.4, 0.8, 1.0])
-    spikes = rng.random((steps, samples, *program.input_shape)) < rate
-    return ProgramJob(program, spikes.astype(np.uint8), every_layer=True)
+    spikes = (rng.random((steps, samples, *program.input_shape)) < rate).astype(np.uint8)
+    if rng.random() < 0.3:
+        program = delayed(rng, program)
+    if rng.random() < 0.3:
+        program = graded(rng, program)
+        spikes *= rng.integers(1, program.largest_input + 1, spikes.shape, np.uint8)
+    return ProgramJob(program, spikes, every_layer=True)
+
+
+def delayed(rng: Generator, program: LoihiProgram) -> LoihiProgram:
+    """With delays in about half of the connections, some longer than a sample."""
+    layers = []
+    for layer in program.layers:
+        connections = []
+        for connection in layer.connections:
+            longest = int(rng.choice([1, 4, chip.DELAYS[1]], p=[0.3, 0.5, 0.2]))
+            each = rng.integers(0, longest + 1, math.prod(connection.synapse.input_shape))
+            delays = each if rng.random() < 0.6 else longest
+            connections.append(replace(connection, delays=delays if rng.random() < 0.5 else 0))
+        layers.append(replace(layer, connections=tuple(connections)))
+    return replace(program, layers=tuple(layers))
+
+
+def graded(rng: Generator, program: LoihiProgram) -> LoihiProgram:
+    """With the largest input of some that fits, if there is one."""
+    for largest in rng.permutation([2, 9, 130, 255]).tolist():
+        try:
+            return replace(program, largest_input=largest)
+        except InputError:
+            continue
+    return program
 
 
 def images(rng: Generator) -> LoihiProgram:
@@ -286,6 +315,9 @@ def test_random_programs_hold_what_they_are_to_try() -> None:
     assert PROGRAMS / 3 < len(programmed) < len(layers) / 2
     assert sum(any(part.source == index for part in layer.connections) for index, layer in programmed) > PROGRAMS / 30
     assert sum("threshold below rest" in layer.neuron.beyond_stock for _, layer in programmed) > PROGRAMS / 30
+    assert sum(job.program.is_delayed for job in jobs) > PROGRAMS / 10
+    assert sum(job.program.is_delayed and job.program.is_recurrent for job in jobs) > PROGRAMS / 50
+    assert sum(job.program.is_graded for job in jobs) > PROGRAMS / 10
     assert any(len(layer.connections) > 2 for job in jobs for layer in job.program.layers)
     assert any(len(set(job.program.depths)) < len(job.program.layers) for job in jobs)
     assert {1, 2, 5} <= {job.spikes.shape[0] for job in jobs}

@@ -233,11 +233,6 @@ LINEAR = nir.Linear(np.eye(2))
         ),
         ({"a": fires(0.5)}, ("in a out", "in out"), r"node 'out' \(Output\) adds up 'in', 'a'|adds up 'a', 'in'"),
         (
-            {"a": fires(0.5), "b": fires(0.5), "back": LINEAR},
-            ("in a b out", "a back a", "back b"),
-            r"net\.nir: node 'b' \(IF\): it reads 'back', which passes on the spikes that 'a' fired a step before",
-        ),
-        (
             {f"s{index}": nir.Scale(np.ones(2)) for index in range(9)}
             | {f"t{index}": nir.Scale(np.ones(2)) for index in range(9)}
             | {"n": fires(1.0)},
@@ -248,7 +243,7 @@ LINEAR = nir.Linear(np.eye(2))
             r"node 'n' \(IF\) is reached over 512 paths",
         ),
     ],
-    ids=["output of two", "flattened sum", "output of input", "late spikes", "paths"],
+    ids=["output of two", "flattened sum", "output of input", "paths"],
 )
 def test_refused_graph(nodes, paths, match):
     with pytest.raises(InputError, match=match):

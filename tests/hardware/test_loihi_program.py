@@ -132,7 +132,10 @@ def test_value_that_is_not_allowed_of_programmable_neurons(tmp_path, key, value,
 def test_numbers_that_are_the_same_for_all_neurons_are_one():
     same = replace(OWN, threshold=np.full(5, 7), voltage_decay=np.full((1,), 17), reset=ResetTo(np.zeros(5, int)))
     assert (same.threshold, same.voltage_decay, same.is_stock, same.differing) == (7, 17, True, 0)
-    assert (OWN.differing, OWN.beyond_stock) == (2, ("reset by subtraction", "threshold below rest", "threshold differs"))
+    assert (OWN.differing, OWN.beyond_stock) == (
+        2,
+        ("reset by subtraction", "threshold below rest", "threshold differs"),
+    )
     for changes, reason in (
         ({"voltage_decay": 4096}, "potential fades within a step"),
         ({"voltage_decay": np.arange(5)}, "tau differs"),

@@ -3,6 +3,7 @@
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import product
 from unittest.mock import patch
 
@@ -43,6 +44,12 @@ def wired(synapse: Synapse) -> list[list[tuple[int, int]]]:
     return found
 
 
+def late(connection: Connection) -> list[int]:
+    """How many steps before each neuron of the source is read."""
+    size = math.prod(connection.synapse.input_shape)
+    return np.broadcast_to(connection.delays, (size,)).tolist()
+
+
 def kept(state: int, decay: int) -> int:
     size = abs(state) * (4096 - decay) // 4096
     return size if state >= 0 else -size
@@ -72,7 +79,7 @@ def transcribed(program: LoihiProgram, sample: np.ndarray) -> list[list[list[int
     found = {INPUT: sample.tolist()}
     for index, layer in enumerate(program.layers):
         group = layer.neuron
-        wires = [(connection.source, wired(connection.synapse)) for connection in layer.connections]
+        wires = [(one.source, wired(one.synapse), late(one)) for one in layer.connections]
         bias, threshold, current_decay, voltage_decay = (
             each(values, group)
             for values in (group.bias_mantissa, group.threshold, group.current_decay, group.voltage_decay)
@@ -85,21 +92,17 @@ def transcribed(program: LoihiProgram, sample: np.ndarray) -> list[list[list[int
             spikes = []
             for neuron in range(group.size):
                 activation = 0
-                for source, of in wires:
-                    if source == index:
-                        read = found[index][step - 1] if step else [0] * group.size
-                    else:
-                        read = found[source][step]
-                    activation += sum(value * read[place] for place, value in of[neuron])
+                for source, of, delays in wires:
+                    for place, value in of[neuron]:
+                        read = step - delays[place] - (source == index)
+                        activation += value * found[source][read][place] if read >= 0 else 0
                 u[neuron] = kept(u[neuron], current_decay[neuron]) + activation * 64
                 if u[neuron] > 2**23:
                     u[neuron] -= 2**24
                 elif u[neuron] <= -(2**23):
                     u[neuron] += 2**24
                 p = kept(v[neuron], voltage_decay[neuron]) + u[neuron] + bias[neuron] * 2**group.bias_exponent
-                spike, v[neuron] = after_reset(
-                    group, v[neuron], clipped(p), threshold[neuron] * 64, reset_by[neuron]
-                )
+                spike, v[neuron] = after_reset(group, v[neuron], clipped(p), threshold[neuron] * 64, reset_by[neuron])
                 spikes.append(spike)
             found[index].append(spikes)
     return [found[index] for index in range(len(program.layers))]
@@ -215,11 +218,20 @@ class Draw:
         for _ in range(self.whole(1, 4)):
             level = []
             for _ in range(self.whole(1, 2)):
-                layers.append(self.layer(len(layers), before, shapes))
+                layers.append(self.delayed(self.layer(len(layers), before, shapes)))
                 shapes[len(layers) - 1] = layers[-1].neuron.shape
                 level.append(len(layers) - 1)
             before = level
-        return LoihiProgram(input_shape, tuple(layers))
+        return LoihiProgram(input_shape, tuple(layers), largest_input=self.one(1, 1, 2, 255))
+
+    def delayed(self, layer: Layer) -> Layer:
+        """The layer with delays in some of its connections, of every length and the same for all or not."""
+        longest = self.one(1, 3, 63)
+        connections = []
+        for connection in layer.connections:
+            each = self.random.integers(0, longest + 1, math.prod(connection.synapse.input_shape))
+            connections.append(replace(connection, delays=self.one(0, 0, self.whole(0, longest), each)))
+        return replace(layer, connections=tuple(connections))
 
 
 @settings(deadline=None, max_examples=120)
@@ -232,7 +244,9 @@ class Draw:
 def test_every_layer_is_as_transcribed(seed: int, block: int, sums: int, threads: int):
     draw = Draw(seed)
     program = draw.program()
-    spikes = (draw.random.random((4, 2, *program.input_shape)) < draw.one(0.1, 0.5, 0.9)).astype(np.uint8)
+    steps = draw.one(4, 4, 9)
+    spikes = (draw.random.random((steps, 2, *program.input_shape)) < draw.one(0.1, 0.5, 0.9)).astype(np.uint8)
+    spikes *= draw.random.integers(1, program.largest_input + 1, spikes.shape, np.uint8)
     with (
         patch("spiq.hardware.loihi.compiled.BLOCK_BYTES", block),
         patch("spiq.hardware.loihi.layout.SUMS_BYTES", sums),
@@ -241,9 +255,9 @@ def test_every_layer_is_as_transcribed(seed: int, block: int, sums: int, threads
         layers = simulate_layers(program, spikes)
         output = simulate(program, spikes)
     for sample in range(2):
-        expected = transcribed(program, spikes[:, sample].reshape(4, -1))
+        expected = transcribed(program, spikes[:, sample].reshape(steps, -1))
         for found, plain in zip(layers, expected, strict=True):
-            assert found[:, sample].reshape(4, -1).tolist() == plain
+            assert found[:, sample].reshape(steps, -1).tolist() == plain
         assert output[:, sample].tolist() == expected[-1]
 
 

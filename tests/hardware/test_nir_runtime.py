@@ -108,8 +108,12 @@ def test_a_graph_without_spikes_at_its_end_has_values_only() -> None:
 @pytest.mark.parametrize(
     ("spikes", "message"),
     [
-        (np.ones((3, 2, 2)), "float64; uint8 is needed"),
-        (np.full((3, 2, 2), 2, np.uint8), "hold the value 2"),
+        (np.ones((3, 2, 2), bool), "bool; whole or floating-point numbers of at most 64 bits are needed"),
+        (np.ones((3, 2, 2), np.complex64), "complex64; whole or floating-point numbers"),
+        (np.ones((3, 2, 2), np.longdouble), "float128; whole or floating-point numbers"),
+        (np.full((3, 2, 2), np.nan), "not finite"),
+        (np.full((3, 2, 2), -np.inf, np.float16), "not finite"),
+        (np.full((3, 2, 2), -(2**63)), "the value -9223372036854775808; up to 9007199254740992 is exact"),
         (np.ones((3, 2, 5), np.uint8), r"\[time, sample, 2\] is needed"),
         (np.ones((3, 2), np.uint8), r"\[time, sample, 2\] is needed"),
         (np.ones((0, 2, 2), np.uint8), r"\[time, sample, 2\] is needed"),

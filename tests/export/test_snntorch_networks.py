@@ -1,0 +1,22 @@
+"""Random networks of snnTorch's: the graph gives snnTorch's own spikes, from memory and from a file."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from shared.snntorch_networks import random_case
+from spiq.export.graph import place
+from spiq.export.nir import to_nir
+from spiq.export.nir_file import read_nir, write_nir
+from spiq.hardware.nir_runtime import NirRuntime
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_the_graph_gives_snntorchs_spikes(seed: int, tmp_path: Path) -> None:
+    case = random_case(seed, grid=bool(seed % 2))
+    graph = to_nir(case.network, case.shape)
+    assert np.array_equal(NirRuntime(place(graph)).run(case.spikes), case.expected)
+    write_nir(tmp_path / "network.nir", graph)
+    placed = place(read_nir(tmp_path / "network.nir"))
+    assert np.array_equal(NirRuntime(placed).run(case.spikes), case.expected)
