@@ -118,7 +118,8 @@ class _Scan:
         longest = int(steps.max())
         if longest > MOST_WAITING:
             raise InputError(
-                f"{where}: delays by {longest} steps and more within a cycle; in ONNX at most {MOST_WAITING} are allowed"
+                f"{where}: delays by {longest} steps and more within a cycle; in ONNX at most {MOST_WAITING} are "
+                "allowed"
             )
         found, newer = None, x
         for count in range(longest + 1):

@@ -140,6 +140,7 @@ def _connection(program: LoihiProgram, connection: Connection, found: Connection
     return {
         "reads": _source(program, connection.source),
         "synapse": "conv" if isinstance(connection.synapse, ConvSynapse) else "dense",
+        "delays": [int(np.min(connection.delays)), connection.longest_delay],
         "weights": list(weight.shape),
         "largest_weight": int(np.abs(weight).max()),
         "weight_bits": found.weight_bits,

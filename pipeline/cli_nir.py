@@ -35,7 +35,8 @@ def nir(
         Path | None,
         typer.Option(
             "--spikes",
-            help="Array x, uint8 \\[time, sample, *shape]; without it the graph is described.",
+            help="Array x \\[time, sample, *shape]: spikes, uint8; on loihi and lava up to 255, on nir any numbers. "
+            "Without it the graph is described.",
             metavar="FILE.npz",
         ),
     ] = None,
@@ -117,7 +118,7 @@ def nir(
     from .spike_file import read_spikes
 
     # What imports PyTorch waits until the file is known to be good.
-    given = read_spikes(spikes, placed.input_shape)
+    given = read_spikes(spikes, placed.input_shape, devices != ["nir"])
     from ..export.neurons import integrations
     from .nir_answers import answer, comparison
 

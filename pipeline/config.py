@@ -107,7 +107,7 @@ class Encoder(Section):
 
     One stage for each entry of `channels`: a convolution without bias that keeps the size, batch norm, neurons and 2x2
     pooling. Then a linear layer and one neuron for each of the three angles of each qubit. One step of a neuron:
-    v ← beta·v + input, a spike where v > threshold, and v ← 0 where it spiked.
+    v ← beta·v + input, a spike where v > threshold, and then the reset.
     """
 
     channels: Annotated[
@@ -134,6 +134,13 @@ class Encoder(Section):
         ),
     ] = 1.0
     threshold: Annotated[Positive, Field(description="A neuron spikes where v is above it.")] = 1.0
+    reset: Annotated[
+        Literal["zero", "subtract"],
+        Field(
+            description='After a spike: "zero" is v ← 0, "subtract" takes the threshold off in the next step, which is '
+            "snnTorch's default."
+        ),
+    ] = "zero"
     surrogate_alpha: Annotated[
         Positive, Field(description="Steepness of the surrogate gradient: the `alpha` of snnTorch's `surrogate.atan`.")
     ] = 2.0

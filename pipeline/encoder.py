@@ -1,12 +1,14 @@
 """The spiking encoder: a `Sequential` of stock modules, run over time.
 
-One step of a neuron is v ← beta·v + input, spike = v > threshold, v ← 0 where it spiked: snnTorch's `Leaky` with
-reset "zero". Only neurons loop over time (`neuron.py`); a layer without a state runs once over all steps and samples.
+Its neurons are snnTorch's `Leaky` (`neuron.py` has the step). Only neurons loop over time; a layer without a state runs
+once over all steps and samples.
 """
 
 from collections import OrderedDict
+from typing import Any
 
 import snntorch
+import torch
 from jaxtyping import Float
 from snntorch import surrogate
 from torch import Tensor, nn
@@ -53,12 +55,16 @@ def run_encoder(
 ) -> Float[Tensor, "time sample *out"]:
     """The last layer's spikes for input spikes of the encoder's own floating type; every sample starts from rest.
 
-    The gradient passes a spike by the arctan of slope `surrogate_alpha`.
+    The gradient passes a spike of a `Leaky` by the arctan of slope `surrogate_alpha`, and one of any other neuron of
+    snnTorch's by its own surrogate.
     """
     x = spikes
     for layer in encoder:
-        if isinstance(layer, snntorch.Leaky):
-            x = LeakyOverTime.apply(x, float(layer.beta), float(layer.threshold), surrogate_alpha)
+        if isinstance(layer, snntorch.Leaky) and layer.beta.ndim == 0 == layer.threshold.ndim:
+            reset = layer.reset_mechanism
+            x = LeakyOverTime.apply(x, float(layer.beta), float(layer.threshold), surrogate_alpha, reset)
+        elif isinstance(layer, snntorch.SpikingNeuron):
+            x = _step_by_step(layer, x)
         else:
             flat = x.flatten(0, 1)
             flat = convolved(layer, flat) if isinstance(layer, nn.Conv2d) else layer(flat)
@@ -66,10 +72,18 @@ def run_encoder(
     return x
 
 
+def _step_by_step(neuron: Any, x: Float[Tensor, "time *neurons"]) -> Float[Tensor, "time *neurons"]:
+    """A neuron that keeps its states itself (`init_hidden=True`), called for each time step from rest."""
+    neuron.reset_mem()
+    given = [neuron(now) for now in x]
+    # With output=True it gives its states too. snnTorch's spikes are float32, whatever comes in.
+    return torch.stack([(one[0] if isinstance(one, tuple) else one).to(x.dtype) for one in given])
+
+
 def _neuron(config: Encoder) -> snntorch.Leaky:
     return snntorch.Leaky(
         beta=config.beta,
         threshold=config.threshold,
         spike_grad=surrogate.atan(alpha=config.surrogate_alpha),
-        reset_mechanism="zero",
+        reset_mechanism=config.reset,
     )

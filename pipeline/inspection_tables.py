@@ -39,7 +39,7 @@ def _layers(found: dict[str, Any]) -> Table:
     rows += [
         (
             layer["layer"],
-            layer["reads"],
+            [_read(connection) for connection in layer["connections"]],
             *(str(layer[key]) for key in ("neurons", "synapses", "nonzero", "weight_bits", "fan_in", "fan_out")),
             f"{layer['synaptic_bytes'] / KIBIBYTE:.1f}",
             str(layer["cores"]),
@@ -59,9 +59,14 @@ def _layers(found: dict[str, Any]) -> Table:
 def _programmable(layers: list[dict[str, Any]]) -> Table:
     """The layers whose neurons Lava's LIF cannot be."""
     rows = [(layer["layer"], ", ".join(layer["programmable"])) for layer in layers]
-    return Table(
-        "layers that need a programmable neuron: not on Loihi itself, nor in a netx file", ("layer", "why"), rows
-    )
+    return Table("need a programmable neuron: not for Loihi itself, nor for netx", ("layer", "why"), rows)
+
+
+def _read(connection: dict[str, Any]) -> str:
+    """Whose spikes it reads, and how many steps late if they are."""
+    least, most = connection["delays"]
+    steps = f"{least}" if least == most else f"{least} to {most}"
+    return f"{connection['reads']}, {steps} late" if most else connection["reads"]
 
 
 def quantization_table(layers: list[dict[str, Any]]) -> Table:

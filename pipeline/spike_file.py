@@ -10,7 +10,8 @@ from jaxtyping import Shaped
 from ..export.arrays import read_npz
 from ..export.errors import InputError
 from ..export.geometry import Shape
-from ..hardware.network_input import Values, checked_values
+from ..hardware.loihi.chip import INPUT_VALUES
+from ..hardware.network_input import Values, checked_spikes, checked_values
 
 
 class Spikes(NamedTuple):
@@ -20,15 +21,19 @@ class Spikes(NamedTuple):
     y: Shaped[np.ndarray, "time sample feature"] | None
 
 
-def read_spikes(path: Path, shape: Shape) -> Spikes:
+def read_spikes(path: Path, shape: Shape, for_chip: bool = False) -> Spikes:
     """Array `x`, and `y` if it is there, its axes after the sample flattened.
 
-    Raises InputError where the file is unreadable or x is no [time, sample, *shape] of numbers (`checked_values`).
+    Raises InputError where the file is unreadable or x is no [time, sample, *shape] of numbers (`checked_values`) or,
+    for the chip, of graded spikes (`checked_spikes`).
     """
     arrays = read_npz(path, ("x",), ("y",))
     x, y = arrays["x"], arrays.get("y")
     try:
-        checked_values(x, shape)
+        if for_chip:
+            checked_spikes(x, shape, INPUT_VALUES[1])
+        else:
+            checked_values(x, shape)
     except InputError as error:
         raise InputError(f"{path}: x: {error}") from error
     if y is None:

@@ -65,7 +65,9 @@ def measured(program: LoihiProgram, batches: Iterable[UInt8[np.ndarray, "time sa
         for chunk in sample_chunks(batch, sum(map(len, spikes.values()))):
             fired = (batch[:, chunk], *simulate_layers(program, batch[:, chunk]))
             for source, found in zip(sources, fired, strict=True):
-                spikes[source] += found.sum((0, 1), dtype=np.int64).reshape(-1)
+                # A graded spike from outside is one spike, whatever it carries.
+                fires = found != 0 if source == INPUT and program.is_graded else found
+                spikes[source] += fires.sum((0, 1), dtype=np.int64).reshape(-1)
     if not samples:
         raise InputError("there are no spikes to measure on; at least one sample is needed")
     return Activity(

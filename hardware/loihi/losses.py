@@ -73,8 +73,8 @@ def losses(layers: Sequence[FloatLayer], program: LoihiProgram) -> tuple[LayerLo
     real, whole = dict(everything), dict(everything)
     found: list[LayerLoss] = []
     for index, (before, after) in enumerate(zip(layers, program.layers, strict=True)):
-        real[index] = _can_fire(before, index, real)
-        whole[index] = _can_fire(after, index, whole)
+        real[index] = _can_fire(before, index, real, program.largest_input)
+        whole[index] = _can_fire(after, index, whole, program.largest_input)
         pairs = [
             (was.synapse.weight, now.synapse.weight)
             for was, now in zip(before.connections, after.connections, strict=True)
@@ -109,12 +109,15 @@ def _range_used(weight: np.ndarray) -> float:
     return float(np.abs(weight.astype(np.int64)).max()) / max(grid.most, -grid.least)
 
 
-def _can_fire(layer: FloatLayer | Layer, index: int, sources: Mapping[int, CanFire]) -> CanFire:
+def _can_fire(layer: FloatLayer | Layer, index: int, sources: Mapping[int, CanFire], largest_input: int) -> CanFire:
     """Which neurons of the layer can fire where those of its sources can that are told."""
     known = dict(sources)
     known[index] = np.zeros(int(np.prod(layer.shape if isinstance(layer, FloatLayer) else layer.neuron.shape)), bool)
     while True:
-        parts = [_excitation(part.synapse, known[part.source]) for part in layer.connections]
+        parts = [
+            _excitation(part.synapse, known[part.source]) * (largest_input if part.source == INPUT else 1)
+            for part in layer.connections
+        ]
         excitation = np.add.reduce(parts)
         if isinstance(layer, FloatLayer):
             found = _fires_in_real_numbers(layer, excitation)

@@ -25,6 +25,10 @@ Spikes = UInt8[np.ndarray, "time sample *shape"]
 COARSE_RATIOS = np.linspace(0.5, 1.5, 21)
 """The scales tried first, as parts of the one at which the largest weight just fits."""
 
+HALVED_RATIOS = 0.5 ** np.arange(10)
+"""The scales tried before those where graded spikes are read: what they add to u may leave its 24 bits long before
+their weights leave 8."""
+
 FINE_RATIOS = np.linspace(0.96, 1.04, 9)
 """The scales tried then, as parts of the best of the first."""
 
@@ -80,6 +84,8 @@ class _Search:
         """The scale near this one with which the fewest spikes differ from the target."""
         some = slice(0, COARSE_SAMPLES)
         few = {source: spikes[:, some] for source, spikes in reads.items()}
+        if max(self.layer.largest_values) > 1:
+            scale = self._best(scale, HALVED_RATIOS, few, target[:, some])
         coarse = self._best(scale, COARSE_RATIOS, few, target[:, some])
         return self._best(coarse, FINE_RATIOS, reads, target)
 

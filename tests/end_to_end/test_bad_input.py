@@ -144,9 +144,10 @@ def test_a_wrong_option_of_nir_gives_one_sentence(arguments: tuple[object, ...],
 def test_wrong_spikes_and_graphs_give_one_sentence(tmp_path: Path) -> None:
     graph = PEERS / "snntorch_dense.nir"
     np.savez(tmp_path / "float.npz", x=np.zeros((2, 1, 12)))
-    assert "x: spikes are float64" in refused("nir", graph, "--spikes", tmp_path / "float.npz")
+    floats = ("--spikes", tmp_path / "float.npz")
+    assert "x: spikes are float64; uint8 is needed, since a spike" in refused("nir", graph, *floats, "--on", "loihi")
     np.savez(tmp_path / "shape.npz", x=np.zeros((2, 1, 5), np.uint8))
-    assert "x: spikes have the shape" in refused("nir", graph, "--spikes", tmp_path / "shape.npz")
+    assert "x: the input has the shape" in refused("nir", graph, "--spikes", tmp_path / "shape.npz")
     (tmp_path / "empty.npz").write_bytes(b"")
     assert "empty.npz" in refused("nir", graph, "--spikes", tmp_path / "empty.npz")
     assert "there is no such file" in refused("nir", tmp_path / "none.nir")

@@ -150,6 +150,22 @@ def test_nir_runs_the_graphs_of_other_frameworks(name: str, tmp_path: Path) -> N
     assert "Conv2d" in spiq("nir", graph).stdout
 
 
+def test_nir_takes_counts_and_other_numbers(tmp_path: Path) -> None:
+    """Counts are graded spikes on the chip; what is no whole number runs in floating point only."""
+    graph, spikes = PEERS / "snntorch_dense.nir", tmp_path / "counts.npz"
+    counts = np.random.default_rng(0).poisson(1.0, (8, 30, 12)).astype(np.uint8)
+    for x in (counts, counts.astype(np.int32), counts.astype(float)):
+        np.savez(spikes, x=x)
+        out = tmp_path / "out.npz"
+        found = json.loads(spiq("nir", graph, "--spikes", spikes, "--json", "--out", out).stdout)
+        with np.load(out, allow_pickle=False) as arrays:
+            assert int(arrays["y"].sum()) == found["spikes"] > 0
+    np.savez(spikes, x=counts)
+    both = json.loads(spiq("nir", graph, "--spikes", spikes, "--on", "nir,loihi", "--compare", "--json").stdout)
+    assert both["spikes"] == found["spikes"]
+    assert both["spike_mismatches"] < 0.05 * found["spikes"]
+
+
 def test_nir_says_where_the_first_difference_is(tmp_path: Path) -> None:
     spikes = tmp_path / "wrong.npz"
     with np.load(PEERS / "snntorch_dense.npz", allow_pickle=False) as arrays:

@@ -1,12 +1,15 @@
 """The commands that run real Lava and lava-dl's netx, as processes."""
 
 import json
+from itertools import pairwise
 from pathlib import Path
 
+import nir
 import numpy as np
 import pytest
 
 from shared.command import spiq
+from spiq.export.nir_file import write_nir
 
 PEERS = Path(__file__).parents[1] / "data" / "nir_peers"
 
@@ -43,6 +46,36 @@ def test_hardware_says_what_is_missing(tiny_run: Path) -> None:
     assert sentence.startswith("spiq: ")
     assert "lava-loihi" in sentence
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.lava
+def test_nir_compares_delays_and_counts(tmp_path: Path) -> None:
+    """A convolution that reads counts late, a recurrent group with delays, several samples in a row."""
+    weight = np.random.default_rng(0).integers(-3, 5, (2, 2, 3, 3)).astype(float)
+    mixing = np.random.default_rng(1).integers(-2, 4, (4, 8)).astype(float)
+    nodes = {
+        "in": nir.Input(np.array([2, 4, 4])),
+        "early": nir.Delay(np.arange(32).reshape(2, 4, 4) % 4 * 1e-4),
+        "conv": nir.Conv2d((4, 4), weight, 1, 0, 1, 1, np.zeros(2)),
+        "a": nir.IF(np.ones((2, 2, 2)), np.full((2, 2, 2), 9.5)),
+        "flat": nir.Flatten({"input": np.array([2, 2, 2])}, 0, -1),
+        "each": nir.Delay(np.arange(8) % 3 * 1e-4),
+        "w": nir.Linear(mixing),
+        "b": nir.IF(np.ones(4), np.full(4, 1.5)),
+        "back": nir.Delay(np.array([1e-4, 3e-4, 2e-4, 4e-4])),
+        "rec": nir.Linear(np.roll(np.eye(4), 1, 0)),
+        "out": nir.Output(np.array([4])),
+    }
+    edges = [*pairwise(["in", "early", "conv", "a", "flat", "each", "w", "b", "out"]), ("b", "back"), ("back", "rec")]
+    graph = nir.NIRGraph(nodes, [*edges, ("rec", "b")], type_check=False)
+    write_nir(tmp_path / "late.nir", graph)
+    x = np.random.default_rng(2).poisson(0.7, (9, 5, 2, 4, 4)).astype(np.uint8)
+    np.savez(tmp_path / "counts.npz", x=x)
+    options = ("--spikes", tmp_path / "counts.npz", "--compare", "--json")
+    for devices in ("nir,loihi", "loihi,lava"):
+        found = json.loads(spiq("nir", tmp_path / "late.nir", *options, "--on", devices).stdout)
+        assert found["spikes"] > 0
+        assert found["layer_mismatches"] == {"a": 0, "b": 0}
 
 
 @pytest.mark.lava

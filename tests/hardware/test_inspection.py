@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -61,6 +62,17 @@ def test_layers_of_several_connections(tiny_bundle: Bundle, branching: LoihiProg
     assert [layer["spikes"] * 3 for layer in found["activity"]["layers"]] == pytest.approx(
         [int(fired.sum()) for fired in spikes]
     )
+
+
+def test_delays_are_told(tiny_bundle: Bundle, branching: LoihiProgram) -> None:
+    last = branching.layers[-1]
+    delays = (3, [0, 1, 2, 2], 0)
+    late = tuple(replace(one, delays=steps) for one, steps in zip(last.connections, delays, strict=True))
+    program = replace(branching, layers=(*branching.layers[:-1], replace(last, connections=late)))
+    found = inspection(tiny_bundle, program, tiny_bundle.golden.images, "the golden samples")
+    assert [part["delays"] for part in found["layers"][-1]["connections"]] == [[3, 3], [0, 2], [0, 0]]
+    (table, *_) = inspection_tables(found)
+    assert table.rows[-2][1] == ["relay, 3 late", "dense, 0 to 2 late", "joined"]
 
 
 def test_json_holds_the_bundle_and_what_was_measured(tiny_bundle: Bundle) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from spiq.export.arrays import write_npz
 from spiq.export.errors import InputError
-from spiq.hardware.loihi.limits import MOST_NEURONS, MOST_TAPS, ProgramSize
+from spiq.hardware.loihi.limits import MOST_NEURONS, MOST_TAPS, MOST_WAITING, ProgramSize
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
 from spiq.hardware.loihi.simulate import simulate
 from spiq.hardware.loihi.synapse import ConvSynapse, DenseSynapse
@@ -81,6 +81,17 @@ def test_a_deep_program_with_much_in_each_layer_is_counted_over_all_layers(tmp_p
     assert len(LoihiProgram.load(tmp_path / "loihi.npz").layers) == 3
     LoihiProgram((1, size, 1), tuple(layers)).save(tmp_path / "loihi.npz")
     with pytest.raises(InputError, match=rf"loihi\.npz: 3\.shape is .* has {5 * size} neurons; at most {MOST_NEURONS}"):
+        LoihiProgram.load(tmp_path / "loihi.npz")
+
+
+def test_the_spikes_that_delays_keep_are_counted_over_all_layers(tmp_path: Path) -> None:
+    size = MOST_WAITING // 64 // 2
+    one = ConvSynapse(np.ones((1, 1, 1, 1), np.int16), (1, size, 1))
+    layers = [Layer(str(index), (Connection(index - 1, one, 63),), group(1, size, 1), 1.0) for index in range(3)]
+    LoihiProgram((1, size, 1), tuple(layers[:2])).save(tmp_path / "loihi.npz")
+    assert LoihiProgram.load(tmp_path / "loihi.npz").is_delayed
+    LoihiProgram((1, size, 1), tuple(layers)).save(tmp_path / "loihi.npz")
+    with pytest.raises(InputError, match=rf"loihi\.npz: 2\.0\.delays is up to 63 .* at most {MOST_WAITING} are"):
         LoihiProgram.load(tmp_path / "loihi.npz")
 
 

@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -39,24 +40,36 @@ def random_program(seed: int) -> LoihiProgram:
     return LoihiProgram(size, layers)
 
 
+def delayed_and_graded(seed: int) -> LoihiProgram:
+    """The same with a delay for each neuron that the second layer reads, one for its own, and graded spikes."""
+    program = random_program(seed)
+    first, second = program.layers
+    each = np.random.default_rng(seed).integers(0, 64, first.neuron.size)
+    connections = tuple(
+        replace(one, delays=delays) for one, delays in zip(second.connections, (each, 0, 7), strict=True)
+    )
+    return replace(program, layers=(first, replace(second, connections=connections)), largest_input=9)
+
+
 def entries(path) -> dict[str, np.ndarray]:
     with np.load(path, allow_pickle=False) as file:
         return dict(file)
 
 
 @settings(deadline=None, max_examples=30)
-@given(seed=st.integers(0, 2**32 - 1))
-def test_file_gives_the_program_back(tmp_path_factory, seed: int):
+@given(seed=st.integers(0, 2**32 - 1), make=st.sampled_from([random_program, delayed_and_graded]))
+def test_file_gives_the_program_back(tmp_path_factory, seed: int, make: Callable[[int], LoihiProgram]):
     path = tmp_path_factory.mktemp("program") / "loihi.npz"
-    program = random_program(seed)
+    program = make(seed)
     program.save(path)
     loaded = LoihiProgram.load(path)
-    assert loaded.input_shape == program.input_shape
+    assert (loaded.input_shape, loaded.largest_input) == (program.input_shape, program.largest_input)
     for one, other in zip(program.layers, loaded.layers, strict=True):
         assert (one.name, one.scale) == (other.name, other.scale)
         parts = [(one.neuron, other.neuron)]
         for mine, read in zip(one.connections, other.connections, strict=True):
             assert (mine.source, type(mine.synapse)) == (read.source, type(read.synapse))
+            assert np.array_equal(mine.delays, read.delays)
             parts.append((mine.synapse, read.synapse))
         for mine, read in parts:
             for key, value in vars(mine).items():
@@ -185,6 +198,45 @@ KEYS = sorted(
 
 def test_keys_are_as_documented(file):
     assert sorted(entries(file)) == KEYS
+
+
+def test_version_4_only_where_it_is_needed(tmp_path):
+    path = tmp_path / "loihi.npz"
+    program = delayed_and_graded(5)
+    for changed, version, new in (
+        (random_program(5), 3, set()),
+        (program, 4, {"largest_input", "1.0.delays", "1.2.delays"}),
+        (replace(program, largest_input=1), 4, {"1.0.delays", "1.2.delays"}),
+        (replace(program, layers=random_program(5).layers), 4, {"largest_input"}),
+    ):
+        changed.save(path)
+        found = entries(path)
+        assert found["version"] == version
+        assert set(found) - set(KEYS) == new
+        if new:
+            np.savez(path, **(found | {"version": np.int64(3)}))
+            with pytest.raises(InputError, match=r"the key [\w.]+ is not known"):
+                LoihiProgram.load(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "match"),
+    [
+        ("largest_input", np.int64(0), "largest_input holds 0; 1 to 255 are allowed"),
+        ("largest_input", np.int64(256), "largest_input holds 256; 1 to 255 are allowed"),
+        ("largest_input", np.uint8(9), "largest_input is 9; a whole number"),
+        ("1.2.delays", np.uint8(64), "1.2.delays holds 64; 0 to 63 are allowed"),
+        ("1.2.delays", np.int64(3), "1.2.delays is 3; uint8 is needed"),
+        ("1.2.delays", np.zeros(4, np.uint8), r"1.2.delays has the shape \[4\]; one number, or \[5\], is needed"),
+        ("1.2.delays", np.zeros((5, 1), np.uint8), r"1.2.delays has the shape \[5, 1\]"),
+        ("1.2.delays", np.zeros(0, np.uint8), r"1.2.delays has the shape \[0\]"),
+    ],
+)
+def test_new_value_that_is_not_allowed(file, key, value, match):
+    delayed_and_graded(5).save(file)
+    np.savez(file, **(entries(file) | {key: value}))
+    with pytest.raises(InputError, match=rf"loihi\.npz: {match}"):
+        LoihiProgram.load(file)
 
 
 @pytest.mark.parametrize("key", KEYS)
@@ -362,8 +414,10 @@ def test_group_that_the_chip_cannot_hold(changes, match):
 def test_program_is_read_only():
     layer = layer_of([[1, 2]])
     own = layer_of([[1, 2], [2, 1]], threshold=np.array([1, 2]), reset=ResetTo(np.array([0, 1]))).neuron
-    numbers = (own.threshold, own.reset.voltage)  # type: ignore[union-attr]
+    late = Connection(INPUT, layer.connections[0].synapse, np.array([1, 2]))
+    numbers = (own.threshold, own.reset.voltage, late.delays)  # type: ignore[union-attr]
     for array in (layer.connections[0].synapse.weight, layer.neuron.bias_mantissa, *numbers):
+        assert isinstance(array, np.ndarray)
         with pytest.raises(ValueError, match="read-only"):
             array[:] = 1
 

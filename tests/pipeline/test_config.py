@@ -58,6 +58,7 @@ def test_defaults(tmp_path: Path) -> None:
             "pooling": "max",
             "beta": 1.0,
             "threshold": 1.0,
+            "reset": "zero",
             "surrogate_alpha": 2.0,
             "output": "flatten",
         },

@@ -11,9 +11,9 @@ from torch import Tensor
 from spiq.pipeline.neuron import LeakyOverTime
 
 
-def step_by_step(x: Tensor, beta: float, threshold: float, alpha: float) -> Tensor:
+def step_by_step(x: Tensor, beta: float, threshold: float, alpha: float, reset: str) -> Tensor:
     neuron = snntorch.Leaky(
-        beta=beta, threshold=threshold, spike_grad=surrogate.atan(alpha=alpha), reset_mechanism="zero"
+        beta=beta, threshold=threshold, spike_grad=surrogate.atan(alpha=alpha), reset_mechanism=reset
     )
     # Its buffers are float32, and so would beta be.
     neuron.register_buffer("beta", torch.tensor(beta, dtype=x.dtype))
@@ -26,7 +26,8 @@ def step_by_step(x: Tensor, beta: float, threshold: float, alpha: float) -> Tens
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-@settings(deadline=None, max_examples=60)
+@pytest.mark.parametrize("reset", ["zero", "subtract"])
+@settings(deadline=None, max_examples=40)
 @given(
     seed=st.integers(0, 2**31),
     steps=st.integers(1, 9),
@@ -35,7 +36,7 @@ def step_by_step(x: Tensor, beta: float, threshold: float, alpha: float) -> Tens
     alpha=st.sampled_from([0.5, 2.0, 5.0]),
 )
 def test_spikes_and_gradient_are_snntorchs(
-    dtype: torch.dtype, seed: int, steps: int, beta: float, threshold: float, alpha: float
+    reset: str, dtype: torch.dtype, seed: int, steps: int, beta: float, threshold: float, alpha: float
 ) -> None:
     random = torch.Generator().manual_seed(seed)
     x = torch.randn(steps, 2, 3, 5, generator=random, dtype=dtype)
@@ -43,7 +44,8 @@ def test_spikes_and_gradient_are_snntorchs(
     x[:, 0] = (x[:, 0] * 4).round() / 4
     weight = torch.randn(x.shape, generator=random, dtype=dtype)
     ours, theirs = x.clone().requires_grad_(), x.clone().requires_grad_()
-    spikes, expected = LeakyOverTime.apply(ours, beta, threshold, alpha), step_by_step(theirs, beta, threshold, alpha)
+    spikes = LeakyOverTime.apply(ours, beta, threshold, alpha, reset)
+    expected = step_by_step(theirs, beta, threshold, alpha, reset)
     assert spikes.dtype == dtype
     assert torch.equal(spikes, expected)
     (spikes * weight).sum().backward()
@@ -55,13 +57,13 @@ def test_spikes_and_gradient_are_snntorchs(
 def test_the_input_stays_as_it_is() -> None:
     x = torch.rand(4, 3)
     kept = x.clone()
-    LeakyOverTime.apply(x, 0.9, 0.5, 2.0)
+    LeakyOverTime.apply(x, 0.9, 0.5, 2.0, "subtract")
     assert torch.equal(x, kept)
 
 
 def test_a_second_derivative_is_refused() -> None:
     x = torch.rand(4, 3, requires_grad=True)
-    spikes = LeakyOverTime.apply(x, 0.9, 0.5, 2.0)
+    spikes = LeakyOverTime.apply(x, 0.9, 0.5, 2.0, "subtract")
     (gradient,) = torch.autograd.grad((spikes * x).sum(), x, create_graph=True)
     with pytest.raises(RuntimeError, match="once_differentiable"):
         gradient.sum().backward()
