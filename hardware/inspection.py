@@ -17,6 +17,7 @@ from .loihi.activity import Activity, measured
 from .loihi.energy import LEFT_OUT, Estimate, estimate
 from .loihi.losses import LayerLoss, losses
 from .loihi.network import float_layers
+from .loihi.neuron_group import PerNeuron
 from .loihi.program import INPUT, Connection, Layer, LoihiProgram
 from .loihi.resources import ConnectionResources, LayerResources, Resources, resources
 from .loihi.synapse import ConvSynapse
@@ -31,8 +32,10 @@ def inspection(
 ) -> dict[str, Any]:
     """Plain data: what the bundle is, its `layers`, `circuit`, `files` and `versions`, and what a sample costs.
 
-    `pixel_range` is the value that means white in integer images, and `epochs` how far the network was trained, both
-    None where the bundle does not say it. `quantization` has what each layer lost in the chip's 8 bits, `warnings` a
+    A layer's `programmable` says why it needs a programmable neuron, which Lava's LIF is not, and is empty where it
+    does not; its `threshold` is one number or, where neurons differ, the least and the most. `pixel_range` is the value
+    that means white in integer images, and `epochs` how far the network was trained, both None where the bundle does
+    not say it. `quantization` has what each layer lost in the chip's 8 bits, `warnings` a
     sentence for each loss that is large, `chip` what the layers take of Loihi 2, `activity` the mean spikes and
     synaptic operations of the images' samples, `measured_on` naming them, and `estimate` the energy (pJ) and time (µs)
     of a sample on another chip, the first Loihi, which `chip` and `source` in it name. Sizes are in bytes. Raises
@@ -118,13 +121,18 @@ def _layer(program: LoihiProgram, layer: Layer, depth: int, found: LayerResource
         "fan_out": found.fan_out,
         "synaptic_bytes": found.synaptic_bytes,
         "cores": found.cores,
-        "threshold": layer.neuron.threshold,
+        "threshold": _least_and_most(layer.neuron.threshold),
+        "programmable": list(layer.neuron.beyond_stock),
         "scale": layer.scale,
         "connections": [
             _connection(program, connection, part)
             for connection, part in zip(layer.connections, found.connections, strict=True)
         ],
     }
+
+
+def _least_and_most(values: PerNeuron) -> int | list[int]:
+    return values if isinstance(values, int) else [int(values.min()), int(values.max())]
 
 
 def _connection(program: LoihiProgram, connection: Connection, found: ConnectionResources) -> dict[str, Any]:

@@ -19,6 +19,9 @@ class Table(NamedTuple):
 def inspection_tables(found: dict[str, Any]) -> Iterator[Table]:
     """The layers, what they do on data, what that costs, then how it was trained, circuit, files and versions."""
     yield _layers(found)
+    programmable = [layer for layer in found["layers"] if layer["programmable"]]
+    if programmable:
+        yield _programmable(programmable)
     yield quantization_table(found["quantization"])
     yield _activity(found)
     yield _estimate(found)
@@ -51,6 +54,12 @@ def _layers(found: dict[str, Any]) -> Table:
     )
     columns = ("layer", "reads", "neurons", "synapses", "not 0", "bits", "fan-in", "fan-out", "KB", "cores")
     return Table(title, columns, rows)
+
+
+def _programmable(layers: list[dict[str, Any]]) -> Table:
+    """The layers whose neurons Lava's LIF cannot be."""
+    rows = [(layer["layer"], ", ".join(layer["programmable"])) for layer in layers]
+    return Table("need a programmable neuron: not for Loihi itself, nor for netx", ("layer", "why"), rows)
 
 
 def _read(connection: dict[str, Any]) -> str:

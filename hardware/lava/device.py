@@ -21,8 +21,8 @@ class LavaDevice:
     """Lava with this program: a `SpikingDevice`.
 
     It runs in the environment that `spiq lava setup` made, or under the interpreter `python`. With `hardware` it runs
-    on Loihi itself, which needs Intel's lava-loihi there and a program that is not recurrent, has no delays and reads
-    spikes of 0 and 1. `watch` is told how many
+    on Loihi itself, which needs Intel's lava-loihi there and a program that is not recurrent, has no delays and no
+    programmable neurons, and reads spikes of 0 and 1. `watch` is told how many
     of a run's samples are done. A worker that is silent for `time_limit` seconds is ended.
 
     Raises InputError where Lava's environment was not made, and where the program cannot run on the hardware.
@@ -81,6 +81,12 @@ def _check_runs_on_hardware(program: LoihiProgram) -> None:
     ):
         if found:
             raise InputError(f"{what}, which spiq runs in Lava's simulation only, not on Loihi itself")
+    for layer in program.layers:
+        if not layer.neuron.is_stock:
+            raise InputError(
+                f"layer {layer.name!r} needs a programmable neuron ({', '.join(layer.neuron.beyond_stock)}), which "
+                "spiq runs in Lava's simulation only: on Loihi itself it takes microcode"
+            )
 
 
 def _cores() -> int:

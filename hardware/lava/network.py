@@ -135,6 +135,8 @@ class Network:
         return spikes._replace(port=delay.outward)
 
     def _neurons(self, index: int, shape: Shape, is_image: bool, depth: int) -> Any:
+        if f"{index}.reset" in self.program:
+            return self._programmable_neurons(index, shape, is_image, depth)
         from lava.proc.lif.process import LIFReset
 
         bias = np.broadcast_to(self.program[f"{index}.bias_mantissa"], shape).astype(int)
@@ -148,6 +150,25 @@ class Network:
             bias_exp=int(self.program[f"{index}.bias_exponent"]),
             reset_interval=self.steps,
             reset_offset=1 + depth,
+        )
+
+    def _programmable_neurons(self, index: int, shape: Shape, is_image: bool, depth: int) -> Any:
+        def held(values: np.ndarray) -> np.ndarray:
+            values = np.broadcast_to(values, shape)
+            return values.transpose() if is_image else values.reshape(-1)
+
+        numbers = {
+            key: held(self.program[f"{index}.{key}"])
+            for key in ("threshold", "current_decay", "voltage_decay", "reset_by")
+        }
+        mantissa = self.program[f"{index}.bias_mantissa"].astype(np.int32)
+        return self.processes.neurons(
+            shape=_held(shape, is_image),
+            reset=str(self.program[f"{index}.reset"]),
+            interval=self.steps,
+            offset=1 + depth,
+            bias=held(mantissa << int(self.program[f"{index}.bias_exponent"])),
+            **numbers,
         )
 
 

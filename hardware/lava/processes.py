@@ -1,5 +1,6 @@
 # pyright: reportMissingImports=false
-"""Lava processes for what Lava lacks: a source of spikes, a recorder, and a gate and a delay line before synapses.
+"""Lava processes for what Lava lacks: a source of spikes, a recorder, a gate and a delay line before synapses, and
+programmable neurons (`neuron_process`).
 
 This file belongs to the worker and runs under Lava's interpreter. Lava is imported when `make_processes` is called, so
 that the file can be read where there is no Lava.
@@ -20,6 +21,9 @@ class Processes(NamedTuple):
 
     source: Callable[[np.ndarray], Any]
     """Of spikes [step, *shape]: sends them from `spikes`, one step after the other, then none."""
+
+    neurons: Callable[..., Any]
+    """Programmable neurons: see `neuron_process`."""
 
     gate: Callable[[tuple, int, int], Any]
     """Of a layer's shape and depth and a sample's steps: passes the layer's spikes from `inward` to `outward`, but for
@@ -46,6 +50,7 @@ def make_processes() -> Processes:
     from lava.magma.core.process.process import AbstractProcess
     from lava.magma.core.resources import CPU
     from lava.magma.core.sync.protocols.loihi_protocol import LoihiProtocol
+    from neuron_process import make_neurons
 
     def port(kind: type) -> Any:
         return LavaPyType(kind.VEC_DENSE, np.int32)
@@ -131,4 +136,4 @@ def make_processes() -> Processes:
         return Recorder()
 
     Source.process_model, Gate.process_model, Delay.process_model = SourceModel, GateModel, DelayModel
-    return Processes(Source, Gate, Delay, recorder)
+    return Processes(Source, make_neurons(), Gate, Delay, recorder)

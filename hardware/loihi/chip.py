@@ -3,11 +3,16 @@
 Source: lava-nc 0.10.0, whose `fixed_pt` models stand for the chip: `lava/proc/lif/models.py` (AbstractPyLifModelFixed,
 PyLifModelBitAcc) for the neurons, `lava/utils/weightutils.py` (clip_weights, truncate_weights) for the weights,
 `lava/proc/dense/models.py` (PyDelayDenseModelBitAcc) for the delays.
+
+Loihi 2's neurons are programs, so a neuron may have other parameters than Lava's LIF. Those of a programmable neuron
+(PROGRAMMABLE_…, RESET_…) are as wide as the LIF's registers, with a sign: that is our choice.
 """
 
 from typing import NamedTuple
 
 import numpy as np
+
+from ...export.errors import InputError
 
 STATE_LIMIT = 2**23
 """Current u and voltage v are 24 bits wide, sign included (`max_uv_val`)."""
@@ -28,6 +33,17 @@ VOLTAGE_DECAYS = (0, DECAY_UNITY - 1)
 
 THRESHOLDS = (0, 2**17 - 1)
 """The register vth (PyLifModelBitAcc: unsigned, 17 bits)."""
+
+PROGRAMMABLE_DECAYS = (0, DECAY_UNITY)
+"""The decay of u or of v, which a program may leave as they are, or forget whole."""
+
+PROGRAMMABLE_THRESHOLDS = (-THRESHOLDS[1], THRESHOLDS[1])
+
+RESET_AMOUNTS = PROGRAMMABLE_THRESHOLDS
+"""What a reset by subtraction takes off, in the threshold's unit."""
+
+RESET_VOLTAGES = (1 - STATE_LIMIT, STATE_LIMIT - 1)
+"""What v may be set to after a spike."""
 
 BIAS_MANTISSAS = (-(2**12), 2**12 - 1)
 """The register bias_mant (PyLifModelBitAcc: signed, 13 bits)."""
@@ -71,3 +87,12 @@ def weight_grid(weight: np.ndarray) -> WeightGrid:
     if weight.min() >= 0:
         return EXCITATORY
     return INHIBITORY if weight.max() <= 0 else MIXED
+
+
+def check_range(key: str, values: np.ndarray, least: int, most: int) -> None:
+    """Raises InputError, naming the key, unless all values are whole numbers from `least` to `most`."""
+    if values.dtype.kind not in "iu":
+        raise InputError(f"{key} is {values.dtype}; whole numbers are needed")
+    outside = (values < least) | (values > most)
+    if outside.any():
+        raise InputError(f"{key} holds {values[outside].flat[0]}; {least} to {most} are allowed")

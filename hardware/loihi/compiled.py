@@ -9,7 +9,22 @@ from jaxtyping import Int16, Int32, Shaped, UInt8, UInt32
 
 from ...export.geometry import Shape
 from . import chip, kernels
+from .kernel_tables import (
+    ANY,
+    AT_ONCE,
+    CONNECTION,
+    COPY,
+    INTEGRATE,
+    LATER,
+    LAYER,
+    PROGRAMMED,
+    SETTINGS,
+    SOURCE,
+    TO_VOLTAGE,
+    WHOLE,
+)
 from .layout import FREE, Order, channels_last, places, plain, synapse_rows, target_order, unions, word_rows
+from .neuron_group import NeuronGroup, PerNeuron, ResetTo
 from .program import INPUT, Connection, Layer
 from .synapse import ConvSynapse, largest_activations
 
@@ -26,7 +41,7 @@ _NO_PATTERN = np.uint32(2**32 - 1)
 
 @dataclass(frozen=True, eq=False)
 class CompiledLayers:
-    """Layers as the kernels read them: `kernels` says what the tables hold. The last layer is the output."""
+    """Layers as the kernels read them: `kernel_tables` says what the tables hold. The last layer is the output."""
 
     output_size: int
     layers: Shaped[np.ndarray, " layer"]
@@ -35,6 +50,7 @@ class CompiledLayers:
     tables: UInt32[np.ndarray, " entry"]
     weights: Int16[np.ndarray, " weight"]
     bias: Int32[np.ndarray, " neuron"]
+    settings: Int32[np.ndarray, "number neuron"]
     output: UInt32[np.ndarray, " feature"]
     width: int
 
@@ -56,6 +72,7 @@ class CompiledLayers:
             self.tables,
             self.weights,
             self.bias,
+            self.settings,
             self.output,
             self.width,
             block,
@@ -97,6 +114,8 @@ class _Compiler:
         self.tables: list[np.ndarray] = []
         self.weights: list[np.ndarray] = []
         self.bias: list[np.ndarray] = []
+        self.settings: list[np.ndarray] = []
+        self.setting_count = 0
 
     def add_source(self, source: int, size: int) -> None:
         self.given.append((sum(entry[2] for entry in self.given), self.width, size))
@@ -139,35 +158,43 @@ class _Compiler:
             kind = _kind(layer, self.largest_input)
         neuron = layer.neuron
         order = self.orders[index]
+        # Those of programmable neurons stand in the settings.
+        threshold, current_decay, voltage_decay = (
+            value if isinstance(value, int) else 0
+            for value in (neuron.threshold, neuron.current_decay, neuron.voltage_decay)
+        )
         self.layers.append(
             (
                 kind,
                 self.at[index],
                 self.neurons,
                 len(order),
-                neuron.threshold << chip.INPUT_SHIFT,
-                chip.DECAY_UNITY - neuron.current_decay,
-                chip.DECAY_UNITY - neuron.voltage_decay,
+                threshold << chip.INPUT_SHIFT,
+                chip.DECAY_UNITY - current_decay,
+                chip.DECAY_UNITY - voltage_decay,
                 first,
                 len(self.connections),
+                _reset_kind(neuron),
+                self.setting_count,
             )
         )
-        bias = neuron.bias_mantissa.astype(np.int32) << neuron.bias_exponent
-        placed = np.zeros(len(order), np.int32)
-        placed[order != FREE] = np.broadcast_to(bias, neuron.shape).reshape(-1)[order[order != FREE]]
-        self.bias.append(placed)
+        self.bias.append(_placed(neuron.bias_mantissa.astype(np.int32) << neuron.bias_exponent, neuron, order, 0))
         self.neurons += len(order)
+        if kind == PROGRAMMED:
+            self.settings.append(_settings(neuron, order))
+            self.setting_count += len(order)
 
     def compiled(self, last: int) -> CompiledLayers:
         output = self.at[last] + places(self.orders[last])
         return CompiledLayers(
             len(output),
-            np.array(self.layers, kernels.LAYER),
-            np.array(self.connections, kernels.CONNECTION),
-            np.array(self.given, kernels.SOURCE),
+            np.array(self.layers, LAYER),
+            np.array(self.connections, CONNECTION),
+            np.array(self.given, SOURCE),
             np.concatenate(self.tables) if self.tables else np.zeros(0, np.uint32),
             np.concatenate(self.weights) if self.weights else np.zeros(0, np.int16),
             np.concatenate(self.bias),
+            np.concatenate(self.settings, axis=1) if self.settings else np.zeros((len(SETTINGS), 0), np.int32),
             output.astype(np.uint32),
             -(-self.width // ROW_BYTES) * ROW_BYTES,
         )
@@ -187,17 +214,17 @@ class _Compiler:
         if synapse.weight.size == 1 and (synapse.stride, synapse.padding) == ((1, 1), (0, 0)):
             self._place(index, source)
             self.connections.append(tuple(entry))
-            return kernels.COPY
+            return COPY
         found = unions(synapse, source)
         if found is None:
             return None
         self._place(index, channels_last(synapse.output_shape))
         entry[7:11] = self._table(found.first_run), self._table(found.runs), len(found.first_run) - 1, found.words
         self.connections.append(tuple(entry))
-        return kernels.ANY
+        return ANY
 
     def _delays(self, connection: Connection) -> tuple[int, int, int, int, int]:
-        """Where the connection finds its spikes, and of `kernels.CONNECTION` what tells its delays."""
+        """Where the connection finds its spikes, and of `kernel_tables.CONNECTION` what tells its delays."""
         at, order = self.at[connection.source], self.orders[connection.source]
         if not connection.longest_delay:
             return at, 0, 0, 0, 0
@@ -221,11 +248,40 @@ class _Compiler:
         return at
 
 
+def _placed(values: PerNeuron, neuron: NeuronGroup, order: Order, free: int) -> Int32[np.ndarray, " place"]:
+    """A number of each neuron at its place; `free` where there is none."""
+    placed = np.full(len(order), free, np.int32)
+    placed[order != FREE] = np.broadcast_to(values, neuron.shape).reshape(-1)[order[order != FREE]]
+    return placed
+
+
+def _reset_kind(neuron: NeuronGroup) -> int:
+    if isinstance(neuron.reset, ResetTo):
+        return TO_VOLTAGE
+    return AT_ONCE if neuron.reset.at_once else LATER
+
+
+def _settings(neuron: NeuronGroup, order: Order) -> Int32[np.ndarray, "number place"]:
+    """The rows of SETTINGS; a place without a neuron never spikes."""
+    reset = neuron.reset
+    reset_by = reset.voltage if isinstance(reset, ResetTo) else reset.amount << chip.INPUT_SHIFT
+    return np.stack(
+        [
+            _placed(neuron.threshold << chip.INPUT_SHIFT, neuron, order, chip.STATE_LIMIT),
+            _placed(chip.DECAY_UNITY - neuron.current_decay, neuron, order, 0),
+            _placed(chip.DECAY_UNITY - neuron.voltage_decay, neuron, order, 0),
+            _placed(reset_by, neuron, order, 0),
+        ]
+    )
+
+
 def _kind(layer: Layer, largest_input: int) -> int:
     neuron = layer.neuron
+    if not neuron.is_stock:
+        return PROGRAMMED
     forgets, keeps = neuron.current_decay == chip.DECAY_UNITY, neuron.voltage_decay == 0
     lean = forgets and keeps and not _may_wrap(layer, largest_input)
-    return kernels.INTEGRATE if lean else kernels.WHOLE
+    return INTEGRATE if lean else WHOLE
 
 
 def _fires_at_any(layer: Layer, largest_input: int) -> bool:
@@ -236,7 +292,8 @@ def _fires_at_any(layer: Layer, largest_input: int) -> bool:
     """
     neuron = layer.neuron
     return (
-        len(layer.connections) == 1
+        neuron.is_stock
+        and len(layer.connections) == 1
         and neuron.current_decay == chip.DECAY_UNITY
         and not neuron.bias_mantissa.any()
         and int(layer.connections[0].synapse.weight.min()) > neuron.threshold

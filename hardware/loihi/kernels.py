@@ -10,80 +10,22 @@ adds its weights to runs of neighbouring neurons. A layer is stepped by the lean
     ANY          a neuron spikes where any of those that it reads does, and forgets
     INTEGRATE    u keeps nothing and cannot leave 24 bits and v has no leak, so weights are added to v itself
     WHOLE        the whole rule
+    PROGRAMMED   the rule of programmable neurons
 
 All places, offsets and counts are unsigned: Numba looks for negative indices otherwise, and then no loop becomes
 vector instructions. Its integers of fewer than 64 bits are widened by every sum; the casts say where 32 bits wrap.
 """
-
-import pickle
 
 import numba
 import numpy as np
 from numba.core import types
 
 from . import chip
-
-COPY, ANY, INTEGRATE, WHOLE = range(4)
-
-WORD = 8
-"""Spikes that are looked at and combined together, as one 64-bit word."""
-
-LAYER = np.dtype(
-    [
-        ("kind", np.uint64),
-        # Where its spikes stand within a step's row, and where its neurons' v and bias (and u, of WHOLE) stand.
-        ("place", np.uint64),
-        ("neuron", np.uint64),
-        ("size", np.uint64),
-        ("threshold", np.int32),
-        ("kept_current", np.int32),
-        ("kept_voltage", np.int32),
-        ("first_connection", np.uint64),
-        ("last_connection", np.uint64),
-    ],
-    align=True,
-)
-"""A layer. Kept is what a step leaves of u and v, in parts of 4096."""
-
-CONNECTION = np.dtype(
-    [
-        ("recurrent", np.uint64),
-        # How long a row of weights is where it belongs to half a word of the source, else 0.
-        ("row", np.uint64),
-        # Of the source: where its spikes stand within a step's row.
-        ("place", np.uint64),
-        ("size", np.uint64),
-        # Within `tables`: for each place of the source (with `row`, each word) its pattern and where its weights begin;
-        # for each pattern its first run; the runs, each (first target, first weight from where the weights begin,
-        # length). Within `weights`: a row of zeros. For ANY: for each target its first run, and the runs, each a word
-        # that it reads.
-        ("pattern_of", np.uint64),
-        ("weights_of", np.uint64),
-        ("no_weights", np.uint64),
-        ("first_run", np.uint64),
-        ("runs", np.uint64),
-        # ANY only: how many targets there are, and how many words each is.
-        ("patterns", np.uint64),
-        ("words", np.uint64),
-        # Whether its source's spikes carry values, up to 255.
-        ("graded", np.uint64),
-        # With delays, else 0: how many steps of the source are kept. Then `place` is the connection's own, where the
-        # spikes come late; `source_place` is the source's, `delays` in `tables` has each place's steps, and `waiting`
-        # is where, of what is kept, its part begins.
-        ("kept_steps", np.uint64),
-        ("source_place", np.uint64),
-        ("delays", np.uint64),
-        ("waiting", np.uint64),
-    ],
-    align=True,
-)
-"""A connection of a layer."""
-
-SOURCE = np.dtype([("feature", np.uint64), ("place", np.uint64), ("size", np.uint64)])
-"""Spikes from outside: where among the features they stand, and where within a step's row."""
+from .kernel_cache import kept_on_disk
+from .kernel_tables import ANY, AT_ONCE, CONNECTION, COPY, INTEGRATE, LAYER, PROGRAMMED, SOURCE, TO_VOLTAGE, WORD
 
 _ZERO, _ONE, _TWO, _THREE, _WORD = (np.uintp(number) for number in (0, 1, 2, 3, WORD))
-_LEAST, _REST = np.int32(1 - chip.STATE_LIMIT), np.int32(0)
+_LEAST, _REST, _MOST = (np.int32(number) for number in (1 - chip.STATE_LIMIT, 0, chip.STATE_LIMIT - 1))
 _LIMIT, _SPAN = np.int32(chip.STATE_LIMIT), np.int32(2 * chip.STATE_LIMIT)
 # Multiplying a word of bytes that are 0 or 1 with the first brings byte k to bit k of the highest eight.
 _GATHER, _GATHERED = np.uintp(0x0102040810204080), np.uintp(56)
@@ -92,24 +34,7 @@ _INPUT_SHIFT = np.int32(chip.INPUT_SHIFT)
 _SHIFT, _ROUND = np.int64(chip.DECAY_SHIFT), np.int64(chip.DECAY_UNITY - 1)
 
 
-# What Python's pickle, in which Numba keeps its cache, raises for bytes that are not its own: `pickle.UnpicklingError`
-# says in its documentation which others there are.
-_DAMAGED = (pickle.UnpicklingError, EOFError, AttributeError, ImportError, LookupError, TypeError, ValueError)
-
 _inner = numba.njit(error_model="numpy")
-
-
-def _kept_on_disk(function):
-    """Compiled when this module is imported, or read from Numba's cache.
-
-    Compiled each time where the cache has no folder, where its folder cannot be written, and where its files are
-    damaged.
-    """
-    options = {"nogil": True, "error_model": "numpy"}
-    try:
-        return numba.njit(_SIGNATURE, cache=True, **options)(function)
-    except (RuntimeError, OSError, *_DAMAGED):
-        return numba.njit(_SIGNATURE, **options)(function)
 
 
 @_inner
@@ -283,6 +208,34 @@ def _whole(layer, u, v, bias, received, spikes, place):
         v[at] = _REST if voltage > threshold else voltage
 
 
+@_inner
+def _clipped(voltage):
+    return min(max(np.int32(voltage), _LEAST), _MOST)
+
+
+@_inner
+def _programmed(layer, settings, u, v, bias, received, spikes, place):
+    """One step of programmable neurons, each with its own numbers; empties what they received."""
+    first, column, reset = layer.neuron, layer.settings, layer.reset
+    threshold, kept_current, kept_voltage, reset_by = settings[0], settings[1], settings[2], settings[3]
+    for lane in range(layer.size):
+        at, own = first + lane, column + lane
+        current = np.int32(_kept(u[at], kept_current[own]) + received[at])
+        received[at] = _REST
+        current = np.int32(current - _SPAN) if current > _LIMIT else current
+        current = np.int32(current + _SPAN) if current <= -_LIMIT else current
+        u[at] = current
+        voltage = _clipped(_kept(v[at], kept_voltage[own]) + current + bias[at])
+        if reset == TO_VOLTAGE:
+            spiked = voltage > threshold[own]
+            v[at] = reset_by[own] if spiked else voltage
+        else:
+            left = _clipped(voltage - (reset_by[own] if v[at] > threshold[own] else _REST))
+            spiked = left > threshold[own]
+            v[at] = _clipped(voltage - (reset_by[own] if spiked else _REST)) if reset == AT_ONCE else left
+        spikes[place + lane] = np.uint8(spiked)
+
+
 _UINTP, _INT32 = types.uintp, types.int32
 _SIGNATURE = types.void(
     numba.from_dtype(LAYER)[::1],
@@ -291,6 +244,7 @@ _SIGNATURE = types.void(
     types.uint32[::1],
     types.int16[::1],
     _INT32[::1],
+    _INT32[:, ::1],
     types.uint32[::1],
     _UINTP,
     _UINTP,
@@ -301,8 +255,8 @@ _SIGNATURE = types.void(
 )
 
 
-@_kept_on_disk
-def run(layers, connections, sources, tables, weights, bias, output, width, block, given, out, first, last):
+@kept_on_disk(_SIGNATURE)
+def run(layers, connections, sources, tables, weights, bias, settings, output, width, block, given, out, first, last):
     """Samples `first` to `last` of `given` [time, sample, feature] through the layers, into the same ones of `out`.
 
     A step's spikes are `width` bytes; a block has `block` steps. `output` has the places of what comes out.
@@ -358,6 +312,8 @@ def run(layers, connections, sources, tables, weights, bias, output, width, bloc
                             _receive(connection, spikes, words, read, found, tables, weights, state, layer.neuron)
                     if layer.kind == INTEGRATE:
                         _integrate(layer, v, bias, spikes, place)
+                    elif layer.kind == PROGRAMMED:
+                        _programmed(layer, settings, u, v, bias, received, spikes, place)
                     else:
                         _whole(layer, u, v, bias, received, spikes, place)
             for step in range(steps):

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Int16, Int64, UInt32
 
 from ...export.geometry import Shape
-from .kernels import WORD
+from .kernel_tables import WORD
 from .synapse import ConvSynapse, DenseSynapse, Synapse
 
 Order = Int64[np.ndarray, " place"]

@@ -9,6 +9,10 @@ those that inhibit it, without end. With the excitation e, the sum of these weig
     u = e / current_decay,   v = (u + bias) / voltage_decay        without a leak it grows without end, if u + bias > 0
 
 in real numbers; in the chip's whole numbers to the u and v at which a step of `simulate` takes as much away as it adds.
+Below a threshold that lies below rest v may also be driven further down: then the first step is the most favourable,
+with v = e + bias. What the reset of programmable neurons does after the first spike does not matter here, and neither
+does what it takes off before: a negative amount, which adds to v, counts wherever v may be above the threshold without
+a spike. So a neuron that is said to be silent is.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,12 +20,14 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float, Int64
+from jaxtyping import Bool, Float, Int64, Real
 
 from ...export.errors import InputError
+from ...export.neuron_step import Subtraction
 from . import chip
 from .float_layer import FloatLayer
-from .program import INPUT, Layer, LoihiProgram, NeuronGroup
+from .neuron_group import NeuronGroup, TakeOff
+from .program import INPUT, Layer, LoihiProgram
 from .synapse import Synapse, received
 
 MOST_ZEROED = 0.1
@@ -30,6 +36,9 @@ in a hundred do."""
 
 MOST_SILENCED = 0.01
 """The share of a layer's neurons above which falling silent is worth a warning."""
+
+ENDLESS = 2**44
+"""More than any threshold, or what any neuron receives with a decay of 1/4096, and still a number of 64 bits."""
 
 CanFire = Bool[np.ndarray, " neuron"]
 
@@ -127,23 +136,65 @@ def _excitation(synapse: Synapse, can_fire: CanFire) -> Float[np.ndarray, " neur
 
 
 def _fires_in_real_numbers(layer: FloatLayer, excitation: Float[np.ndarray, " neuron"]) -> CanFire:
-    driven = excitation / layer.current_decay + layer.bias.reshape(-1)
-    if layer.voltage_decay == 0:
-        return driven > 0
-    return driven / layer.voltage_decay > layer.threshold
+    threshold, current_decay, voltage_decay = (
+        np.broadcast_to(values, layer.shape).reshape(-1)
+        for values in (layer.threshold, layer.current_decay, layer.voltage_decay)
+    )
+    bias = layer.bias.reshape(-1)
+    driven = _divided(excitation, current_decay) + bias
+    amount = layer.reset.amount if isinstance(layer.reset, Subtraction) else np.zeros(1)
+    return _passes(
+        threshold,
+        excitation + bias,
+        _divided(driven, voltage_decay),
+        np.broadcast_to(amount, layer.shape).reshape(-1),
+    )
 
 
 def _fires_in_whole_numbers(neuron: NeuronGroup, excitation: Int64[np.ndarray, " neuron"]) -> CanFire:
+    threshold, current_decay, voltage_decay, bias, amount = (
+        np.broadcast_to(values, neuron.shape).reshape(-1).astype(np.int64)
+        for values in (
+            neuron.threshold,
+            neuron.current_decay,
+            neuron.voltage_decay,
+            neuron.bias_mantissa.astype(np.int64) << neuron.bias_exponent,
+            neuron.reset.amount if isinstance(neuron.reset, TakeOff) else 0,
+        )
+    )
     current = excitation << chip.INPUT_SHIFT
-    if neuron.current_decay < chip.DECAY_UNITY:
-        current = _limit(current, neuron.current_decay)
-    bias = np.broadcast_to(neuron.bias_mantissa.astype(np.int64) << neuron.bias_exponent, neuron.shape).reshape(-1)
-    driven = current + bias
-    if neuron.voltage_decay == 0:
-        return driven > 0
-    return _limit(driven, neuron.voltage_decay) > neuron.threshold << chip.INPUT_SHIFT
+    driven = _limit(current, current_decay) + bias
+    return _passes(
+        threshold << chip.INPUT_SHIFT,
+        current + bias,
+        _limit(driven, voltage_decay),
+        amount << chip.INPUT_SHIFT,
+    )
 
 
-def _limit(added: Int64[np.ndarray, " neuron"], decay: int) -> Int64[np.ndarray, " neuron"]:
-    """Where x ← trunc(x·(4096 - decay)/4096) + added comes to rest from 0: the least x that loses `added` in a step."""
-    return np.where(added > 0, (added - 1) * chip.DECAY_UNITY // decay + 1, added)
+def _passes(
+    threshold: Real[np.ndarray, " neuron"],
+    first: Real[np.ndarray, " neuron"],
+    last: Real[np.ndarray, " neuron"],
+    amount: Real[np.ndarray, " neuron"],
+) -> CanFire:
+    """Whether v, on its way from the first step's to the last, passes the threshold."""
+    # Before its first spike, v is above a threshold only if rest is.
+    added = np.where(threshold < 0, np.maximum(-amount, 0), 0)
+    return np.maximum(first, last) + added > threshold
+
+
+def _divided(added: Float[np.ndarray, " neuron"], decay: Float[np.ndarray, " neuron"]) -> Float[np.ndarray, " neuron"]:
+    """Where x ← x·(1 - decay) + added comes to from 0; without a decay it grows without end."""
+    endless = np.where(added == 0, 0.0, np.copysign(np.inf, added))
+    return np.where(decay > 0, added / np.where(decay > 0, decay, 1.0), endless)
+
+
+def _limit(added: Int64[np.ndarray, " neuron"], decay: Int64[np.ndarray, " neuron"]) -> Int64[np.ndarray, " neuron"]:
+    """Where x ← trunc(x·(4096 - decay)/4096) + added comes to rest from 0: the least x that loses `added` in a step.
+
+    Without a decay x grows without end, which ENDLESS stands for.
+    """
+    size = np.abs(added)
+    reached = np.where(decay > 0, (size - 1) * chip.DECAY_UNITY // np.where(decay > 0, decay, 1) + 1, ENDLESS)
+    return np.sign(added) * reached

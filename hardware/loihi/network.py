@@ -33,16 +33,21 @@ from .program import INPUT
 from .relay import with_relays
 from .synapse import DenseSynapse
 
-NEEDED = ", ".join(node.__name__ for node, kind in NODES.items() if isinstance(kind, NeuronKind) and kind.spikes)
+NEEDED = ", ".join(
+    [
+        *(node.__name__ for node, kind in NODES.items() if isinstance(kind, NeuronKind) and kind.spikes),
+        "an integrator that feeds nothing but a Threshold",
+    ]
+)
 
 
 def float_layers(graph: PlacedGraph, largest_input: int = 1) -> tuple[FloatLayer, ...]:
     """The graph's layers. The last one's spikes are the graph's output; those from outside carry `largest_input`.
 
     Raises InputError, naming the node: where what reaches the output is not the spikes of one neuron group; for LI, I
-    and Threshold; for neurons that the chip does not have (`neurons`); for delays that are too long or have no place
-    (`paths`), a cycle through two groups included; for graded spikes that would have to be repeated (`relay`); and for
-    a matrix that is too large (`fold`).
+    and Threshold that are no neuron together; for neurons that cannot be read (`neurons`); for delays that are too long
+    or have no place (`paths`), a cycle through two groups included; for graded spikes that would have to be repeated
+    (`relay`); and for a matrix that is too large (`fold`).
     """
     for placed in graph.nodes[1:-1]:
         if not (is_neuron(placed.node) or is_linear(placed.node) or is_delay(placed)):
@@ -60,7 +65,7 @@ def float_layers(graph: PlacedGraph, largest_input: int = 1) -> tuple[FloatLayer
             index[placed.name] = len(layers)
             where = f"{graph.name}: {placed}"
             layer = _layer(placed, inputs[placed.name], index, shapes, graph.step, largest_input, where)
-            if layer.current_decay < 1 and np.any(layer.bias != 0):
+            if np.any(layer.current_decay < 1) and np.any(layer.bias != 0):
                 layers.append(_always_firing(placed.name, shapes, graph.input_shape))
                 layer = _with_bias_from_before(layer, index[placed.name])
                 index[placed.name] = len(layers)
@@ -109,7 +114,13 @@ def _layer(
             f"{where}: the weights or the bias before it, multiplied out, leave the range of floating point"
         )
     return FloatLayer(
-        placed.name, _merged(connections), bias, group.threshold, group.current_decay, group.voltage_decay
+        placed.name,
+        _merged(connections),
+        bias,
+        group.threshold,
+        group.current_decay,
+        group.voltage_decay,
+        reset=group.reset,
     )
 
 

@@ -42,7 +42,8 @@ from ...export.errors import InputError
 from ...export.hdf5 import flattened, read_hdf5
 from . import chip
 from .fold import MATRIX_LIMIT
-from .program import INPUT, Connection, LoihiProgram, NeuronGroup
+from .neuron_group import NeuronGroup
+from .program import INPUT, Connection, LoihiProgram
 from .synapse import ConvSynapse, DenseSynapse, Synapse, activation
 
 BIAS_EXPONENT = 6
@@ -63,10 +64,11 @@ Fields = dict[str, Any]
 def write_netx(path: Path | str, program: LoihiProgram) -> None:
     """Write the program as a netx file. The same program gives the same bytes.
 
-    Raises InputError, naming the layer, before anything is written: where a layer reads anything but the one before it
-    and, through a matrix, itself; where it reads with delays, or graded spikes from outside; where a bias is no
-    multiple of 64 or has more than 13 bits then; where a convolution is larger than Lava's Conv holds; and where the
-    reader would change a matrix's weights. Raises it too where the file cannot be written.
+    Raises InputError, naming the layer, before anything is written: where a layer needs a programmable neuron; where
+    it reads anything but the one before it and, through a matrix, itself; where it reads with delays, or graded spikes
+    from outside; where a bias is no multiple of 64 or has more than 13 bits then; where a convolution is larger than
+    Lava's Conv holds; and where the reader would change a matrix's weights. Raises it too where the file cannot be
+    written.
     """
     content = netx_content(_entries(program))
     with new_file(Path(path)) as file:
@@ -114,6 +116,11 @@ def _file_layers(program: LoihiProgram) -> list[Fields]:
     layers: list[Fields] = []
     for index, layer in enumerate(program.layers):
         where = f"layer {layer.name!r}"
+        if not layer.neuron.is_stock:
+            raise InputError(
+                f"{where}: needs a programmable neuron ({', '.join(layer.neuron.beyond_stock)}); a netx file holds "
+                "Lava's LIF only"
+            )
         forward, recurrent = _connections(program, index)
         synapse = forward.synapse if recurrent is None else _matrix(forward.synapse, where)
         synapse = _as_read(synapse, image, where)

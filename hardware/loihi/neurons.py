@@ -7,8 +7,13 @@ bias of the layer (`float_layer`):
     LIF       current_decay 1              voltage_decay dt/tau         gain r·dt/tau
     CubaLIF   current_decay dt/tau_syn     voltage_decay dt/tau_mem     gain w_in·dt/tau_syn·r·dt/tau_mem
 
-A group has one threshold. A neuron with v_reset 0 is linear between its spikes, so a smaller threshold than the
-group's largest is the same as that much more input: gain·(largest threshold / threshold).
+and likewise for an integrator with a Threshold behind it (`spiq.export.composite`), whose reset is a subtraction.
+
+v is the distance of the potential from rest, where a sample starts: threshold and v_reset are taken from there.
+
+Lava's LIF has one threshold for a group. A neuron that is reset to rest is linear between its spikes, so a smaller
+threshold than the group's largest is the same as that much more input: gain·(largest threshold / threshold). Where the
+group needs a programmable neuron anyway, each neuron keeps its own threshold.
 """
 
 from typing import NamedTuple
@@ -18,64 +23,59 @@ from jaxtyping import Float
 
 from ...export.errors import InputError
 from ...export.graph import PlacedNode
-from ...export.neuron_step import ToValue
+from ...export.neuron_step import Parameter, Reset, Subtraction, ToValue
 from ...export.neurons import neuron_step
 from ...export.time_step import TimeStep
-from . import chip
+from .float_layer import AT_REST, PerNeuron, is_stock
+
+SAME = 1e-6
+"""The share by which an amount may differ from the threshold that is taken for the threshold itself: a file has it as a
+product of numbers in float32."""
 
 
 class Neurons(NamedTuple):
-    """A neuron node's parameters. The decays are the shares of u and v that a step takes away, from 0 to 1."""
+    """A neuron node's parameters, as in `FloatLayer`."""
 
     gain: Float[np.ndarray, "*shape"]
-    threshold: float
-    current_decay: float
-    voltage_decay: float
+    threshold: PerNeuron
+    current_decay: PerNeuron
+    voltage_decay: PerNeuron
+    reset: Reset
 
 
 def neurons(placed: PlacedNode, step: TimeStep, where: str) -> Neurons:
     """The node's parameters for time steps of that length.
 
-    Raises InputError, beginning with `where`, for neurons that `neuron_step` cannot read, that differ within the node
-    in a time constant, that have a leak or reset potential other than 0, a threshold under 0, or a current that fades
-    too slowly.
+    Raises InputError, beginning with `where`, for neurons that `neuron_step` cannot read, and that give no spikes.
     """
     parts = neuron_step(placed, step, where)
-    if parts.threshold is None or not isinstance(parts.reset, ToValue):
+    if parts.threshold is None or parts.reset is None:
         raise InputError(f"{where}: gives values; a group of Loihi's neurons gives spikes")
-
-    def one(share: Float[np.ndarray, "*shape"], key: str) -> float:
-        if share.min() != share.max():
-            taus = step.dt / share
-            raise InputError(
-                f"{where}: {key} goes from {taus.min():g} to {taus.max():g}; on Loihi it must be one value for all "
-                "neurons of a node"
-            )
-        return float(share.flat[0])
-
-    current_decay, voltage_decay, gain = 1.0, 0.0, parts.potential.gain
-    if parts.potential.leak is not None:
-        voltage_decay = one(parts.potential.forgets, "tau" if parts.current is None else "tau_mem")
-        gain = parts.potential.gain * parts.potential.leak
+    gain, current_decay = parts.potential.takes, 1.0
     if parts.current is not None:
-        current_decay = one(parts.current.forgets, "tau_syn")
+        current_decay = _one(parts.current.forgets)
         gain = gain * parts.current.takes
-        if round(current_decay * chip.DECAY_UNITY) < chip.CURRENT_DECAYS[0]:
-            raise InputError(
-                f"{where}: tau_syn is {step.dt / current_decay:g} s, which is {2 * chip.DECAY_UNITY} times dt or more; "
-                "Loihi's current cannot decay so slowly"
-            )
-    for key, values in (("v_leak", parts.potential.rest), ("v_reset", parts.reset.value)):
-        if values is not None and values.any():
-            raise InputError(f"{where}: {key} is not 0; Loihi's neurons know only 0")
-    thresholds = parts.threshold
-    threshold = float(thresholds.max())
-    if thresholds.min() < 0:
-        raise InputError(f"{where}: v_threshold is {thresholds.min():g}; on Loihi it must be at least 0")
-    if thresholds.min() < threshold:
-        if thresholds.min() == 0:
-            raise InputError(
-                f"{where}: v_threshold is 0 for some neurons only; on Loihi no input scales that to one value"
-            )
-        gain = gain * (threshold / thresholds)
-    return Neurons(gain, threshold, current_decay, voltage_decay)
+    voltage_decay, rest = _one(parts.potential.forgets), parts.potential.start
+    thresholds, reset = parts.threshold - rest, _from_rest(parts.reset, parts.threshold, rest)
+    largest = float(thresholds.max())
+    if is_stock(largest, current_decay, voltage_decay, reset) and (thresholds > 0).all():
+        if thresholds.min() < largest:
+            gain = gain * (largest / thresholds)
+        return Neurons(gain, largest, current_decay, voltage_decay, reset)
+    return Neurons(gain, _one(thresholds), current_decay, voltage_decay, reset)
+
+
+def _from_rest(reset: Reset, threshold: Parameter, rest: Parameter) -> Reset:
+    match reset:
+        case ToValue():
+            value = reset.value - rest
+            return ToValue(value) if value.any() else AT_REST
+        case Subtraction():
+            is_threshold = np.abs(reset.amount - threshold) <= SAME * np.abs(threshold)
+            return Subtraction(np.where(is_threshold, threshold, reset.amount), reset.at_once)
+
+
+def _one(values: Parameter) -> PerNeuron:
+    """A number where all are the same."""
+    first = float(values.flat[0])
+    return first if (values == first).all() else values

@@ -10,61 +10,17 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Int16, UInt8
+from jaxtyping import UInt8
 
 from ...export.errors import InputError
 from ...export.geometry import Shape
 from ...export.time_step import TimeStep
 from . import chip
+from .neuron_group import NeuronGroup, frozen
 from .synapse import Synapse, largest_activations
 
 INPUT = -1
 """The source of a connection that reads the spikes from outside."""
-
-
-@dataclass(frozen=True, eq=False)
-class NeuronGroup:
-    """Neurons of one kind. Lava's LIF has one du, one dv and one vth for a whole group (`lava/proc/lif/process.py`).
-
-    `current_decay` is the effective decay of the current, 1 to 4096, where 4096 keeps nothing: Lava's register du is
-    one less. `voltage_decay` is Lava's register dv, where 0 keeps everything. The bias is
-    bias_mantissa · 2^bias_exponent; the mantissas' shape broadcasts to the group's.
-
-    Raises InputError, naming the field, where the chip cannot hold a value.
-    """
-
-    shape: Shape
-    threshold: int
-    current_decay: int
-    voltage_decay: int
-    bias_mantissa: Int16[np.ndarray, "*bias"]
-    bias_exponent: int
-
-    def __post_init__(self) -> None:
-        if not self.shape or any(size < 1 for size in self.shape):
-            raise InputError(f"shape is {list(self.shape)}; positive whole numbers are needed")
-        for key, allowed in (
-            ("threshold", chip.THRESHOLDS),
-            ("current_decay", chip.CURRENT_DECAYS),
-            ("voltage_decay", chip.VOLTAGE_DECAYS),
-            ("bias_exponent", chip.BIAS_EXPONENTS),
-        ):
-            _check_range(key, np.asarray(getattr(self, key)), *allowed)
-        mantissa = self.bias_mantissa
-        _check_range("bias_mantissa", mantissa, *chip.BIAS_MANTISSAS)
-        fits = len(mantissa.shape) == len(self.shape) and all(
-            size in (1, whole) for size, whole in zip(mantissa.shape, self.shape, strict=True)
-        )
-        if not fits:
-            raise InputError(
-                f"bias_mantissa has the shape {list(mantissa.shape)}, which does not broadcast to the group's "
-                f"{list(self.shape)}"
-            )
-        object.__setattr__(self, "bias_mantissa", _frozen(mantissa))
-
-    @property
-    def size(self) -> int:
-        return math.prod(self.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,17 +43,17 @@ class Connection:
         if weight.dtype.kind not in "iu":
             raise InputError(f"weight is {weight.dtype}; whole numbers are needed")
         grid = chip.weight_grid(weight)
-        _check_range("weight", weight, grid.least, grid.most)
+        chip.check_range("weight", weight, grid.least, grid.most)
         off = weight % grid.step != 0
         if off.any():
             raise InputError(f"weight holds {weight[off][0]}; weights of both signs must be even")
-        object.__setattr__(self, "synapse", replace(self.synapse, weight=_frozen(weight)))
+        object.__setattr__(self, "synapse", replace(self.synapse, weight=frozen(weight, np.int16)))
         delays, read = np.asarray(self.delays), math.prod(self.synapse.input_shape)
         if delays.shape not in ((), (read,)):
             raise InputError(f"delays has the shape {list(delays.shape)}; one number, or [{read}], is needed")
-        _check_range("delays", delays, *chip.DELAYS)
+        chip.check_range("delays", delays, *chip.DELAYS)
         alike = delays.min() == delays.max()
-        object.__setattr__(self, "delays", int(delays.min()) if alike else _frozen(delays, np.uint8))
+        object.__setattr__(self, "delays", int(delays.min()) if alike else frozen(delays, np.uint8))
 
     @property
     def longest_delay(self) -> int:
@@ -170,7 +126,7 @@ class LoihiProgram:
             if layer.name in names:
                 raise InputError(f"two layers are called {layer.name!r}; each needs a name of its own")
             names.add(layer.name)
-        _check_range("largest_input", np.asarray(self.largest_input), 1, chip.INPUT_VALUES[1])
+        chip.check_range("largest_input", np.asarray(self.largest_input), 1, chip.INPUT_VALUES[1])
         if self.is_graded:
             self._check_activations()
         # Found once, so that a program whose ways differ in length cannot be made.
@@ -204,6 +160,11 @@ class LoihiProgram:
     def is_delayed(self) -> bool:
         """Whether a connection has delays."""
         return any(connection.longest_delay for layer in self.layers for connection in layer.connections)
+
+    @property
+    def is_programmable(self) -> bool:
+        """Whether a layer needs programmable neurons."""
+        return not all(layer.neuron.is_stock for layer in self.layers)
 
     @property
     def is_graded(self) -> bool:
@@ -243,18 +204,3 @@ class LoihiProgram:
                     f"layer {layer.name!r}: its weights times what they read, up to {self.largest_input} from outside, "
                     f"sum up to {largest} for a neuron; it must stay under {chip.ACTIVATION_LIMIT}"
                 )
-
-
-def _check_range(key: str, values: np.ndarray, least: int, most: int) -> None:
-    if values.dtype.kind not in "iu":
-        raise InputError(f"{key} is {values.dtype}; whole numbers are needed")
-    outside = (values < least) | (values > most)
-    if outside.any():
-        raise InputError(f"{key} holds {values[outside].flat[0]}; {least} to {most} are allowed")
-
-
-def _frozen(values: np.ndarray, dtype: type[np.generic] = np.int16) -> np.ndarray:
-    """A read-only copy: a program does not change once it is checked."""
-    copy = np.array(values, dtype=dtype, order="C")
-    copy.setflags(write=False)
-    return copy

@@ -12,6 +12,9 @@ The limits of a core are those in `published`; how the chip's compiler fills a c
 
       neurons ≤ 8192,   synapses ≤ 128 KB,   synapses + 24 bytes · neurons + 20 KB for routing ≤ 192 KB
 
+- A programmable neuron's program is not counted, but 4 bytes more for each of its numbers (threshold, decays, reset)
+  that differs from neuron to neuron.
+
 A synapse is what connects two neurons: a convolution's weight makes one at every position where its tap hits the image.
 """
 
@@ -24,8 +27,12 @@ from jaxtyping import Int64
 from ...export.errors import InputError
 from . import chip, published
 from .connectivity import fan_in, fan_out
+from .neuron_group import NeuronGroup
 from .program import INPUT, Layer, LoihiProgram
 from .synapse import ConvSynapse, DenseSynapse, Synapse
+
+NUMBER_BYTES = 4
+"""Of a number that a programmable neuron has for itself: a word of 32 bits, which holds each of them."""
 
 
 class Encoding(NamedTuple):
@@ -131,6 +138,11 @@ def stored_fan_out(synapse: Synapse) -> Int64[np.ndarray, " source"]:
     return fan_out(synapse, nonzero=encoding(synapse).kind == "sparse")
 
 
+def neuron_bytes(neuron: NeuronGroup) -> int:
+    """What one neuron of the group takes, its synapses left out."""
+    return published.NEURON_BYTES + NUMBER_BYTES * neuron.differing
+
+
 def _layer(layer: Layer, most_out: int) -> LayerResources:
     synapses = [connection.synapse for connection in layer.connections]
     incoming = np.sum([fan_in(synapse, nonzero=False) for synapse in synapses], 0)
@@ -198,13 +210,13 @@ def _synaptic_bytes_by_core(layer: Layer) -> Int64[np.ndarray, " core"]:
     return next(
         held(cuts)
         for cuts in (np.arange(cores + 1) * neurons // cores for cores in range(least, neurons + 1))
-        if _fits(np.diff(cuts), held(cuts))
+        if _fits(np.diff(cuts), held(cuts), neuron_bytes(layer.neuron))
     )
 
 
-def _fits(neurons: Int64[np.ndarray, " core"], held: Int64[np.ndarray, " core"]) -> bool:
-    """Whether every core holds its neurons and its bytes of synapses."""
-    all_bytes = held + published.NEURON_BYTES * neurons + published.ROUTING_BYTES
+def _fits(neurons: Int64[np.ndarray, " core"], held: Int64[np.ndarray, " core"], neuron_bytes: int) -> bool:
+    """Whether every core holds its neurons, each of so many bytes, and its bytes of synapses."""
+    all_bytes = held + neuron_bytes * neurons + published.ROUTING_BYTES
     return bool(
         (neurons <= published.NEURONS_PER_CORE).all()
         and (held <= published.SYNAPTIC_BYTES).all()

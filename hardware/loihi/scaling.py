@@ -1,12 +1,13 @@
 """One layer at one scale: its real numbers as the chip's whole numbers.
 
 At the scale s the weights are s·w rounded to the chip's grid and cut off at its ends, the threshold is s·threshold,
-the bias 64·s·bias with the smallest exponent that can hold it, and the decays are rounded to 1/4096. A leak of more
-than 4095/4096, which forgets v whole, becomes 4095/4096: that much v is left, under a 4096th of the threshold. A leak
-of less than 1/8192 becomes none. All connections share the scale, because their activations add up; each has the grid
-that the signs of its own weights allow.
+the bias 64·s·bias with the smallest exponent that can hold it, and the decays are rounded to 1/4096. A stock neuron's
+leak of more than 4095/4096, which forgets v whole, becomes 4095/4096: that much v is left, under a 4096th of the
+threshold. A leak of less than 1/8192 becomes none. What a reset takes off is s·amount, rounded as the threshold is, so
+that both stay the same where they are; a voltage that v is reset to is 64·s·voltage. All connections share the scale,
+because their activations add up; each has the grid that the signs of its own weights allow.
 
-Nothing here knows the unit of the real numbers: weights, bias and threshold times any factor give the same whole
+Nothing here knows the unit of the real numbers: weights, bias, threshold and reset times any factor give the same whole
 numbers. So scales are made of the layer's own values, and what is tolerated is counted in steps of the chip's grid,
 after scaling, or is a share.
 """
@@ -19,9 +20,12 @@ import numpy as np
 from jaxtyping import Float, Int16
 
 from ...export.errors import InputError
+from ...export.geometry import Shape
+from ...export.neuron_step import Subtraction, ToValue
 from . import chip
 from .float_layer import FloatLayer
-from .program import Connection, Layer, NeuronGroup
+from .neuron_group import NeuronGroup, PerNeuron, ResetTo, TakeOff
+from .program import Connection, Layer
 from .synapse import largest_activations
 
 GRID_TOLERANCE = 1e-4
@@ -42,9 +46,9 @@ def at_scale(layer: FloatLayer, scale: float) -> Layer:
     Raises InputError, naming the layer, where the registers are too small for the threshold, the bias or the sum of
     the weights: up to `largest_scale` they are not.
     """
-    threshold = scale * layer.threshold
+    threshold = np.asarray(scale * layer.threshold)
     # Voltages that are whole are above a threshold if they are above its whole part.
-    whole = math.floor(threshold + THRESHOLD_TOLERANCE) if _is_exact(layer, scale) else round(threshold)
+    whole = np.floor(threshold + THRESHOLD_TOLERANCE) if _is_exact(layer, scale) else np.rint(threshold)
     try:
         connections = tuple(
             Connection(
@@ -55,17 +59,27 @@ def at_scale(layer: FloatLayer, scale: float) -> Layer:
             for connection in layer.connections
         )
         mantissa, exponent = _bias_registers(layer.bias * (scale * 2**chip.INPUT_SHIFT), layer.bias_exponents)
-        current, voltage = (round(decay * chip.DECAY_UNITY) for decay in (layer.current_decay, layer.voltage_decay))
-        neuron = NeuronGroup(layer.shape, whole, current, min(voltage, chip.VOLTAGE_DECAYS[1]), mantissa, exponent)
+        current, voltage = (
+            np.rint(np.asarray(decay) * chip.DECAY_UNITY) for decay in (layer.current_decay, layer.voltage_decay)
+        )
+        if layer.is_stock:
+            voltage = np.minimum(voltage, chip.VOLTAGE_DECAYS[1])
+        numbers = (_as_whole(values, layer.shape) for values in (whole, current, voltage))
+        neuron = NeuronGroup(layer.shape, *numbers, mantissa, exponent, _whole_reset(layer, scale))
         return Layer(layer.name, connections, neuron, scale)
     except InputError as error:
         raise InputError(f"node {layer.name!r} at the scale {scale:g}: {error}") from error
 
 
 def largest_scale(layer: FloatLayer) -> float:
-    """The scale at which the threshold, the bias and the sum of a neuron's weights still fit; may be infinite."""
+    """The scale at which threshold, reset, bias and the sum of a neuron's weights still fit; may be infinite."""
+    to_voltage = isinstance(layer.reset, ToValue)
     limits = (
-        (chip.THRESHOLDS[1], layer.threshold),
+        (chip.THRESHOLDS[1], float(np.abs(layer.threshold).max())),
+        (
+            chip.RESET_VOLTAGES[1] / 2**chip.INPUT_SHIFT if to_voltage else chip.RESET_AMOUNTS[1],
+            float(np.abs(layer.reset_by).max()),
+        ),
         (chip.BIAS_MANTISSAS[1] * 2.0 ** (layer.bias_exponents[1] - chip.INPUT_SHIFT), float(np.abs(layer.bias).max())),
         # Rounding may add as much as 1 to each weight of a sum.
         (
@@ -91,7 +105,7 @@ def full_scale(layer: FloatLayer) -> float:
     ):
         raise InputError(
             f"node {layer.name!r}: the chip cannot hold its weights, up to {layer.largest_weight:g}, at one scale "
-            f"with its threshold, {layer.threshold:g}, and its bias, up to {np.abs(layer.bias).max():g}"
+            f"with its threshold, {np.abs(layer.threshold).max():g}, and its bias, up to {np.abs(layer.bias).max():g}"
         )
     # The largest weight's rounding must not cost the scale at which it is at the grid's end.
     largest = min(fitting * (1 + GRID_TOLERANCE / 256), largest_scale(layer) * (1 + LIMIT_TOLERANCE))
@@ -102,10 +116,11 @@ def exact_scale(layer: FloatLayer) -> float | None:
     """The smallest scale at which the layer means the same in whole numbers, or None if there is no such scale.
 
     It is the smallest because that keeps u and v farthest from their limits; one with a whole threshold goes first.
-    A memory in the current or a leak is never exact, because the chip drops what a decay leaves behind the point.
+    A current or a potential that fades is never exact, unless it does within a step, because the chip drops what a
+    decay leaves behind the point.
     """
     scales = _grid_scales(layer.weights) if layer.largest_weight > 0 else _scales_without_weights(layer)
-    whole_first = sorted(scales, key=lambda scale: not _is_whole(scale * layer.threshold, THRESHOLD_TOLERANCE))
+    whole_first = sorted(scales, key=lambda scale: not _has_whole_thresholds(layer, scale))
     return next((scale for scale in whole_first if _is_exact(layer, scale)), None)
 
 
@@ -125,7 +140,7 @@ def _fitting_scale(weight: Float[np.ndarray, "..."]) -> float:
 
 
 def _is_exact(layer: FloatLayer, scale: float) -> bool:
-    if layer.current_decay != 1 or layer.voltage_decay != 0 or scale > largest_scale(layer) * (1 + LIMIT_TOLERANCE):
+    if not _fades_exactly(layer) or scale > largest_scale(layer) * (1 + LIMIT_TOLERANCE):
         return False
     if not all(_is_on_grid(weight, scale) for weight in layer.weights):
         return False
@@ -135,8 +150,24 @@ def _is_exact(layer: FloatLayer, scale: float) -> bool:
     bias = layer.bias * scale * 2**chip.INPUT_SHIFT
     if not _keeps_all(bias / 2 ** _bias_registers(bias, layer.bias_exponents)[1]):
         return False
-    # With a bias between the weights' whole numbers, a threshold between them is rounded, and that may be wrong.
-    return _is_whole(scale * layer.threshold, THRESHOLD_TOLERANCE) or _is_whole(layer.bias * scale)
+    if isinstance(layer.reset, Subtraction):
+        return _keeps_all(layer.reset.amount * scale) and _has_whole_thresholds(layer, scale)
+    if not _keeps_all(layer.reset.value * scale * 2**chip.INPUT_SHIFT):
+        return False
+    # With a bias or a reset between the weights' whole numbers, a threshold between them is rounded, and that may be
+    # wrong.
+    return _has_whole_thresholds(layer, scale) or (_is_whole(layer.bias * scale) and _is_whole(layer.reset_by * scale))
+
+
+def _fades_exactly(layer: FloatLayer) -> bool:
+    """Whether a step takes all or nothing of u and v, as far as the chip can."""
+    if layer.is_stock:
+        return layer.current_decay == 1 and layer.voltage_decay == 0
+    return all(np.isin(decay, (0, 1)).all() for decay in (layer.current_decay, layer.voltage_decay))
+
+
+def _has_whole_thresholds(layer: FloatLayer, scale: float) -> bool:
+    return _is_whole(scale * layer.threshold, THRESHOLD_TOLERANCE)
 
 
 def _is_on_grid(weight: Float[np.ndarray, "..."], scale: float) -> bool:
@@ -171,22 +202,20 @@ def _grid_scales(weights: Sequence[Float[np.ndarray, "..."]]) -> list[float]:
 
 def _scales_without_weights(layer: FloatLayer) -> list[float]:
     """Of a layer with no weight but 0: the scale at which the smallest bias is 1; without a bias the one at which the
-    threshold is; and any without both.
+    smallest threshold is; without both the one at which the smallest reset is; and any without all.
     """
-    biases = np.abs(layer.bias[layer.bias != 0])
-    if len(biases):
-        return [1 / float(biases.min())]
-    return [1 / layer.threshold if layer.threshold > 0 else 1.0]
+    for values in (layer.bias, np.asarray(layer.threshold), layer.reset_by):
+        sizes = np.abs(values[values != 0])
+        if len(sizes):
+            return [1 / float(sizes.min())]
+    return [1.0]
 
 
 def _bias_registers(
     bias: Float[np.ndarray, "*shape"], exponents: tuple[int, int]
 ) -> tuple[Int16[np.ndarray, "*bias"], int]:
     """Mantissas and their exponent; axes along which the bias is the same are cut to one value."""
-    for axis in range(bias.ndim):
-        first = bias.take([0], axis)
-        if (bias == first).all():
-            bias = first
+    bias = _cut(bias)
     least, most = chip.BIAS_MANTISSAS
     for exponent in range(exponents[0], exponents[1] + 1):
         mantissa = np.rint(bias / 2**exponent)
@@ -194,6 +223,29 @@ def _bias_registers(
             return mantissa.astype(np.int16), exponent
     largest = np.abs(bias).max()
     raise InputError(f"bias goes up to {largest:g}; {most << exponents[1]} is allowed")
+
+
+def _whole_reset(layer: FloatLayer, scale: float) -> ResetTo | TakeOff:
+    match layer.reset:
+        case ToValue():
+            return ResetTo(_as_whole(np.rint(layer.reset.value * (scale * 2**chip.INPUT_SHIFT)), layer.shape))
+        case Subtraction():
+            return TakeOff(_as_whole(np.rint(layer.reset.amount * scale), layer.shape), layer.reset.at_once)
+
+
+def _as_whole(values: Float[np.ndarray, "*broadcasting"], shape: Shape) -> PerNeuron:
+    if values.size == 1:
+        return int(values.flat[0])
+    return _cut(np.broadcast_to(values, shape)).astype(np.int64)
+
+
+def _cut(values: Float[np.ndarray, "*shape"]) -> Float[np.ndarray, "*cut"]:
+    """The same values, of the axes along which they are the same only the first ones."""
+    for axis in range(values.ndim):
+        first = values.take([0], axis)
+        if (values == first).all():
+            values = first
+    return values
 
 
 def _keeps_all(steps: Float[np.ndarray, "..."]) -> bool:

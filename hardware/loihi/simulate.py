@@ -12,6 +12,16 @@ trunc rounds towards zero. The source is AbstractPyLifModelFixed.subthr_dynamics
 -2^23 becomes +2^23, and 2^24 is taken off once, so an activation beyond that leaves u outside 24 bits. Lava computes in
 int32, which wraps by itself; so does this.
 
+A group that Lava's LIF cannot be (`NeuronGroup.beyond_stock`) is programmed. Its rule, which a Lava process of ours has
+too (`spiq.hardware.lava.neuron_process`), is spiq's `NeuronStep` in these numbers. Decays, threshold and reset may
+differ from neuron to neuron, and the threshold may be below 0. u is as above; with T = vth·64, A = 64 times the amount
+and r = 1 if v > T before the step, else 0 (before a sample's first step v is 0),
+
+    p = trunc(v·(4096 - dv) / 4096) + u + bias              clipped to ±(2^23 - 1)
+    a reset to a voltage     spike = p > T;                                v ← the voltage where it spiked, else p
+    a subtraction            q = p - A·r, clipped;  spike = q > T;         v ← q
+    the same, at once        q = p - A·r, clipped;  spike = q > T;         v ← p - A·spike, clipped
+
 On the chip each synapse takes a step. Here that delay is taken out: step t of a layer's spikes comes from step t of its
 input. Activations of several synapses add up, and a recurrent synapse brings the group's own spikes of the step
 before; those of so many steps more before where a connection has delays. A graded spike from outside adds its weights

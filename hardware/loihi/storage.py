@@ -14,7 +14,14 @@
     I.C.weight        int16, [out, in a group, height, width] or [out, in]
     I.C.input_shape   I.C.stride   I.C.padding   I.C.dilation   I.C.groups    whole numbers, where I.C.kind is "conv"
 
-The entries are not compressed and carry no time of writing, so the same program gives the same bytes.
+Where a layer needs a programmable neuron, it has
+
+    I.reset           "voltage", "amount" or "amount at once"
+    I.reset_by        that voltage or amount
+    I.reset_by   I.threshold   I.current_decay   I.voltage_decay    a whole number, or int32, broadcasting to I.shape
+
+A program without anything that came with version 4 is of version 3. The entries are not compressed and carry no time of
+writing, so the same program gives the same bytes.
 """
 
 import io
@@ -30,18 +37,24 @@ from ...export.arrays import read_every_array
 from ...export.atomic import new_file
 from ...export.errors import InputError
 from ...export.time_step import TimeStep
+from . import chip
 from .limits import MOST_AXES, MOST_BYTES, MOST_LAYERS, ProgramSize
-from .program import Connection, Layer, LoihiProgram, NeuronGroup
+from .neuron_group import NeuronGroup, PerNeuron, ResetTo, TakeOff
+from .program import Connection, Layer, LoihiProgram
 from .synapse import ConvSynapse, DenseSynapse
 
 FORMAT = "spiq-loihi-program"
 VERSION = 4
 
 OLD_VERSION = 3
-"""What is written where a program has nothing that came with version 4: delays, a largest input above 1."""
+"""What is written where a program has nothing that came with version 4: delays, a largest input above 1, programmable
+neurons."""
 
 READ_VERSIONS = (2, OLD_VERSION, VERSION)
 """2 is as 3 without dt and integration."""
+
+VOLTAGE, AMOUNT, AMOUNT_AT_ONCE = RESETS = ("voltage", "amount", "amount at once")
+"""The words for a programmable neuron's reset."""
 
 _Part = TypeVar("_Part")
 
@@ -84,7 +97,7 @@ def read_program(source: Path | bytes, where: str) -> LoihiProgram:
 def _entries(program: LoihiProgram) -> dict[str, object]:
     entries: dict[str, object] = {
         "format": FORMAT,
-        "version": VERSION if program.is_delayed or program.is_graded else OLD_VERSION,
+        "version": VERSION if program.is_delayed or program.is_graded or program.is_programmable else OLD_VERSION,
         "input_shape": program.input_shape,
         "layers": len(program.layers),
     }
@@ -105,10 +118,20 @@ def _entries(program: LoihiProgram) -> dict[str, object]:
             "scale": float(layer.scale),
             "connections": len(layer.connections),
         }
+        if not neuron.is_stock:
+            fields |= _reset_entries(neuron.reset)
         for number, connection in enumerate(layer.connections):
             fields |= {f"{number}.{key}": value for key, value in _connection_entries(connection).items()}
         entries |= {f"{index}.{key}": value for key, value in fields.items()}
     return entries
+
+
+def _reset_entries(reset: ResetTo | TakeOff) -> dict[str, object]:
+    match reset:
+        case ResetTo():
+            return {"reset": VOLTAGE, "reset_by": reset.voltage}
+        case TakeOff():
+            return {"reset": AMOUNT_AT_ONCE if reset.at_once else AMOUNT, "reset_by": reset.amount}
 
 
 def _connection_entries(connection: Connection) -> dict[str, object]:
@@ -142,10 +165,7 @@ def _layer(entries: "_Entries", prefix: str, size: ProgramSize) -> Layer:
     name = entries.text(f"{prefix}name")
     shape = entries.wholes(f"{prefix}shape")
     entries.built(prefix, lambda: size.add_neurons(shape, "shape"))
-    threshold, current_decay, voltage_decay, bias_exponent = (
-        entries.whole(f"{prefix}{key}") for key in ("threshold", "current_decay", "voltage_decay", "bias_exponent")
-    )
-    mantissa = entries.numbers(f"{prefix}bias_mantissa", np.int16)
+    make_neurons = _neurons(entries, prefix, shape)
     scale = entries.number(f"{prefix}scale")
     count = entries.whole(f"{prefix}connections")
     connections = tuple(_connection(entries, f"{prefix}{number}.") for number in range(count))
@@ -155,13 +175,38 @@ def _layer(entries: "_Entries", prefix: str, size: ProgramSize) -> Layer:
         entries.built(f"{prefix}{number}.", lambda neurons=neurons, longest=longest: size.add_delays(neurons, longest))
     return entries.built(
         prefix,
-        lambda: Layer(
-            name,
-            connections,
-            NeuronGroup(shape, threshold, current_decay, voltage_decay, mantissa, bias_exponent),
-            scale,
-        ),
+        lambda: Layer(name, connections, make_neurons(), scale),
     )
+
+
+def _neurons(entries: "_Entries", prefix: str, shape: tuple[int, ...]) -> Callable[[], NeuronGroup]:
+    """What makes the layer's group. It raises InputError where the numbers do not fit."""
+    is_stock = not entries.has_new(f"{prefix}reset")
+    keys = {
+        "threshold": chip.THRESHOLDS,
+        "current_decay": chip.CURRENT_DECAYS,
+        "voltage_decay": chip.VOLTAGE_DECAYS,
+    }
+    numbers = {key: (entries.whole if is_stock else entries.per_neuron)(f"{prefix}{key}") for key in keys}
+    exponent = entries.whole(f"{prefix}bias_exponent")
+    mantissa = entries.numbers(f"{prefix}bias_mantissa", np.int16)
+    if not is_stock:
+        reset = _reset(entries, prefix)
+        return lambda: NeuronGroup(shape, **numbers, bias_mantissa=mantissa, bias_exponent=exponent, reset=reset)
+
+    def stock() -> NeuronGroup:
+        for key, allowed in keys.items():
+            chip.check_range(key, np.asarray(numbers[key]), *allowed)
+        return NeuronGroup(shape, **numbers, bias_mantissa=mantissa, bias_exponent=exponent)
+
+    return stock
+
+
+def _reset(entries: "_Entries", prefix: str) -> ResetTo | TakeOff:
+    kind, number = entries.text(f"{prefix}reset"), entries.per_neuron(f"{prefix}reset_by")
+    if kind not in RESETS:
+        raise entries.error(f"{prefix}reset", f"{', '.join(map(repr, RESETS[:-1]))} and {RESETS[-1]!r} are allowed")
+    return ResetTo(number) if kind == VOLTAGE else TakeOff(number, at_once=kind == AMOUNT_AT_ONCE)
 
 
 def _connection(entries: "_Entries", prefix: str) -> Connection:
@@ -213,6 +258,14 @@ class _Entries:
         if array.dtype != np.int64 or array.shape != ():
             raise self.error(key, "a whole number (int64) is needed")
         return int(array)
+
+    def per_neuron(self, key: str) -> PerNeuron:
+        array = self._taken(key)
+        if array.dtype == np.int64 and array.shape == ():
+            return int(array)
+        if array.dtype != np.int32 or not array.ndim:
+            raise self.error(key, "a whole number (int64), or one for each neuron (int32), is needed")
+        return array
 
     def wholes(self, key: str, count: int | None = None) -> tuple[int, ...]:
         array = self._taken(key)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from numpy.random import Generator
 
+from shared.programmable import programmable
 from spiq.export.errors import InputError
 from spiq.hardware.lava.environment import required
 from spiq.hardware.lava.jobs import Layers, ProgramJob, run_jobs
@@ -274,6 +275,8 @@ def layer(rng: Generator, name: str, synapses: list[tuple[int, Synapse]], shape:
         bias_mantissa=mantissa.astype(np.int16) * int(rng.random() < 0.7),
         bias_exponent=exponent,
     )
+    if rng.random() < 0.3:
+        neuron = programmable(rng, neuron)
     return Layer(name, tuple(Connection(source, synapse) for source, synapse in synapses), neuron, 1.0)
 
 
@@ -307,6 +310,11 @@ def test_random_programs_hold_what_they_are_to_try() -> None:
     alive = [rate for rate in rates if 0 < rate < 1]
     assert len(alive) > 0.55 * len(rates)
     assert sum(job.program.is_recurrent for job in jobs) > PROGRAMS / 10
+    layers = [(index, layer) for job in jobs for index, layer in enumerate(job.program.layers)]
+    programmed = [(index, layer) for index, layer in layers if not layer.neuron.is_stock]
+    assert PROGRAMS / 3 < len(programmed) < len(layers) / 2
+    assert sum(any(part.source == index for part in layer.connections) for index, layer in programmed) > PROGRAMS / 30
+    assert sum("threshold below rest" in layer.neuron.beyond_stock for _, layer in programmed) > PROGRAMS / 30
     assert sum(job.program.is_delayed for job in jobs) > PROGRAMS / 10
     assert sum(job.program.is_delayed and job.program.is_recurrent for job in jobs) > PROGRAMS / 50
     assert sum(job.program.is_graded for job in jobs) > PROGRAMS / 10

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from spiq.hardware.loihi.neuron_group import ResetTo, TakeOff
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, NeuronGroup
 from spiq.hardware.loihi.simulate import layer_spikes
 from spiq.hardware.loihi.synapse import DenseSynapse
@@ -85,6 +86,58 @@ def test_group_is_many_single_neurons(seed: int, size: int, du: int, dv: int, vt
     for sample in range(2):
         for neuron in range(3):
             expected = one_neuron(activations[:, sample, neuron].tolist(), vth, du, dv, int(bias[neuron]), bias_exp)
+            assert found[:, sample, neuron].tolist() == expected
+
+
+def one_programmable_neuron(
+    activations: list[int], threshold: int, decays: tuple[int, int], bias: int, reset: str, reset_by: int
+) -> list[int]:
+    """spiq's NeuronStep in the chip's numbers; threshold and bias in v's unit, as is what the reset does."""
+    u = v = 0
+    spikes = []
+    for activation in activations:
+        u = wrapped(toward_zero(u, 4096 - decays[0]) + activation * 64)
+        u += 2**24 if u <= -(2**23) else -(2**24) if u > 2**23 else 0
+        p = clipped(wrapped(toward_zero(v, 4096 - decays[1]) + u + bias))
+        if reset == "voltage":
+            spike = p > threshold
+            v = reset_by if spike else p
+        else:
+            q = clipped(p - (reset_by if v > threshold else 0))
+            spike = q > threshold
+            v = clipped(p - (reset_by if spike else 0)) if reset == "at once" else q
+        spikes.append(int(spike))
+    return spikes
+
+
+def clipped(v: int) -> int:
+    return max(-(2**23) + 1, min(2**23 - 1, v))
+
+
+@SETTINGS
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    size=st.integers(0, 18),
+    reset=st.sampled_from(["voltage", "amount", "at once"]),
+    vth=st.sampled_from([0, 3, 100, 5000, 2**17 - 1]),
+)
+def test_programmable_group_is_many_single_neurons(seed: int, size: int, reset: str, vth: int):
+    random = np.random.default_rng(seed)
+    neurons = 5
+    activations = random.integers(-(2**size), 2**size + 1, (12, 2, neurons)).astype(np.int32)
+    bias = random.integers(-200, 200, neurons)
+    threshold = random.integers(-(vth // 3), vth + 1, neurons)
+    current, voltage = random.choice([0, 1, 300, 4095, 4096], (2, neurons), p=[0.1, 0.1, 0.2, 0.2, 0.4])
+    amount = threshold if random.integers(2) else random.integers(-(vth // 3), vth + 1, neurons)
+    at = random.integers(-(2**23) + 1, 2**23, neurons) // 2 ** int(random.integers(0, 20))
+    kind = ResetTo(at) if reset == "voltage" else TakeOff(amount, at_once=reset == "at once")
+    group = NeuronGroup((neurons,), threshold, current, voltage, bias, 4, kind)
+    found = fire(group, activations)
+    for sample in range(2):
+        for neuron in range(neurons):
+            by = int(at[neuron]) if reset == "voltage" else int(amount[neuron]) * 64
+            numbers = int(threshold[neuron]) * 64, (int(current[neuron]), int(voltage[neuron])), int(bias[neuron]) * 16
+            expected = one_programmable_neuron(activations[:, sample, neuron].tolist(), *numbers, reset, by)
             assert found[:, sample, neuron].tolist() == expected
 
 

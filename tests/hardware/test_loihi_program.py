@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.programmable import programmable
 from spiq.export.errors import InputError
 from spiq.hardware.devices import SpikingDevice
 from spiq.hardware.loihi.device import LoihiDevice
-from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
+from spiq.hardware.loihi.neuron_group import NeuronGroup, ResetTo, TakeOff
+from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram
 from spiq.hardware.loihi.simulate import simulate, simulate_layers
 from spiq.hardware.loihi.synapse import ConvSynapse, DenseSynapse
 
@@ -74,6 +76,87 @@ def test_file_gives_the_program_back(tmp_path_factory, seed: int, make: Callable
                 assert np.array_equal(value, getattr(read, key)), key
     spikes = np.random.default_rng(seed).integers(0, 2, (4, 3, *program.input_shape)).astype(np.uint8)
     assert np.array_equal(simulate(program, spikes), simulate(loaded, spikes))
+
+
+def programmed(seed: int) -> LoihiProgram:
+    """A random program, of which at least one layer is programmable."""
+    program, random = random_program(seed), np.random.default_rng(seed)
+    chosen = random.permutation(2)[: random.integers(1, 3)]
+    layers = [
+        replace(layer, neuron=programmable(random, layer.neuron)) if index in chosen else layer
+        for index, layer in enumerate(program.layers)
+    ]
+    assert not all(layer.neuron.is_stock for layer in layers)
+    return replace(program, layers=tuple(layers))
+
+
+@settings(deadline=None, max_examples=30)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_file_gives_a_program_with_programmable_neurons_back(tmp_path_factory, seed: int):
+    path = tmp_path_factory.mktemp("program") / "loihi.npz"
+    program = programmed(seed)
+    program.save(path)
+    loaded = LoihiProgram.load(path)
+    content = entries(path)
+    assert content["version"] == 4
+    for index, (one, other) in enumerate(zip(program.layers, loaded.layers, strict=True)):
+        assert one.neuron.beyond_stock == other.neuron.beyond_stock
+        assert (f"{index}.reset" in content) == (not one.neuron.is_stock)
+    spikes = np.random.default_rng(seed).integers(0, 2, (4, 3, *program.input_shape)).astype(np.uint8)
+    assert np.array_equal(simulate(program, spikes), simulate(loaded, spikes))
+    loaded.save(path.with_name("again.npz"))
+    assert path.read_bytes() == path.with_name("again.npz").read_bytes()
+
+
+OWN = replace(random_program(5).layers[1].neuron, threshold=np.arange(-2, 3), reset=TakeOff(np.arange(5)))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "match"),
+    [
+        ("1.reset", np.array("none"), "1.reset is 'none'; 'voltage', 'amount' and 'amount at once' are allowed"),
+        ("1.reset", np.int64(1), "1.reset is 1; a text is needed"),
+        ("1.reset_by", np.zeros(5, np.int16), r"1.reset_by is int16 \[5\]; a whole number \(int64\), or one for each"),
+        ("1.reset_by", np.float64(2), "1.reset_by is 2.0; a whole number"),
+        ("1.reset_by", np.int64(2**17), "1.reset amount holds 131072; -131071 to 131071"),
+        ("1.reset_by", np.zeros(6, np.int32), r"1.reset amount has the shape \[6\], which does not broadcast"),
+        ("1.reset_by", np.zeros(0, np.int32), r"1.reset amount has the shape \[0\], which does not broadcast"),
+        ("1.reset_by", None, "the key 1.reset_by is missing"),
+        ("1.reset", None, "1.threshold is int32|the key 1.reset_by is not known"),
+        ("1.threshold", np.arange(6, dtype=np.int32), r"1.threshold has the shape \[6\]"),
+        ("1.threshold", np.full(5, 2**17, np.int32), "1.threshold holds 131072; -131071 to 131071"),
+        ("1.current_decay", np.int64(4097), "1.current_decay holds 4097; 0 to 4096"),
+        ("0.threshold", np.int64(-1), "0.threshold holds -1; 0 to 131071"),
+        ("0.threshold", np.zeros(4, np.int32), "0.threshold is int32"),
+        ("version", np.int64(3), "1.threshold is int32"),
+    ],
+)
+def test_value_that_is_not_allowed_of_programmable_neurons(tmp_path, key, value, match):
+    program = random_program(5)
+    first, second = program.layers
+    path = tmp_path / "loihi.npz"
+    replace(program, layers=(first, replace(second, neuron=OWN))).save(path)
+    content = entries(path) | {key: value}
+    np.savez(path, **{name: array for name, array in content.items() if array is not None})
+    with pytest.raises(InputError, match=rf"loihi\.npz: {match}"):
+        LoihiProgram.load(path)
+
+
+def test_numbers_that_are_the_same_for_all_neurons_are_one():
+    same = replace(OWN, threshold=np.full(5, 7), voltage_decay=np.full((1,), 17), reset=ResetTo(np.zeros(5, int)))
+    assert (same.threshold, same.voltage_decay, same.is_stock, same.differing) == (7, 17, True, 0)
+    assert (OWN.differing, OWN.beyond_stock) == (
+        2,
+        ("reset by subtraction", "threshold below rest", "threshold differs"),
+    )
+    for changes, reason in (
+        ({"voltage_decay": 4096}, "potential fades within a step"),
+        ({"voltage_decay": np.arange(5)}, "tau differs"),
+        ({"current_decay": 0}, "current does not fade"),
+        ({"current_decay": np.arange(1, 6)}, "tau_syn differs"),
+        ({"reset": ResetTo(-1)}, "v_reset is not at rest"),
+    ):
+        assert replace(same, **changes).beyond_stock == (reason,)
 
 
 def test_same_program_gives_the_same_bytes(tmp_path):
@@ -308,10 +391,14 @@ def test_weights_off_the_grid(weight, match):
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"threshold": -1}, "threshold holds -1"),
+        ({"threshold": -(2**17)}, "threshold holds -131072"),
         ({"threshold": 1.5}, "threshold is float64"),
         ({"current_decay": 4097}, "current_decay holds 4097"),
         ({"voltage_decay": -1}, "voltage_decay holds -1"),
+        ({"voltage_decay": np.array([1, 2])}, r"voltage_decay has the shape \[2\]"),
+        ({"reset": ResetTo(2**23)}, "reset voltage holds 8388608; -8388607 to 8388607"),
+        ({"reset": TakeOff(np.array([-(2**17)]))}, "reset amount holds -131072; -131071 to 131071"),
+        ({"reset": TakeOff(np.array([0.5]))}, "reset amount is float64"),
         ({"bias_exponent": -1}, "bias_exponent holds -1"),
         ({"bias_mantissa": np.array([-4097])}, "bias_mantissa holds -4097"),
         ({"bias_mantissa": np.zeros((1, 1), int)}, "bias_mantissa has the shape"),
@@ -326,8 +413,10 @@ def test_group_that_the_chip_cannot_hold(changes, match):
 
 def test_program_is_read_only():
     layer = layer_of([[1, 2]])
+    own = layer_of([[1, 2], [2, 1]], threshold=np.array([1, 2]), reset=ResetTo(np.array([0, 1]))).neuron
     late = Connection(INPUT, layer.connections[0].synapse, np.array([1, 2]))
-    for array in (layer.connections[0].synapse.weight, layer.neuron.bias_mantissa, late.delays):
+    numbers = (own.threshold, own.reset.voltage, late.delays)  # type: ignore[union-attr]
+    for array in (layer.connections[0].synapse.weight, layer.neuron.bias_mantissa, *numbers):
         assert isinstance(array, np.ndarray)
         with pytest.raises(ValueError, match="read-only"):
             array[:] = 1

@@ -12,9 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.programmable import programmable
 from spiq.hardware.loihi import simulate as simulation
 from spiq.hardware.loihi.compiled import compiled_layers
-from spiq.hardware.loihi.kernels import ANY, COPY, INTEGRATE, WHOLE
+from spiq.hardware.loihi.kernel_tables import ANY, COPY, INTEGRATE, WHOLE
+from spiq.hardware.loihi.neuron_group import ResetTo, TakeOff
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
 from spiq.hardware.loihi.simulate import layer_spikes, simulate, simulate_layers
 from spiq.hardware.loihi.synapse import ConvSynapse, DenseSynapse, Synapse
@@ -53,13 +55,37 @@ def kept(state: int, decay: int) -> int:
     return size if state >= 0 else -size
 
 
+def after_reset(group: NeuronGroup, before: int, p: int, threshold: int, reset_by: int) -> tuple[int, int]:
+    """The spike, and v after it, of a neuron whose v was `before` and has become p; threshold and reset in v's unit."""
+    match group.reset:
+        case ResetTo():
+            return int(p > threshold), reset_by if p > threshold else p
+        case TakeOff():
+            q = clipped(p - reset_by) if before > threshold else p
+            spike = int(q > threshold)
+            return spike, clipped(p - reset_by * spike) if group.reset.at_once else q
+
+
+def clipped(v: int) -> int:
+    return min(max(v, -(2**23) + 1), 2**23 - 1)
+
+
+def each(values: object, group: NeuronGroup) -> list[int]:
+    return np.broadcast_to(values, group.shape).reshape(-1).tolist()  # type: ignore[call-overload]
+
+
 def transcribed(program: LoihiProgram, sample: np.ndarray) -> list[list[list[int]]]:
     """Every layer's spikes at every step, for one sample [time, feature]."""
     found = {INPUT: sample.tolist()}
     for index, layer in enumerate(program.layers):
         group = layer.neuron
         wires = [(one.source, wired(one.synapse), late(one)) for one in layer.connections]
-        bias = np.broadcast_to(group.bias_mantissa, group.shape).reshape(-1).tolist()
+        bias, threshold, current_decay, voltage_decay = (
+            each(values, group)
+            for values in (group.bias_mantissa, group.threshold, group.current_decay, group.voltage_decay)
+        )
+        reset = group.reset
+        reset_by = each(reset.voltage if isinstance(reset, ResetTo) else reset.amount * 64, group)
         u, v = [0] * group.size, [0] * group.size
         found[index] = []
         for step in range(len(sample)):
@@ -70,16 +96,14 @@ def transcribed(program: LoihiProgram, sample: np.ndarray) -> list[list[list[int
                     for place, value in of[neuron]:
                         read = step - delays[place] - (source == index)
                         activation += value * found[source][read][place] if read >= 0 else 0
-                u[neuron] = kept(u[neuron], group.current_decay) + activation * 64
+                u[neuron] = kept(u[neuron], current_decay[neuron]) + activation * 64
                 if u[neuron] > 2**23:
                     u[neuron] -= 2**24
                 elif u[neuron] <= -(2**23):
                     u[neuron] += 2**24
-                v[neuron] = kept(v[neuron], group.voltage_decay) + u[neuron] + bias[neuron] * 2**group.bias_exponent
-                v[neuron] = min(max(v[neuron], -(2**23) + 1), 2**23 - 1)
-                spikes.append(int(v[neuron] > group.threshold * 64))
-                if spikes[-1]:
-                    v[neuron] = 0
+                p = kept(v[neuron], voltage_decay[neuron]) + u[neuron] + bias[neuron] * 2**group.bias_exponent
+                spike, v[neuron] = after_reset(group, v[neuron], clipped(p), threshold[neuron] * 64, reset_by[neuron])
+                spikes.append(spike)
             found[index].append(spikes)
     return [found[index] for index in range(len(program.layers))]
 
@@ -137,7 +161,8 @@ class Draw:
         )
         mantissas = self.random.integers(-200, 201, self.one(shape, (shape[0],) + (1,) * (len(shape) - 1)))
         threshold = self.one(0, self.whole(1, 100), self.whole(1, 1000))
-        return NeuronGroup(shape, threshold, current, voltage, self.one(mantissas, mantissas * 0), self.whole(0, 7))
+        group = NeuronGroup(shape, threshold, current, voltage, self.one(mantissas, mantissas * 0), self.whole(0, 7))
+        return self.one(group, group, programmable(self.random, group))
 
     def layer(self, index: int, sources: list[int], shapes: dict[int, tuple[int, ...]]) -> Layer:
         source = self.one(*sources)
