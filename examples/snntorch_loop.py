@@ -25,7 +25,7 @@ from spiq.pipeline.data.sources import load_images
 from spiq.pipeline.exporting import export_bundle
 from spiq.pipeline.ladder import climb
 from spiq.pipeline.model import SQDRCNN
-from spiq.pipeline.report_table import report_table
+from spiq.pipeline.report_table import print_report
 
 EPOCHS, BATCH, QUBITS = 12, 32, 9
 
@@ -74,29 +74,31 @@ def counts(encoder: nn.Sequential, spikes: torch.Tensor) -> torch.Tensor:
 def main() -> None:
     neuron = sys.argv[1] if len(sys.argv) > 1 else "leaky"
     torch.manual_seed(0)
-    data = load_images(CONFIG)
+    data = load_images(CONFIG.data.source)
     model = SQDRCNN(CONFIG, data.train_images.shape[1:], data.classes)
     model.encoder = spiking_half(neuron)
     optimizer = torch.optim.Adam(model.parameters(), lr=5e-3)
     labels, history = torch.from_numpy(data.train_labels), []
     for epoch in range(EPOCHS):
-        order, losses = torch.randperm(len(labels)), []
+        order, losses, right = torch.randperm(len(labels)), [], 0
         for batch in order.split(BATCH):
             spikes = torch.from_numpy(CONFIG.coding_scheme.encode(data.train_images[batch.numpy()])).float()
             angles = angles_from_counts(counts(model.encoder, spikes), len(spikes), model.angle_scale)
-            loss = nn.functional.cross_entropy(model.readout(model.head(angles)), labels[batch])
+            logits = model.readout(model.head(angles))
+            loss = nn.functional.cross_entropy(logits, labels[batch])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
             losses.append(float(loss))
-        print(f"epoch {epoch + 1}/{EPOCHS}  loss {np.mean(losses):.3f}")
-        history.append(Epoch(loss=float(np.mean(losses)), accuracy=0.0, validation=None))
+            right += int((logits.argmax(1) == labels[batch]).sum())
+        history.append(Epoch(float(np.mean(losses)), right / len(labels), validation=None))
+        print(f"epoch {epoch + 1}/{EPOCHS}  loss {history[-1].loss:.3f}  accuracy {history[-1].accuracy:.2%}")
     with tempfile.TemporaryDirectory() as folder:
         bundle = export_bundle(CONFIG, model, data, Path(folder) / "bundle")
         report = climb(CONFIG, model, tuple(history), bundle, data.test_images, data.test_labels)
         for file, reason in bundle.manifest.left_out.items():
             print(f"{file} is left out: {reason}")
-    print(report_table(report))
+    print_report(report)
 
 
 if __name__ == "__main__":

@@ -4,8 +4,10 @@ Its neurons are snnTorch's `Leaky` (`neuron.py` has the step). Only neurons loop
 once over all steps and samples.
 """
 
+import copy
 from collections import OrderedDict
-from typing import Any
+from types import MethodType
+from typing import Any, get_args
 
 import snntorch
 import torch
@@ -17,7 +19,7 @@ from ..export.errors import InputError
 from ..export.geometry import Shape
 from .config import Encoder
 from .convolution import convolved
-from .neuron import LeakyOverTime
+from .neuron import LeakyOverTime, Reset
 
 POOL = 2
 """Pooling window and stride of every stage."""
@@ -60,7 +62,8 @@ def run_encoder(
     """
     x = spikes
     for layer in encoder:
-        if isinstance(layer, snntorch.Leaky) and layer.beta.ndim == 0 == layer.threshold.ndim:
+        layer: Any
+        if _is_plain(layer):
             reset = layer.reset_mechanism
             x = LeakyOverTime.apply(x, float(layer.beta), float(layer.threshold), surrogate_alpha, reset)
         elif isinstance(layer, snntorch.SpikingNeuron):
@@ -72,12 +75,25 @@ def run_encoder(
     return x
 
 
+def _is_plain(layer: Any) -> bool:
+    """Whether it is a neuron that `LeakyOverTime` is."""
+    if not isinstance(layer, snntorch.Leaky) or layer.beta.ndim or layer.threshold.ndim:
+        return False
+    return layer.reset_delay and layer.reset_mechanism in get_args(Reset)
+
+
 def _step_by_step(neuron: Any, x: Float[Tensor, "time *neurons"]) -> Float[Tensor, "time *neurons"]:
     """A neuron that keeps its states itself (`init_hidden=True`), called for each time step from rest."""
-    neuron.reset_mem()
-    given = [neuron(now) for now in x]
-    # With output=True it gives its states too. snnTorch's spikes are float32, whatever comes in.
-    return torch.stack([(one[0] if isinstance(one, tuple) else one).to(x.dtype) for one in given])
+    own = copy.copy(neuron)
+    # Its states are its own, since several threads may run the network at once.
+    own._buffers = dict(neuron._buffers)
+    own.state_function = MethodType(neuron.state_function.__func__, own)
+    # snnTorch's spikes are float32, whatever comes in, and its recurrent neurons cannot read those in float64.
+    own.spike_grad = lambda distance: neuron.spike_grad(distance).to(distance.dtype)
+    own.reset_mem()
+    given = [own(now) for now in x]
+    # With output=True it gives its states too.
+    return torch.stack([one[0] if isinstance(one, tuple) else one for one in given])
 
 
 def _neuron(config: Encoder) -> snntorch.Leaky:
