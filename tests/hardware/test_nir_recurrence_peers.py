@@ -6,7 +6,9 @@ the sums are exact, and a framework that computes in 32 bits must give the same 
 
 import contextlib
 import io
+from collections import OrderedDict
 from collections.abc import Callable
+from pathlib import Path
 
 import nir
 import nirtorch
@@ -17,6 +19,8 @@ import torch
 from snntorch.export_nir import export_to_nir
 
 from spiq.export.graph import place
+from spiq.export.nir import to_nir
+from spiq.export.nir_file import read_nir, write_nir
 from spiq.hardware.nir_runtime import NirRuntime
 
 DT = 2.0**-10
@@ -139,3 +143,63 @@ def test_nirtorch_wires_the_same_delay(kind: str) -> None:
             assert np.array_equal(spikes, expected)
         rates.append(found.mean())
     assert 0.02 < np.mean(rates) < 0.9
+
+
+class Integrator(torch.nn.Module):
+    """LI with beta 1/2 and I for nirtorch: one step, (input, state) → (v, state)."""
+
+    def __init__(self, node: nir.LI | nir.I) -> None:
+        super().__init__()
+        self.kept = 0.5 if isinstance(node, nir.LI) else 1.0
+
+    def forward(self, x: torch.Tensor, state: torch.Tensor | None = None) -> tuple[torch.Tensor, torch.Tensor]:
+        v = x if state is None else self.kept * state + x
+        return v, v
+
+
+class Above(torch.nn.Module):
+    """Threshold for nirtorch."""
+
+    def __init__(self, node: nir.Threshold) -> None:
+        super().__init__()
+        self.threshold = torch.from_numpy(node.threshold)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return (x > self.threshold).to(x.dtype)
+
+
+class Times(torch.nn.Module):
+    """Scale for nirtorch."""
+
+    def __init__(self, node: nir.Scale) -> None:
+        super().__init__()
+        self.scale = torch.from_numpy(node.scale)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * self.scale
+
+
+@pytest.mark.parametrize("beta", [0.5, 1.0])
+def test_nirtorch_reads_a_reset_by_subtraction(beta: float, tmp_path: Path) -> None:
+    mapping: dict[type, Callable] = {nir.LI: Integrator, nir.I: Integrator, nir.Threshold: Above, nir.Scale: Times}
+    random = np.random.default_rng(1)
+    layers = {
+        # nirtorch 2.6 drops the bias of an Affine.
+        "first": set_quarters(torch.nn.Linear(8, 6, bias=False), random),
+        "hidden": snntorch.Leaky(beta, init_hidden=True),
+        "second": set_quarters(torch.nn.Linear(6, 5, bias=False), random),
+        "last": snntorch.Leaky(beta, init_hidden=True),
+    }
+    # nirtorch mixes up names that are numbers.
+    network = torch.nn.Sequential(OrderedDict(layers))
+    write_nir(tmp_path / "network.nir", to_nir(network, (8,)))
+    x = (random.random((30, 8)) < 0.5).astype(np.uint8)
+    found = NirRuntime(place(read_nir(tmp_path / "network.nir"))).run(x[:, None])[:, 0]
+    # nirtorch delays what it has not computed yet, so the nodes must stand in their order, which HDF5 does not keep.
+    stored, graph = nir.read(tmp_path / "network.nir"), to_nir(network, (8,))
+    ordered = nir.NIRGraph({name: stored.nodes[name] for name in graph.nodes}, graph.edges, type_check=False)
+    module, state = nirtorch.nir_to_torch(ordered, mapping, dtype=torch.float64), None
+    for step, spikes in zip(torch.from_numpy(x).double(), found, strict=True):
+        expected, state = module(step, state)
+        assert np.array_equal(spikes, expected)
+    assert 0.05 < found.mean() < 0.9

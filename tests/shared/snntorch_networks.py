@@ -122,7 +122,7 @@ def _stage(random: np.random.Generator, shape: tuple[int, ...], grid: bool) -> t
                 layers.append(nn.ZeroPad2d(margins))
                 height, width = height + margins[2] + margins[3], width + margins[0] + margins[1]
             out = int(random.integers(1, 4))
-            padding, stride = int(random.integers(2)), int(random.integers(1, 3))
+            padding, stride = int(random.integers(2) or min(height, width) < 2), int(random.integers(1, 3))
             layers.append(nn.Conv2d(channels, out, 2, stride, padding, bias=bool(random.integers(2))))
             height, width = ((size + 2 * padding - 2) // stride + 1 for size in (height, width))
             layers += _norm(random, nn.BatchNorm2d(out), grid)
