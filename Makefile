@@ -35,7 +35,9 @@ check: $(READY) ## ruff, pyright, and the wheel installed elsewhere
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m pytest -n 0 -q tests/end_to_end/test_wheel.py
 
-campaign: $(READY) ## thousands of damaged files and of networks in other units; docs/security.md has the figures
+campaign: $(READY) ## thousands of damaged files and random networks; docs/security.md and how-it-works.md have the figures
+	-$(BIN)/spiq lava setup
+	$(BIN)/python tests/campaigns/snntorch_networks.py --tries 500 --lava
 	$(BIN)/python tests/campaigns/scaled_networks.py --tries 1000
 	$(BIN)/python tests/campaigns/damaged_hdf5.py --tries 5000
 	$(BIN)/python tests/campaigns/damaged_bundles.py --tries 2000

@@ -28,3 +28,8 @@ def test_damaged_bundles_are_refused_or_run(tiny_run: Path) -> None:
 def test_networks_in_another_unit_are_the_same_program() -> None:
     said = run("scaled_networks.py", "--tries", 5, "--seed", 100)
     assert said.count("'of other whole numbers': 0") == 2
+
+
+def test_snntorchs_networks_give_its_spikes() -> None:
+    said = run("snntorch_networks.py", "--tries", 10, "--seed", 100)
+    assert "different from snnTorch: 0; counts of onnxruntime that differ: 0" in said
