@@ -26,7 +26,7 @@ from qiskit.exceptions import QiskitError
 from ..export.angles import ANGLES
 from ..export.bundle import WRITERS, Bundle
 from ..export.errors import InputError
-from ..hardware.catalogue import quantum_device, spiking_device
+from ..hardware.catalogue import loihi_program, quantum_device, spiking_device
 from ..hardware.cosimulation import BATCH, CoSimulation, cosimulate, from_encoded, joined
 from ..hardware.lava.environment import required
 from ..hardware.sample_parts import over_parts
@@ -117,9 +117,20 @@ def climb(
         training=[epoch._asdict() for epoch in history],
         pixel_range=bundle.manifest.pixel_range,
         epochs=epochs,
+        programmable=_programmable(bundle),
         versions={package: importlib.metadata.version(package) for package in (*WRITERS, "qiskit", "qiskit-aer")},
         machine=f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
     )
+
+
+def _programmable(bundle: Bundle) -> dict[str, list[str]]:
+    """By layer, why the chip needs a programmable neuron for it."""
+    try:
+        layers = loihi_program(bundle).layers
+    # Then the rung loihi is skipped with the reason.
+    except InputError:
+        return {}
+    return {layer.name: list(layer.neuron.beyond_stock) for layer in layers if layer.neuron.beyond_stock}
 
 
 class _Step(NamedTuple):

@@ -48,6 +48,7 @@ def _page_cells(rung: Rung) -> tuple[str, ...]:
 def _facts(report: Report) -> tuple[tuple[str, str], ...]:
     """What was climbed, in a line: names and values."""
     white = () if report.pixel_range is None else (("pixels", f"0 to {report.pixel_range}"),)
+    own = (("need a programmable neuron", report.programmable_in_words()),) if report.programmable else ()
     return (
         ("parameters", f"{report.parameters}"),
         ("time steps T", f"{report.steps}"),
@@ -56,6 +57,7 @@ def _facts(report: Report) -> tuple[tuple[str, str], ...]:
         ("data", report.data),
         *white,
         ("seed", f"{report.seed}"),
+        *own,
     )
 
 

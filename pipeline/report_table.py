@@ -55,5 +55,7 @@ def print_report(report: Report) -> None:
     for rung in report.rungs:
         if rung.skipped is not None:
             print_line(f"{rung.name} skipped: {rung.skipped}")
+    if report.programmable:
+        print_line(f"layers that need a programmable neuron of Loihi 2: {report.programmable_in_words()}")
     print_line(f"training is {training_in_words(report.epochs)}")
     print_line(verdict(report))

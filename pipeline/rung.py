@@ -56,7 +56,8 @@ class Report(BaseModel):
     """The whole ladder; the rest says on what it was climbed.
 
     pixel_range: the value that means white where the images are integers, None where nobody has said it; epochs: how
-    far the network was trained, None in a report of an earlier version;
+    far the network was trained, None in a report of an earlier version; programmable: by layer, why the chip needs a
+    programmable neuron for it;
     made_of: sha256 of the run's configuration, of its checkpoint and of its bundle's manifest, by file; empty where it
       was climbed elsewhere.
     """
@@ -75,12 +76,17 @@ class Report(BaseModel):
     training: list[dict[str, float | None]]
     pixel_range: int | None = None
     epochs: Epochs | None = None
+    programmable: dict[str, list[str]] = {}
     versions: dict[str, str]
     machine: str
     made_of: dict[str, str] = {}
 
     def text(self) -> str:
         return json.dumps(self.model_dump(), indent=2) + "\n"
+
+    def programmable_in_words(self) -> str:
+        """The layers that need a programmable neuron, with the reasons; "" where none does."""
+        return "; ".join(f"{layer} ({', '.join(reasons)})" for layer, reasons in self.programmable.items())
 
 
 class Climbed(NamedTuple):
