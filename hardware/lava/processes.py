@@ -102,12 +102,12 @@ def make_processes() -> Processes:
         def run_spk(self) -> None:
             spikes, delays = self.inward.recv(), self.proc_params["delays"]
             if self.kept is None:
-                self.kept = np.zeros((int(delays.max()) + 1, *spikes.shape), np.int32)
+                self.kept = np.zeros((int(delays.max()) + 1, *spikes.shape), np.uint8)
             now = self.time_step - 1 - self.proc_params["depth"]
             self.kept[now % len(self.kept)] = spikes
             late = np.take_along_axis(self.kept, (now - delays)[None] % len(self.kept), 0)[0]
             # So many steps back is another sample, or none.
-            self.outward.send(np.where(now % self.proc_params["steps"] >= delays, late, 0))
+            self.outward.send(np.where(now % self.proc_params["steps"] >= delays, late, 0).astype(np.int32))
 
     def recorder(
         shapes: Sequence[tuple], depths: Sequence[int], heard: np.ndarray, tell: Callable[[int], None]

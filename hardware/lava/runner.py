@@ -67,7 +67,7 @@ class Runner:
         """The spikes [time, sample, *shape] of every layer, or of the last, by its number.
 
         `spikes` are those from outside, [time, sample, *shape]. `tell` is told, now and then and from another process,
-        how many samples are done. On the chip a program must not be recurrent.
+        how many samples are done. On the chip a program must not be recurrent, have delays or read graded spikes.
         """
         steps, samples = spikes.shape[:2]
         sent = spikes.swapaxes(0, 1).reshape(steps * samples, *spikes.shape[2:])

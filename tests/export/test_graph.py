@@ -177,6 +177,7 @@ def test_several_edges_into_a_node_are_kept() -> None:
          "node 'n' .Delay.: delay is 0.00015 s somewhere, which is no whole number of time steps of 0.0001 s"),
         ({"w": linear(), "n": nir.Delay(np.array([0.0, -1e-4])), **border()}, CHAIN, "delay goes from -1 to 0 time"),
         ({"w": linear(), "n": nir.Delay(np.ones(2)), **border()}, CHAIN, "10000 to 10000 .* 0 to 4096 are allowed"),
+        ({"w": linear(), "n": nir.Delay(np.full(2, 1e-12)), **border()}, CHAIN, "delay is 1e-12 s somewhere, which"),
         ({"w": nir.Linear(np.full((2, 3), np.nan)), "n": neuron(), **border()}, CHAIN, "weight is not finite"),
         ({"w": linear(), "n": nir.LI(np.zeros(2), np.ones(2), np.zeros(2)), **border()}, CHAIN, "tau is 0 somewhere"),
         ({"a": linear(2), "b": linear(3), "n": neuron(), **border()},
