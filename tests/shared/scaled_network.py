@@ -116,8 +116,8 @@ def _scaled(node: nir.NIRNode, factor: float) -> nir.NIRNode:
             return nir.LIF(node.tau, node.r, node.v_leak * factor, node.v_threshold * factor, node.v_reset * factor)
         case nir.CubaLIF():
             return nir.CubaLIF(
-                node.tau_syn, node.tau_mem, node.r, node.v_leak * factor, node.v_threshold * factor, node.v_reset * factor,
-                node.w_in,
+                node.tau_syn, node.tau_mem, node.r, node.v_leak * factor, node.v_threshold * factor,
+                node.v_reset * factor, node.w_in,
             )  # fmt: skip
         case nir.LI():
             return nir.LI(node.tau, node.r, node.v_leak * factor)
