@@ -76,6 +76,8 @@ def _node(placed: PlacedNode, graph: PlacedGraph) -> NodeSupport:
         on_chip = f"{where}: is no spiking neuron, and not part of one"
     if on_chip is not None:
         refused |= dict.fromkeys(FROM_PROGRAM, on_chip)
+    elif is_neuron(placed.node) and not neurons(placed, graph.step, where).is_stock:
+        refused["netx"] = f"{where}: needs a programmable neuron; a netx file holds Lava's LIF only"
     return NodeSupport(placed.name, placed.type_name, refused)
 
 

@@ -294,9 +294,9 @@ def _fires_at_any(layer: Layer, largest_input: int) -> bool:
     return (
         neuron.is_stock
         and len(layer.connections) == 1
-        and neuron.current_decay == chip.DECAY_UNITY
+        and bool(neuron.current_decay == chip.DECAY_UNITY)
         and not neuron.bias_mantissa.any()
-        and int(layer.connections[0].synapse.weight.min()) > neuron.threshold
+        and bool(layer.connections[0].synapse.weight.min() > neuron.threshold)
         and not _may_wrap(layer, largest_input)
     )
 

@@ -2,8 +2,9 @@
 
 A few bytes can ask for any number of neurons: a group's bias may be one value for all of them, and a kernel may slide
 over any image. So these are counted before anything of their size is made. What a program takes here was measured: 8
-million neurons behind a kernel of 3 x 3 take 1.1 GB in the simulator, 64 million weights 0.4 GB. A Loihi 2 has a
-million neurons and, in `published.SYNAPTIC_BYTES` a core, 16.8 million weights of 8 bits.
+million neurons behind a kernel of 3 x 3 take 1.1 GB in the simulator, 64 million weights 0.4 GB; a programmable neuron
+takes 16 bytes more. A Loihi 2 has a million neurons and, in `published.SYNAPTIC_BYTES` a core, 16.8 million weights of
+8 bits.
 """
 
 import math

@@ -42,6 +42,11 @@ class Neurons(NamedTuple):
     voltage_decay: PerNeuron
     reset: Reset
 
+    @property
+    def is_stock(self) -> bool:
+        """Whether Lava's stock LIF can be these neurons."""
+        return is_stock(self.threshold, self.current_decay, self.voltage_decay, self.reset)
+
 
 def neurons(placed: PlacedNode, step: TimeStep, where: str) -> Neurons:
     """The node's parameters for time steps of that length.

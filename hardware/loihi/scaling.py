@@ -64,8 +64,15 @@ def at_scale(layer: FloatLayer, scale: float) -> Layer:
         )
         if layer.is_stock:
             voltage = np.minimum(voltage, chip.VOLTAGE_DECAYS[1])
-        numbers = (_as_whole(values, layer.shape) for values in (whole, current, voltage))
-        neuron = NeuronGroup(layer.shape, *numbers, mantissa, exponent, _whole_reset(layer, scale))
+        neuron = NeuronGroup(
+            layer.shape,
+            _as_whole(whole, layer.shape),
+            _as_whole(current, layer.shape),
+            _as_whole(voltage, layer.shape),
+            mantissa,
+            exponent,
+            _whole_reset(layer, scale),
+        )
         return Layer(layer.name, connections, neuron, scale)
     except InputError as error:
         raise InputError(f"node {layer.name!r} at the scale {scale:g}: {error}") from error

@@ -39,7 +39,7 @@ from ...export.errors import InputError
 from ...export.time_step import TimeStep
 from . import chip
 from .limits import MOST_AXES, MOST_BYTES, MOST_LAYERS, ProgramSize
-from .neuron_group import NeuronGroup, PerNeuron, ResetTo, TakeOff
+from .neuron_group import TO_REST, NeuronGroup, PerNeuron, ResetTo, TakeOff
 from .program import Connection, Layer, LoihiProgram
 from .synapse import ConvSynapse, DenseSynapse
 
@@ -190,16 +190,15 @@ def _neurons(entries: "_Entries", prefix: str, shape: tuple[int, ...]) -> Callab
     numbers = {key: (entries.whole if is_stock else entries.per_neuron)(f"{prefix}{key}") for key in keys}
     exponent = entries.whole(f"{prefix}bias_exponent")
     mantissa = entries.numbers(f"{prefix}bias_mantissa", np.int16)
-    if not is_stock:
-        reset = _reset(entries, prefix)
-        return lambda: NeuronGroup(shape, **numbers, bias_mantissa=mantissa, bias_exponent=exponent, reset=reset)
+    reset = TO_REST if is_stock else _reset(entries, prefix)
 
-    def stock() -> NeuronGroup:
-        for key, allowed in keys.items():
+    def built() -> NeuronGroup:
+        for key, allowed in keys.items() if is_stock else ():
             chip.check_range(key, np.asarray(numbers[key]), *allowed)
-        return NeuronGroup(shape, **numbers, bias_mantissa=mantissa, bias_exponent=exponent)
+        threshold, current_decay, voltage_decay = numbers.values()
+        return NeuronGroup(shape, threshold, current_decay, voltage_decay, mantissa, exponent, reset)
 
-    return stock
+    return built
 
 
 def _reset(entries: "_Entries", prefix: str) -> ResetTo | TakeOff:

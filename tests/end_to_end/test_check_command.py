@@ -42,6 +42,16 @@ def test_what_only_the_whole_shows_is_told(tmp_path: Path) -> None:
     assert all(node["netx"] == "yes" for node in found["nodes"])
 
 
+def test_what_needs_a_programmable_neuron_is_told(tmp_path: Path) -> None:
+    nodes = {"input": nir.Input(np.array([2])), "n": nir.IF(np.ones(2), np.ones(2), np.full(2, -0.5))}
+    nodes["output"] = nir.Output(np.array([2]))
+    write_nir(tmp_path / "reset.nir", nir.NIRGraph(nodes, [("input", "n"), ("n", "output")]))
+    found = json.loads(spiq("check", tmp_path / "reset.nir", "--json").stdout)
+    assert [target for target in TARGETS if found["supported"][target]] == ["netx"]
+    assert "layer 'n': needs a programmable neuron (v_reset is not at rest)" in found["supported"]["netx"]
+    assert "needs a programmable neuron" in found["nodes"][1]["netx"]
+
+
 def test_a_bundle_and_a_program_are_checked_too(tiny_run: Path, tmp_path: Path) -> None:
     found = json.loads(spiq("check", tiny_run / "bundle", "--json").stdout)
     assert found["supported"]["aer"] is None

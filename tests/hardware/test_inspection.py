@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 from spiq.export.bundle import Bundle
 from spiq.export.errors import InputError
 from spiq.hardware.inspection import inspection
+from spiq.hardware.loihi.neuron_group import TakeOff
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
 from spiq.hardware.loihi.simulate import simulate_layers
 from spiq.hardware.loihi.synapse import ConvSynapse, DenseSynapse
@@ -73,6 +74,19 @@ def test_delays_are_told(tiny_bundle: Bundle, branching: LoihiProgram) -> None:
     assert [part["delays"] for part in found["layers"][-1]["connections"]] == [[3, 3], [0, 2], [0, 0]]
     (table, *_) = inspection_tables(found)
     assert table.rows[-2][1] == ["relay, 3 late", "dense, 0 to 2 late", "joined"]
+
+
+def test_programmable_neurons_are_told(tiny_bundle: Bundle, branching: LoihiProgram) -> None:
+    dense = branching.layers[2]
+    own = replace(dense.neuron, threshold=np.array([3, 1, -2, 9]), reset=TakeOff(5))
+    program = replace(branching, layers=(*branching.layers[:2], replace(dense, neuron=own), branching.layers[3]))
+    found = inspection(tiny_bundle, program, tiny_bundle.golden.images, "the golden samples")
+    reasons = ["reset by subtraction", "threshold below rest", "threshold differs"]
+    assert [layer["programmable"] for layer in found["layers"]] == [[], [], reasons, []]
+    assert found["layers"][2]["threshold"] == [-2, 9]
+    _, table, *_ = inspection_tables(found)
+    assert table.rows == [("dense", ", ".join(reasons))]
+    assert len(table.title) < 100 - 4
 
 
 def test_json_holds_the_bundle_and_what_was_measured(tiny_bundle: Bundle) -> None:

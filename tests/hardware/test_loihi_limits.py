@@ -2,7 +2,9 @@
 
 import time
 import tracemalloc
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +12,7 @@ import pytest
 from spiq.export.arrays import write_npz
 from spiq.export.errors import InputError
 from spiq.hardware.loihi.limits import MOST_NEURONS, MOST_TAPS, MOST_WAITING, ProgramSize
+from spiq.hardware.loihi.neuron_group import TakeOff
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
 from spiq.hardware.loihi.simulate import simulate
 from spiq.hardware.loihi.synapse import ConvSynapse, DenseSynapse
@@ -18,8 +21,9 @@ DENSE = Connection(INPUT, DenseSynapse(np.ones((5, 6), np.int16)))
 CONV = Connection(INPUT, ConvSynapse(np.ones((1, 1, 2, 3), np.int16), (1, 2, 3)))
 
 
-def group(*shape: int) -> NeuronGroup:
-    return NeuronGroup(shape, 2, 4096, 0, np.zeros((1,) * len(shape), np.int16), 0)
+def group(*shape: int, **fields: Any) -> NeuronGroup:
+    stock = NeuronGroup(shape, 2, 4096, 0, np.zeros((1,) * len(shape), np.int16), 0)
+    return replace(stock, **fields)
 
 
 def file(tmp_path: Path, program: LoihiProgram, changes: dict[str, object]) -> Path:
@@ -32,8 +36,11 @@ def file(tmp_path: Path, program: LoihiProgram, changes: dict[str, object]) -> P
     return path
 
 
-def program(connection: Connection, *shape: int) -> LoihiProgram:
-    return LoihiProgram((1, 2, 3), (Layer("a", (connection,), group(*shape), 1.0),))
+def program(connection: Connection, *shape: int, **fields: Any) -> LoihiProgram:
+    return LoihiProgram((1, 2, 3), (Layer("a", (connection,), group(*shape, **fields), 1.0),))
+
+
+PROGRAMMED = program(DENSE, 5, threshold=np.arange(5), reset=TakeOff(2))
 
 
 @pytest.mark.parametrize(
@@ -44,6 +51,9 @@ def program(connection: Connection, *shape: int) -> LoihiProgram:
         (program(DENSE, 5), {"0.shape": [2] * 33}, "0.shape is int64 .*; some whole numbers"),
         (program(DENSE, 5), {"input_shape": [2**40]}, "input_shape is .* at most 8388608 are allowed"),
         (program(DENSE, 5), {"input_shape": [-(2**40)], "0.shape": [2**40]}, "at most 8388608 are allowed"),
+        (PROGRAMMED, {"0.shape": [2**40]}, r"0\.shape is \[1099511627776\], and the program up to it has"),
+        (PROGRAMMED, {"0.threshold": np.zeros(2**26, np.int32)}, "take .* bytes; at most 134217728"),
+        (PROGRAMMED, {"0.reset_by": np.zeros(2**14, np.int32)}, r"0\.reset amount has the shape \[16384\]"),
         (program(DENSE, 5), {"layers": 10**9}, "layers is 1000000000; at most 10000 are allowed"),
         (program(DENSE, 5), {"layers": -1}, "the key 0.name is not known"),
         (program(DENSE, 5), {"0.connections": 10**9}, "the key 0.1.source is missing"),

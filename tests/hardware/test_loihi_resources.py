@@ -1,6 +1,7 @@
 """What a program takes of the chip: every count against the matrix of the whole connection, worked out by PyTorch."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from spiq.export.errors import InputError
 from spiq.hardware.loihi.activity import Activity, LayerActivity, measured
 from spiq.hardware.loihi.connectivity import fan_in, fan_out
 from spiq.hardware.loihi.energy import estimate
+from spiq.hardware.loihi.neuron_group import TakeOff
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
 from spiq.hardware.loihi.resources import Encoding, encoding, resources, stored_fan_out
 from spiq.hardware.loihi.simulate import simulate_layers
@@ -194,6 +196,18 @@ def test_the_smaller_encoding_is_taken(synapse: Synapse, expected: Encoding) -> 
 def test_cores_worked_out_by_hand(synapse: Synapse, cores: int, synaptic_bytes: int) -> None:
     found = resources(one_layer(synapse))
     assert (found.cores, found.layers[0].synaptic_bytes, found.chips) == (cores, synaptic_bytes, 1)
+
+
+@pytest.mark.parametrize(("differing", "neurons"), [(0, 7338), (1, 6289), (2, 5503)])
+def test_numbers_that_differ_from_neuron_to_neuron_take_memory(differing: int, neurons: int) -> None:
+    """4 bytes each: (192 - 20) · 1024 bytes hold 7338 neurons of 24, 6289 of 28 or 5503 of 32, and a kernel."""
+    for more, cores in ((0, 1), (1, 2)):
+        layer = one_layer(ConvSynapse(np.ones((1, 1, 3, 3), int), (1, neurons + more, 1), padding=(1, 1))).layers[0]
+        shape = layer.neuron.shape
+        numbers = [np.arange(math.prod(shape)).reshape(shape) % 9 + 1] * differing
+        own = dict(zip(("threshold", "voltage_decay"), numbers, strict=False))
+        found = LoihiProgram(shape, (replace(layer, neuron=replace(layer.neuron, **own, reset=TakeOff(7))),))
+        assert resources(found).cores == cores
 
 
 def plain_runs(layer: Layer, cores: int) -> list[int] | None:

@@ -7,6 +7,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from spiq.export.graph import PlacedGraph, place
+from spiq.hardware.loihi.neuron_group import ResetTo
 from spiq.hardware.loihi.program import LoihiProgram
 
 DT = 1e-4
@@ -14,7 +15,7 @@ STEPS, SAMPLES = 10, 12
 
 
 def random_layers(random: np.random.Generator, coarse: bool) -> tuple[tuple[int, ...], list[list[nir.NIRNode]]]:
-    """The input's shape, and for each layer its nodes, the neurons last.
+    """The input's shape, and for each layer its nodes, the neurons last, or a Threshold and the Scale back from it.
 
     Coarse networks have multiples of 1/8 for numbers: some are exact on the chip, sums meet the threshold, and numbers
     lie in the middle between two whole ones. In others nothing of the kind happens.
@@ -46,37 +47,56 @@ def random_layers(random: np.random.Generator, coarse: bool) -> tuple[tuple[int,
             weight = [weight, np.abs(weight), -np.abs(weight), weight * 0][random.choice(4, p=[0.6, 0.25, 0.1, 0.05])]
             nodes.append(nir.Affine(weight, numbers(out)) if random.integers(2) else nir.Linear(weight))
             shape = (out,)
-        nodes.append(_neurons(random, shape, coarse))
+        nodes += _neurons(random, shape, coarse)
         layers.append(nodes)
         if min(shape[1:], default=2) < 2:
             break
     return start, layers
 
 
-def _neurons(random: np.random.Generator, shape: tuple[int, ...], coarse: bool) -> nir.NIRNode:
+def _neurons(random: np.random.Generator, shape: tuple[int, ...], coarse: bool) -> list[nir.NIRNode]:
     threshold = np.full(shape, random.integers(1, 17) / 8 if coarse else random.uniform(0.2, 3))
     if random.integers(4) == 0:
         threshold = threshold * (random.integers(1, 4, shape) if coarse else random.uniform(1, 3, shape))
     zero, one = np.zeros(shape), np.ones(shape)
     tau = np.full(shape, DT * random.uniform(1, 20))
-    match random.integers(4):
+
+    def level() -> np.ndarray:
+        return np.full(shape, random.integers(-8, 5) / 8 if coarse else random.uniform(-1, 0.5))
+
+    faster, own = np.full(shape, DT * random.uniform(1, 5)), random.uniform(1, 4, shape)
+    match random.integers(7):
         case 0 | 1:
-            return nir.IF(one, threshold, zero)
+            return [nir.IF(one, threshold, zero)]
         case 2:
-            return nir.LIF(tau, tau / DT, zero, threshold, zero)
+            return [nir.LIF(tau, tau / DT, zero, threshold, zero)]
+        case 3:
+            return [nir.CubaLIF(faster, tau, tau / DT, zero, threshold, zero, faster / DT)]
+        # What only programmable neurons can be.
+        case 4:
+            return [nir.LIF(own * tau, own * tau / DT, level(), threshold, level())]
+        case 5:
+            return [nir.IF(one, random.choice([-1, 1], shape) * threshold, level())]
         case _:
-            faster = np.full(shape, DT * random.uniform(1, 5))
-            return nir.CubaLIF(faster, tau, tau / DT, zero, threshold, zero, faster / DT)
+            # An I for each tau of 1, so that coarse ones are exact.
+            held = np.isinf(tau := np.where(random.integers(3), np.inf, tau))
+            integrator = nir.LI(tau, np.where(held, np.inf, tau / DT), zero)
+            return [integrator, nir.Threshold(threshold), nir.Scale(-threshold)]
 
 
 def placed(shape: tuple[int, ...], layers: list[list[nir.NIRNode]], factors: list[float]) -> PlacedGraph:
     """The network with each layer's weights, biases, thresholds and resets times its factor."""
     nodes: dict[str, nir.NIRNode] = {"input": nir.Input(np.array(shape))}
+    back = []
     for number, (layer, factor) in enumerate(zip(layers, factors, strict=True)):
         for node in layer:
             nodes[f"{type(node).__name__}{number}"] = _scaled(node, factor)
+        if isinstance(layer[-1], nir.Scale):
+            back.append((f"Threshold{number}", f"Scale{number}"))
+            back.append((f"Scale{number}", f"LI{number}"))
     nodes["output"] = nir.Output(None)
-    return place(nir.NIRGraph(nodes, list(pairwise(nodes)), type_check=False), "net.nir", DT)
+    forward = [name for name, node in nodes.items() if not isinstance(node, nir.Scale)]
+    return place(nir.NIRGraph(nodes, [*pairwise(forward), *back], type_check=False), "net.nir", DT)
 
 
 def _scaled(node: nir.NIRNode, factor: float) -> nir.NIRNode:
@@ -93,12 +113,18 @@ def _scaled(node: nir.NIRNode, factor: float) -> nir.NIRNode:
         case nir.IF():
             return nir.IF(node.r, node.v_threshold * factor, node.v_reset * factor)
         case nir.LIF():
-            return nir.LIF(node.tau, node.r, node.v_leak, node.v_threshold * factor, node.v_reset * factor)
+            return nir.LIF(node.tau, node.r, node.v_leak * factor, node.v_threshold * factor, node.v_reset * factor)
         case nir.CubaLIF():
             return nir.CubaLIF(
-                node.tau_syn, node.tau_mem, node.r, node.v_leak, node.v_threshold * factor, node.v_reset * factor,
-                node.w_in,
+                node.tau_syn, node.tau_mem, node.r, node.v_leak * factor, node.v_threshold * factor,
+                node.v_reset * factor, node.w_in,
             )  # fmt: skip
+        case nir.LI():
+            return nir.LI(node.tau, node.r, node.v_leak * factor)
+        case nir.Threshold():
+            return nir.Threshold(node.threshold * factor)
+        case nir.Scale():
+            return nir.Scale(node.scale * factor)
         case _:
             return node
 
@@ -112,7 +138,9 @@ def whole_numbers(program: LoihiProgram) -> list[object]:
     found: list[object] = []
     for layer in program.layers:
         neuron = layer.neuron
-        found += [layer.name, neuron.threshold, neuron.current_decay, neuron.voltage_decay, neuron.bias_exponent]
-        found.append(neuron.bias_mantissa.tolist())
+        found += [layer.name, neuron.bias_exponent, neuron.bias_mantissa.tolist(), neuron.beyond_stock]
+        reset_by = neuron.reset.voltage if isinstance(neuron.reset, ResetTo) else neuron.reset.amount
+        numbers = (neuron.threshold, neuron.current_decay, neuron.voltage_decay, reset_by)
+        found += [np.asarray(number).tolist() for number in numbers]
         found += [(connection.source, connection.synapse.weight.tolist()) for connection in layer.connections]
     return found
