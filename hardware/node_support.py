@@ -3,6 +3,7 @@
 import nir
 
 from ..export.nodes.kind import Kind, NeuronKind
+from .loihi.chip import DELAYS
 
 CHIP, NETX = "Loihi's fixed point and Lava", "netx"
 
@@ -20,4 +21,4 @@ def on_chip(kind: Kind) -> dict[str, str]:
         return {CHIP: "yes", NETX: "yes"}
     if kind.spikes:
         return {CHIP: "only behind an integrator, as one group with it", NETX: "no"}
-    return {CHIP: "whole steps", NETX: "no"}
+    return {CHIP: f"a synapse's delay, up to {DELAYS[1]} steps", NETX: "no"}

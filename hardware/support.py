@@ -20,6 +20,7 @@ from ..export.onnx_encoder import encoder_onnx
 from .loihi.lower import lower_to_loihi
 from .loihi.netx_file import BIAS_EXPONENT, check_netx
 from .loihi.neurons import neurons
+from .loihi.paths import is_delay
 from .nir_runtime import NirRuntime
 
 TARGETS = ("nir", "onnx", "loihi", "lava", "netx")
@@ -70,7 +71,7 @@ def _node(placed: PlacedNode, graph: PlacedGraph) -> NodeSupport:
     refused: dict[str, str] = {}
     if is_neuron(placed.node):
         on_chip = _refusal(lambda: neurons(placed, graph.step, where))
-    elif is_linear(placed.node):
+    elif is_linear(placed.node) or is_delay(placed):
         on_chip = None
     else:
         on_chip = f"{where}: is no spiking neuron, and not part of one"
@@ -78,6 +79,8 @@ def _node(placed: PlacedNode, graph: PlacedGraph) -> NodeSupport:
         refused |= dict.fromkeys(FROM_PROGRAM, on_chip)
     elif is_neuron(placed.node) and not neurons(placed, graph.step, where).is_stock:
         refused["netx"] = f"{where}: needs a programmable neuron; a netx file holds Lava's LIF only"
+    elif is_delay(placed):
+        refused["netx"] = f"{where}: a netx file holds no delays"
     return NodeSupport(placed.name, placed.type_name, refused)
 
 
