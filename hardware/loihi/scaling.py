@@ -36,6 +36,9 @@ THRESHOLD_TOLERANCE = 1e-9
 """How far from a whole number a threshold may lie that is taken for one: float64's rounding. float32's is not undone,
 since it decides whether a voltage on the grid is above the threshold."""
 
+MIDDLE_DIGITS = 9
+"""How many digits behind the point say whether a weight is in the middle between two steps: float64's rounding."""
+
 LIMIT_TOLERANCE = 1e-9
 """The share by which a scale may be above one that just fits: float64's rounding."""
 
@@ -133,7 +136,10 @@ def exact_scale(layer: FloatLayer) -> float | None:
 
 def _whole_weights(weight: Float[np.ndarray, "..."], scale: float) -> Int16[np.ndarray, "..."]:
     grid = chip.weight_grid(weight)
-    whole = np.clip(np.rint(weight * (scale / grid.step)) * grid.step, grid.least, grid.most)
+    # A weight in the middle between two steps, as the largest one is at half the largest scale, goes to the even one
+    # whatever its last digits are, which the unit decides.
+    steps = np.rint(np.round(weight * (scale / grid.step), MIDDLE_DIGITS))
+    whole = np.clip(steps * grid.step, grid.least, grid.most)
     # Rounding can leave no weights of one sign, and then the ends are other ones.
     grid = chip.weight_grid(whole)
     return np.clip(whole, grid.least, grid.most).astype(np.int16)

@@ -35,7 +35,7 @@ def chain(*nodes: nir.NIRNode, **named: nir.NIRNode) -> PlacedGraph:
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), rank=st.integers(1, 3), size=st.integers(0, 6), coarse=st.booleans())
 def test_counts_equal_pytorch_in_float64(seed: int, rank: int, size: int, coarse: bool) -> None:
     network, spikes = random_network(seed, rank, coarse)

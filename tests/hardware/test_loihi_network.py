@@ -273,7 +273,7 @@ def check_equal(network: Network, program: LoihiProgram, spikes: np.ndarray) -> 
         assert np.array_equal(found[relay], expected[relay.split(" + ")[0]])
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(seed=st.integers(0, 2**32 - 1), calibrated=st.booleans())
 def test_exact_network_changes_no_spike(seed: int, calibrated: bool):
     network, spikes = Network(seed, exact=True), random_spikes(seed)

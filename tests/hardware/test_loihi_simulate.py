@@ -234,7 +234,7 @@ class Draw:
         return replace(layer, connections=tuple(connections))
 
 
-@settings(deadline=None, max_examples=120)
+@settings(deadline=None, max_examples=80)
 @given(
     seed=st.integers(0, 2**32 - 1),
     block=st.sampled_from([1, 500, 2**18]),

@@ -32,14 +32,14 @@ def lowered(seed: int, coarse: bool, calibrated: bool, draw_factor: object) -> t
     return answers[0], answers[1]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=35)
 @given(st.integers(0, 2**31), st.booleans(), st.booleans())
 def test_a_power_of_two_changes_no_whole_number(seed: int, coarse: bool, calibrated: bool) -> None:
     one, other = lowered(seed, coarse, calibrated, lambda random: 2.0 ** random.integers(-100, 101))
     assert one == other
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=35)
 @given(st.integers(0, 2**31), st.booleans())
 def test_neither_does_any_other_factor(seed: int, calibrated: bool) -> None:
     one, other = lowered(seed, False, calibrated, lambda random: 10.0 ** random.uniform(-30, 30))
