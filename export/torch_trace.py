@@ -25,7 +25,7 @@ from snntorch import SpikingNeuron
 from torch import fx, nn
 
 from .errors import InputError
-from .stock_layers import STOCK, check_hooks, check_stock
+from .stock_layers import STOCK, check_hooks, check_stock, evaluating
 from .torch_calls import INPUT, Call, Calls
 from .torch_functions import as_layer
 from .torch_loop import Operation, one_step
@@ -54,18 +54,16 @@ class _Tracer(fx.Tracer):
 def traced(network: nn.Module) -> Calls:
     """The network's calls for one time step. Raises InputError, naming the layer or the line."""
     check_hooks(network, f"the network ({type(network).__name__})")
-    training = network.training
-    network.eval()
     try:
-        graph = _Tracer().trace(network)
+        # What a forward does may depend on the mode.
+        with evaluating(network):
+            graph = _Tracer().trace(network)
     except InputError:
         raise
     # Whatever the user's code does with a stand-in that only a tensor could answer.
     except Exception as error:
         where = _line(traceback.extract_tb(error.__traceback__))
         raise InputError(f"{where}: cannot be followed: {error}; {_ADVICE}") from error
-    finally:
-        network.train(training)
     return _Reading(network, graph).calls()
 
 

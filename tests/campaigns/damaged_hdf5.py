@@ -9,6 +9,7 @@ raised anything but an InputError of one line.
 """
 
 import argparse
+import itertools
 import multiprocessing
 import resource
 import sys
@@ -21,6 +22,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
+import nir
 import numpy as np
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -48,6 +50,34 @@ class Try(NamedTuple):
     message: str = ""
 
 
+def neurons_of_several_nodes() -> nir.NIRGraph:
+    """snnTorch's resets by subtraction, a step late and at once, and a Delay."""
+    ones, size = np.ones(4), np.array([4])
+    nodes = {
+        "input": nir.Input({"input": size}),
+        "current": nir.LI(2e-4 * ones, 2 * ones, 0 * ones),
+        "late_membrane": nir.CubaLI(2e-4 * ones, 3e-4 * ones, 3 * ones, 0 * ones, w_in=2 * ones),
+        "late": nir.Threshold(ones),
+        "late_reset": nir.Scale(-ones),
+        "delay": nir.Delay(1e-4 * np.arange(4.0)),
+        "membrane": nir.LI(2e-4 * ones, 2 * ones, 0 * ones),
+        "once": nir.Threshold(ones),
+        "once_reset": nir.Scale(-0.5 * ones),
+        "taken": nir.Scale(-ones),
+        "left": nir.Delay(1e-4 * ones),
+        "above": nir.Threshold(ones),
+        "again": nir.Scale(-ones),
+        "output": nir.Output({"output": size}),
+    }
+    ways = (
+        "input late_membrane late late_reset late_membrane",
+        "late delay current membrane once once_reset membrane left above again once taken left",
+        "once output",
+    )
+    edges = [edge for way in ways for edge in itertools.pairwise(way.split())]
+    return nir.NIRGraph(nodes, edges, type_check=False)
+
+
 def sound_files() -> dict[str, bytes]:
     """Files by name; a netx file's ends in .net."""
     found = {path.name: path.read_bytes() for path in sorted((TESTS / "data" / "nir_peers").glob("*.nir"))}
@@ -57,6 +87,8 @@ def sound_files() -> dict[str, bytes]:
             with suppress(TypeError):
                 write_nir(Path(folder) / name, read_nir(content))
                 found[f"spiq's {name}"] = (Path(folder) / name).read_bytes()
+        write_nir(Path(folder) / "several.nir", neurons_of_several_nodes())
+        found["several.nir"] = (Path(folder) / "several.nir").read_bytes()
         write_netx(Path(folder) / "encoder.net", small_program())
         # As many as there are of the others.
         content = (Path(folder) / "encoder.net").read_bytes()

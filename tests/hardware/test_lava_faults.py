@@ -203,9 +203,13 @@ def test_pressing_ctrl_c_again_cuts_nothing_short(place: Path, last: signal.Sign
         folders = list(place.iterdir())
         leaders = [leader_of(folder) for folder in folders]
         assert len(leaders) == 2
-        for number in (signal.SIGINT, signal.SIGINT, signal.SIGINT, last):
+        process.send_signal(signal.SIGINT)
+        # Until the client has begun to end its workers: before that, SIGTERM ends the client itself at once.
+        while process.poll() is None and all(map(group, leaders)):
+            time.sleep(0.001)
+        for number in (signal.SIGINT, signal.SIGINT, last):
             process.send_signal(number)
-            time.sleep(0.02)
+            time.sleep(0.01)
         process.communicate(timeout=60)
     assert process.returncode in (-signal.SIGINT, -last)
     assert list(place.iterdir()) == []
