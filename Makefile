@@ -50,5 +50,5 @@ bench: $(READY) ## time spiq against PennyLane, Lava and PyTorch, side by side; 
 	$(BIN)/spiq bench
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) .peers build dist *.egg-info $(DEMO) bench.json bench.md .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .peers build dist *.egg-info src/*.egg-info $(DEMO) bench.json bench.md .pytest_cache .ruff_cache .hypothesis
 	find pipeline export hardware tests -name __pycache__ -type d -prune -exec rm -rf {} +

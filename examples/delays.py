@@ -16,11 +16,11 @@ import torch
 from snntorch import surrogate
 from torch import nn
 
-from spiq.export.graph import place
+from spiq.export.nir.graph import place
 from spiq.hardware.lava.device import LavaDevice
 from spiq.hardware.loihi.device import LoihiDevice
-from spiq.hardware.loihi.lower import lower_to_loihi
-from spiq.hardware.nir_runtime import NirRuntime
+from spiq.hardware.loihi.lowering.lower import lower_to_loihi
+from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 STEPS, CLASSES, DELAYS, DT = 20, 4, 8, 1e-4
 

@@ -8,11 +8,11 @@ import snntorch
 import torch
 from torch import nn
 
-from spiq.export.graph import place
-from spiq.export.nir import to_nir
+from spiq.export.from_torch.graph import to_nir
+from spiq.export.nir.graph import place
 from spiq.hardware.loihi.device import LoihiDevice
-from spiq.hardware.loihi.lower import lower_to_loihi
-from spiq.hardware.nir_runtime import NirRuntime
+from spiq.hardware.loihi.lowering.lower import lower_to_loihi
+from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 torch.manual_seed(0)
 network = nn.Sequential(

@@ -19,13 +19,13 @@ from snntorch import surrogate
 from torch import nn
 
 from spiq.export.angles import angles_from_counts
-from spiq.pipeline.checkpoint import Epoch
-from spiq.pipeline.config import Config
+from spiq.pipeline.config.schema import Config
 from spiq.pipeline.data.sources import load_images
-from spiq.pipeline.exporting import export_bundle
-from spiq.pipeline.ladder import climb
-from spiq.pipeline.model import SQDRCNN
-from spiq.pipeline.report_table import print_report
+from spiq.pipeline.models.sqdr_cnn import SQDRCNN
+from spiq.pipeline.report.table import print_report
+from spiq.pipeline.run.exporting import export_bundle
+from spiq.pipeline.training.checkpoint import Epoch
+from spiq.pipeline.validation.ladder import climb
 
 EPOCHS, BATCH, QUBITS = 12, 32, 9
 

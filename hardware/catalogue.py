@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ..export.bundle import Bundle
+from ..export.bundle.folder import Bundle
 from ..export.errors import InputError
 from .devices import QuantumDevice, SpikingDevice
 
@@ -39,7 +39,7 @@ def _check_output(name: str, size: int, bundle: Bundle) -> None:
 
 
 def _nir(bundle: Bundle) -> SpikingDevice:
-    from .nir_runtime import NirRuntime
+    from .runtime.nir_runtime import NirRuntime
 
     return NirRuntime(bundle.graph)
 
@@ -67,7 +67,7 @@ def _netx(bundle: Bundle) -> SpikingDevice:
 
 
 def _exact(bundle: Bundle, seed: int) -> QuantumDevice:
-    from .qpu.exact import ExactDevice
+    from .qpu.exact_device import ExactDevice
 
     return ExactDevice(seed)
 

@@ -18,10 +18,10 @@ import numpy as np
 from jaxtyping import Float, Int64, UInt8
 
 from ..export.angles import ANGLES, angles_from_counts
-from ..export.bundle import Bundle
+from ..export.bundle.folder import Bundle
 from ..export.errors import InputError
 from .devices import QuantumDevice, SpikingDevice, Watch, WatchedDevice, checked_answer, checked_expectations
-from .onnx_session import run_onnx
+from .runtime.onnx_session import run_onnx
 
 BATCH = 1000
 """Samples handed to the devices at once."""

@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from ..export.circuit import ReuploadCircuit
+from ..export.circuit.reupload import ReuploadCircuit
 from ..export.errors import DeviceError
 
 Watch = Callable[[int], None]

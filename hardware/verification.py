@@ -6,11 +6,11 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Shaped
 
-from ..export.bundle import Bundle
+from ..export.bundle.folder import Bundle
 from .catalogue import loihi_program, quantum_device, spiking_device
 from .cosimulation import cosimulate, read_out, sample_angles
-from .loihi.netx_file import netx_differences
-from .onnx_session import run_onnx
+from .loihi.formats.netx_file import netx_differences
+from .runtime.onnx_session import run_onnx
 
 EXPECTATION_TOLERANCE = 1e-6
 """Largest difference of an <Z>: the bound that the ladder's qasm rung is held to."""

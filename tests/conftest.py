@@ -14,8 +14,8 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 import pytest
 
 from shared.tiny_run import TINY, make_tiny_run, tiny_images_of
-from spiq.export.bundle import Bundle, open_bundle
-from spiq.pipeline.config import Config
+from spiq.export.bundle.folder import Bundle, open_bundle
+from spiq.pipeline.config.schema import Config
 from spiq.pipeline.data import ImageSet
 
 
@@ -37,7 +37,7 @@ def tiny_run(tiny_config: Config, tiny_images: ImageSet, tmp_path_factory: pytes
 
 @pytest.fixture(scope="session")
 def tiny_bundle(tiny_run: Path) -> Bundle:
-    from spiq.pipeline.run_folder import BUNDLE
+    from spiq.pipeline.run.folder import BUNDLE
 
     return open_bundle(tiny_run / BUNDLE)
 
@@ -45,7 +45,7 @@ def tiny_bundle(tiny_run: Path) -> Bundle:
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
     """A test marked lava or netx is skipped where that environment is not ready, or fails with SPIQ_REQUIRE_LAVA=1."""
-    from spiq.hardware.lava.environment import COMMANDS, ready
+    from spiq.hardware.lava.environment.setup import COMMANDS, ready
 
     for name, command in COMMANDS.items():
         if item.get_closest_marker(name) and not ready(name):

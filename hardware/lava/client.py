@@ -24,7 +24,7 @@ from typing import Any
 from ...export.errors import DeviceError, InputError
 from .shared_memory import SHARED_MEMORY, is_full, remove_left
 
-WORKER = Path(__file__).with_name("worker.py")
+WORKER = Path(__file__).parent / "worker" / "worker.py"
 
 LONGEST_LINE = 2**16
 """Bytes: no answer of a worker is nearly as long."""

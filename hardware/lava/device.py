@@ -10,7 +10,7 @@ from jaxtyping import UInt8
 from ...export.errors import InputError
 from ..devices import Watch
 from ..loihi.program import LoihiProgram
-from ..network_input import checked_spikes
+from ..runtime.network_input import checked_spikes
 from .jobs import TIME_LIMIT, Layers, ProgramJob, run_jobs
 
 LEAST_SHARE = 16
@@ -39,7 +39,7 @@ class LavaDevice:
         if hardware:
             _check_runs_on_hardware(program)
         if python is None:
-            from .environment import required
+            from .environment.setup import required
 
             python = required("lava").python
         self.program, self.hardware, self.python = program, hardware, python

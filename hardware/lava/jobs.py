@@ -14,12 +14,12 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from jaxtyping import UInt8
 
-from ...export.arrays import read_npz
 from ...export.errors import InputError
-from ...export.geometry import Shape
+from ...export.files.arrays import read_npz
+from ...export.nir.geometry import Shape
 from ..devices import Watch
 from ..loihi.program import LoihiProgram
-from ..network_input import checked_spikes
+from ..runtime.network_input import checked_spikes
 from .client import WORKER, LavaWorker, worker_stack
 
 TIME_LIMIT = 600.0

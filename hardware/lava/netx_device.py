@@ -7,18 +7,18 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
-from ...export.arrays import write_npz
 from ...export.errors import InputError
-from ...export.files import read_file
-from ...export.geometry import Shape
-from ...export.hdf5 import read_hdf5
+from ...export.files.arrays import write_npz
+from ...export.files.hdf5 import read_hdf5
+from ...export.files.plain import read_file
+from ...export.nir.geometry import Shape
 from ..devices import Watch
-from ..loihi.netx_file import netx_content
-from ..network_input import checked_spikes
+from ..loihi.formats.netx_file import netx_content
+from ..runtime.network_input import checked_spikes
 from .jobs import TIME_LIMIT, run_jobs
 from .netx_layers import checked_layers
 
-NETX_WORKER = Path(__file__).with_name("netx_worker.py")
+NETX_WORKER = Path(__file__).parent / "worker" / "netx_worker.py"
 
 
 class NetxFile(NamedTuple):
@@ -88,7 +88,7 @@ class NetxDevice:
         self.input_shape = input_shape
         self.file.check_input(input_shape)
         if python is None:
-            from .environment import required
+            from .environment.setup import required
 
             python = required("netx").python
         self.python, self.watch, self.time_limit = python, watch, time_limit

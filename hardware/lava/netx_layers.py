@@ -13,9 +13,9 @@ from typing import NamedTuple
 import numpy as np
 
 from ...export.errors import InputError
-from ...export.geometry import Shape, whole_numbers, windows
-from ...export.hdf5 import Group, Value, flattened
-from ..loihi.netx_file import LARGEST_CONV
+from ...export.files.hdf5 import Group, Value, flattened
+from ...export.nir.geometry import Shape, whole_numbers, windows
+from ..loihi.formats.netx_file import LARGEST_CONV
 
 MOST_LAYERS = 128
 """Lava runs each layer in two processes of the operating system."""

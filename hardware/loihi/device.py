@@ -4,7 +4,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from .program import LoihiProgram
-from .simulate import simulate
+from .simulator.simulate import simulate
 
 
 class LoihiDevice:

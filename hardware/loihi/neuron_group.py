@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Int16, Int32, Shaped
 
 from ...export.errors import InputError
-from ...export.geometry import Shape
+from ...export.nir.geometry import Shape
 from . import chip
 
 PerNeuron = int | Int32[np.ndarray, "*broadcasting"]

@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import UInt8
 
 from ...export.errors import InputError
-from ...export.geometry import Shape
-from ...export.time_step import TimeStep
+from ...export.nir.geometry import Shape
+from ...export.nir.time_step import TimeStep
 from . import chip
 from .neuron_group import NeuronGroup, frozen
 from .synapse import Synapse, largest_activations
@@ -181,7 +181,7 @@ class LoihiProgram:
 
     def save(self, path: Path | str) -> None:
         """Write the program as an .npz file. The same program gives the same bytes."""
-        from .storage import write_program
+        from .formats.storage import write_program
 
         write_program(Path(path), self)
 
@@ -191,7 +191,7 @@ class LoihiProgram:
 
         Raises InputError, naming the file and the key, where it is damaged.
         """
-        from .storage import read_program
+        from .formats.storage import read_program
 
         return read_program(source, name) if isinstance(source, bytes) else read_program(Path(source), str(source))
 

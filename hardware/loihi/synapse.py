@@ -18,7 +18,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int32, Real, Shaped, UInt8
 
 from ...export.errors import InputError
-from ...export.geometry import Shape, windows
+from ...export.nir.geometry import Shape, windows
 
 Pair = tuple[int, int]
 """(height, width)"""

@@ -19,9 +19,9 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.library import SaveProbabilities
 from qiskit_qasm3_import import ConversionError, convert
 
-from ...export.circuit import ReuploadCircuit
+from ...export.circuit.qasm import angle_names, to_openqasm3
+from ...export.circuit.reupload import ReuploadCircuit
 from ...export.errors import InputError
-from ...export.qasm import angle_names, to_openqasm3
 from .measurement import check_shots, expectations_of_counts, expectations_of_probabilities, sample_runs, seed_sequence
 from .program_limits import PROGRAM, parsed
 

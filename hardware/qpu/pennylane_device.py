@@ -11,7 +11,7 @@ import pennylane as qml
 from jaxtyping import Float
 from pennylane.devices import Device
 
-from ...export.circuit import ReuploadCircuit, reupload_layers
+from ...export.circuit.reupload import ReuploadCircuit, reupload_layers
 from ...export.errors import InputError
 from .measurement import check_shots, expectations_of_probabilities, sample_runs, seed_sequence
 

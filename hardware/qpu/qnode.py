@@ -10,7 +10,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from ...export.circuit import Entangler, reupload_layers
+from ...export.circuit.reupload import Entangler, reupload_layers
 from ...export.errors import InputError
 from .noise import Noise
 

@@ -12,7 +12,7 @@ from ...export.errors import InputError
 from ...hardware.catalogue import quantum_device, spiking_device
 from ...hardware.cosimulation import cosimulate
 from ...hardware.loihi.device import LoihiDevice
-from ..exporting import export_bundle
+from ..run.exporting import export_bundle
 from .comparison import Work, seconds
 from .heads import head_step, lightcone
 from .networks import image_set, network

@@ -13,8 +13,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from ...export.angles import ANGLES
-from ...export.circuit import reupload_layers
-from ...hardware.qpu.lightcone import expectations
+from ...export.circuit.reupload import reupload_layers
+from ...hardware.qpu.exact.lightcone import expectations
 from ...hardware.qpu.noise import Noise
 from ...hardware.qpu.qnode import pennylane_expectations
 from .comparison import Result, Work, compared, side_by_side

@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from jaxtyping import Float32, UInt8
 
-from ...export.graph import PlacedGraph, place
-from ...export.nir import to_nir
-from ...hardware.loihi.lower import lower_to_loihi
+from ...export.from_torch.graph import to_nir
+from ...export.nir.graph import PlacedGraph, place
+from ...hardware.loihi.lowering.lower import lower_to_loihi
 from ...hardware.loihi.program import LoihiProgram
-from ..config import Config
+from ..config.schema import Config
 from ..data import ImageSet, load_images
 from ..data_folder import data_folder
-from ..model import SQDRCNN
+from ..models.sqdr_cnn import SQDRCNN
 
 CALIBRATION = 128
 """Images that the batch norms and the scales of the fixed point are set on."""

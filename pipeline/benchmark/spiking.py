@@ -8,7 +8,7 @@ from ...export.errors import InputError
 from ...hardware.lava.device import LavaDevice
 from ...hardware.lava.jobs import ProgramJob, run_jobs
 from ...hardware.loihi.device import LoihiDevice
-from ..encoder import run_encoder
+from ..models.encoder import run_encoder
 from .comparison import Result, Work, compared, side_by_side
 from .networks import Network, network
 

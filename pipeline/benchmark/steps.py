@@ -8,9 +8,9 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ...export.circuit import Entangler
+from ...export.circuit.reupload import Entangler
 from ...hardware.qpu.qnode import pennylane_expectations
-from ..model import SQDRCNN, ReuploadHead
+from ..models.sqdr_cnn import SQDRCNN, ReuploadHead
 from .comparison import Result, Work, compared, side_by_side
 from .networks import network
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from ...export.bundle import Bundle
+from ...export.bundle.folder import Bundle
 from ...hardware.catalogue import quantum_device, spiking_device
 from ...hardware.cosimulation import cosimulate, from_encoded
 from ...hardware.devices import QuantumDevice, SpikingDevice
-from ..exporting import export_bundle
+from ..run.exporting import export_bundle
 from .comparison import Result, Work, compared, seconds, side_by_side
 from .networks import image_set
 from .spiking import mnist_encoder
@@ -20,7 +20,7 @@ from .spiking import mnist_encoder
 IMAGES = 10_000
 QUICK_IMAGES = 2_000
 
-MAIN = "import sys; from spiq.pipeline.cli import main; sys.exit(main())"
+MAIN = "import sys; from spiq.pipeline.commands.main import main; sys.exit(main())"
 """What the command `spiq` is."""
 
 START_ALLOWANCE = 0.4

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TransferSpeedColumn
 
 from ...export.errors import InputError
-from ...export.files import check_plain
+from ...export.files.plain import check_plain
 
 
 def download(name: str, mirrors: Sequence[str], md5: str, folder: Path) -> Path:

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from ...export.errors import InputError
-from ...export.files import opened
+from ...export.files.plain import opened
 
 MOST_BYTES = 2**30
 """Of the values: twenty times the largest of these sets."""

@@ -11,8 +11,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float32, Int64, Num
 
-from ...export.arrays import read_npz
 from ...export.errors import InputError
+from ...export.files.arrays import read_npz
 from ..data_folder import data_folder
 from .image_set import ImageSet
 from .pixels import PixelRange, pixel_range, scaled

@@ -11,9 +11,9 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float32, Int64
 
-from ...export.cache import cache_folder
 from ...export.errors import InputError
-from ..config import ALLOWED_SOURCES, DIGITS, NPZ_PREFIX
+from ...export.files.cache import cache_folder
+from ..config.schema import ALLOWED_SOURCES, DIGITS, NPZ_PREFIX
 from ..data_folder import DATA_VARIABLE, data_folder
 from .digits import WHITE, load_digits
 from .download import download

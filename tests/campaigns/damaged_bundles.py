@@ -27,11 +27,11 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 from shared.resealed import resealed
 from shared.tiny_run import TINY, make_tiny_run, tiny_images_of
-from spiq.export.bundle import Bundle, open_bundle
+from spiq.export.bundle.folder import Bundle, open_bundle
 from spiq.export.errors import InputError
 from spiq.hardware.verification import verify
-from spiq.pipeline.config import Config
-from spiq.pipeline.run_folder import BUNDLE
+from spiq.pipeline.config.schema import Config
+from spiq.pipeline.run.folder import BUNDLE
 
 SECONDS = 60
 MEMORY = 2 * 2**30

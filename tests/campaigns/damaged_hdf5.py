@@ -30,10 +30,10 @@ sys.path.insert(0, str(TESTS))
 
 from shared.netx_program import small_program  # noqa: E402
 from spiq.export.errors import InputError  # noqa: E402
-from spiq.export.graph import place  # noqa: E402
-from spiq.export.nir_file import read_nir, write_nir  # noqa: E402
+from spiq.export.nir.file import read_nir, write_nir  # noqa: E402
+from spiq.export.nir.graph import place  # noqa: E402
 from spiq.hardware.lava.netx_device import open_netx  # noqa: E402
-from spiq.hardware.loihi.netx_file import netx_differences, write_netx  # noqa: E402
+from spiq.hardware.loihi.formats.netx_file import netx_differences, write_netx  # noqa: E402
 
 LIMIT = 10.0
 MEMORY = 4 * 2**30

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from shared.scaled_network import placed, random_layers, random_spikes, whole_numbers
 from spiq.export.errors import InputError
-from spiq.hardware.loihi.lower import lower_to_loihi
+from spiq.hardware.loihi.lowering.lower import lower_to_loihi
 
 KINDS = {
     "powers of two": lambda random: 2.0 ** random.integers(-100, 101),

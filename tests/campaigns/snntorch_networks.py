@@ -18,17 +18,17 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from shared.snntorch_networks import random_case
 from spiq.export.errors import InputError
-from spiq.export.graph import PlacedGraph, place
-from spiq.export.nir import to_nir
-from spiq.export.onnx_encoder import COUNTS, encoder_onnx
-from spiq.export.onnx_model import SPIKES, onnx_bytes
-from spiq.hardware.lava.environment import required
+from spiq.export.from_torch.graph import to_nir
+from spiq.export.nir.graph import PlacedGraph, place
+from spiq.export.onnx.encoder import COUNTS, encoder_onnx
+from spiq.export.onnx.model import SPIKES, onnx_bytes
+from spiq.hardware.lava.environment.setup import required
 from spiq.hardware.lava.jobs import ProgramJob, run_jobs
-from spiq.hardware.loihi.lower import lower_to_loihi
+from spiq.hardware.loihi.lowering.lower import lower_to_loihi
 from spiq.hardware.loihi.program import LoihiProgram
-from spiq.hardware.loihi.simulate import simulate
-from spiq.hardware.nir_runtime import NirRuntime
-from spiq.hardware.onnx_session import run_onnx
+from spiq.hardware.loihi.simulator.simulate import simulate
+from spiq.hardware.runtime.nir_runtime import NirRuntime
+from spiq.hardware.runtime.onnx_session import run_onnx
 
 
 def counted(graph: PlacedGraph, spikes: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ import pytest
 
 from shared import command
 from shared.command import NO_LAVA
-from spiq.pipeline.config import Config
+from spiq.pipeline.config.schema import Config
 
 spiq = partial(command.spiq, **NO_LAVA)
 

@@ -7,8 +7,8 @@ import nir
 import numpy as np
 
 from shared.command import refused, spiq
-from spiq.export.nir_file import write_nir
-from spiq.hardware.support import TARGETS
+from spiq.export.nir.file import write_nir
+from spiq.hardware.inspection.support import TARGETS
 
 PEERS = Path(__file__).parents[1] / "data" / "nir_peers"
 

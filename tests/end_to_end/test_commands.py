@@ -17,7 +17,7 @@ from qiskit import qasm2, qasm3
 
 from shared import command
 from shared.command import NO_LAVA, SPIQ, changed
-from spiq.pipeline.config import Config
+from spiq.pipeline.config.schema import Config
 
 spiq = partial(command.spiq, **NO_LAVA)
 refused = partial(command.refused, **NO_LAVA)
@@ -201,7 +201,7 @@ def test_help_of_every_command_has_an_example() -> None:
 
 def test_help_and_doctor_import_nothing_heavy() -> None:
     program = (
-        "import sys\nfrom spiq.pipeline.cli import main\n"
+        "import sys\nfrom spiq.pipeline.commands.main import main\n"
         "try:\n    main()\nexcept SystemExit:\n    pass\n"
         "heavy = {'torch', 'pennylane', 'qiskit', 'snntorch', 'sklearn', 'onnxruntime', 'scipy'} & set(sys.modules)\n"
         "print(sorted(heavy), file=sys.stderr)\n"
@@ -214,9 +214,9 @@ def test_help_and_doctor_import_nothing_heavy() -> None:
 def test_the_onnx_encoder_gives_pytorchs_counts_on_every_digit(run: tuple[Path, dict]) -> None:
     import torch
 
-    from spiq.pipeline.checkpoint import load_model
-    from spiq.pipeline.config_file import load_config
+    from spiq.pipeline.config.file import load_config
     from spiq.pipeline.data import load_images
+    from spiq.pipeline.training.checkpoint import load_model
 
     config = load_config(run[0] / "config.toml")
     model, _ = load_model(run[0], config)

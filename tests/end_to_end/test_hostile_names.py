@@ -12,7 +12,7 @@ import pytest
 
 from shared import command
 from shared.command import NO_LAVA, SPIQ
-from spiq.export.nir_file import write_nir
+from spiq.export.nir.file import write_nir
 
 spiq = partial(command.spiq, **NO_LAVA)
 refused = partial(command.refused, **NO_LAVA)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from shared.command import spiq
-from spiq.export.nir_file import write_nir
+from spiq.export.nir.file import write_nir
 
 PEERS = Path(__file__).parents[1] / "data" / "nir_peers"
 

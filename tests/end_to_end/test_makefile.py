@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[2]
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
 def test_clean_leaves_the_runs_of_ones_own(tmp_path: Path) -> None:
     shutil.copy(ROOT / "Makefile", tmp_path)
-    sources = ["pipeline/cli.py", "export/nir.py", "hardware/devices.py", "tests/conftest.py"]
+    sources = ["pipeline/commands/main.py", "export/from_torch/graph.py", "hardware/devices.py", "tests/conftest.py"]
     kept = [*sources, "runs/mnist/checkpoint.safetensors", "runs/mine/report.json", "growth.json"]
     made = [
         "runs/digits/checkpoint.safetensors",

@@ -7,7 +7,7 @@ import nir
 import numpy as np
 
 from shared.command import refused, spiq
-from spiq.export.nir_file import write_nir
+from spiq.export.nir.file import write_nir
 
 PEERS = Path(__file__).parents[1] / "data" / "nir_peers"
 

@@ -5,11 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from shared.tiny_run import TINY, make_tiny_run, tiny_images_of
-from spiq.export.bundle import open_bundle
-from spiq.export.nir_file import read_nir
-from spiq.hardware.nir_runtime import NirRuntime
+from spiq.export.bundle.folder import open_bundle
+from spiq.export.nir.file import read_nir
+from spiq.hardware.runtime.nir_runtime import NirRuntime
 from spiq.hardware.verification import verify
-from spiq.pipeline.config import Config
+from spiq.pipeline.config.schema import Config
 
 
 def test_a_network_that_resets_by_subtraction_is_trained_exported_and_verified(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """The wheel holds every module, and they import from it alone."""
 
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -32,9 +33,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         cwd=ROOT, capture_output=True, text=True, check=True,
     ).stdout.splitlines()  # fmt: skip
     for name in files:
-        if (ROOT / name).is_file():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            (source / name).write_bytes((ROOT / name).read_bytes())
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).exists():
+            shutil.copy(ROOT / name, source / name, follow_symlinks=False)
     built = subprocess.run(
         [sys.executable, "-m", "build", "--wheel", "--outdir", str(out), str(source)],
         capture_output=True, text=True,
@@ -65,11 +66,11 @@ def test_every_module_imports_from_the_wheel(wheel: Path, tmp_path: Path) -> Non
 
 
 def test_the_template_of_the_report_is_in_the_wheel(wheel: Path) -> None:
-    assert "spiq/pipeline/report.html.jinja" in zipfile.ZipFile(wheel).namelist()
+    assert "spiq/pipeline/report/report.html.jinja" in zipfile.ZipFile(wheel).namelist()
 
 
 def test_the_lists_of_lavas_packages_are_in_the_wheel(wheel: Path) -> None:
-    lists = {f"spiq/hardware/lava/requirements-{name}.txt" for name in ("lava", "netx")}
+    lists = {f"spiq/hardware/lava/environment/requirements-{name}.txt" for name in ("lava", "netx")}
     assert lists <= set(zipfile.ZipFile(wheel).namelist())
 
 

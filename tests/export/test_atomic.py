@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from spiq.export.atomic import new_file, new_folder
 from spiq.export.errors import InputError
+from spiq.export.files.atomic import new_file, new_folder
 
 
 def test_a_file_takes_the_old_ones_place(tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_a_kill_in_the_middle_leaves_the_old_folder_or_none(tmp_path: Path, ther
         path.mkdir()
         (path / "a").write_text("old")
     program = (
-        "import sys, time\nfrom pathlib import Path\nfrom spiq.export.atomic import new_folder\n"
+        "import sys, time\nfrom pathlib import Path\nfrom spiq.export.files.atomic import new_folder\n"
         f"with new_folder(Path({str(path)!r}), replace=True) as folder:\n"
         "    (folder / 'a').write_text('half')\n"
         "    print('half', flush=True)\n"
@@ -98,7 +98,7 @@ def test_a_reader_never_sees_a_part(tmp_path: Path) -> None:
     """One process rewrites a file again and again; whatever another reads is whole."""
     path = tmp_path / "a.txt"
     program = (
-        "from pathlib import Path\nfrom spiq.export.atomic import new_file\n"
+        "from pathlib import Path\nfrom spiq.export.files.atomic import new_file\n"
         "for letter in 'abcdefgh' * 6:\n"
         f"    with new_file(Path({str(path)!r})) as written:\n"
         "        written.write_text(letter * 200_000)\n"

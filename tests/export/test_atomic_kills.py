@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from spiq.export.atomic import clean, new_file, new_folder, remove_folder
 from spiq.export.errors import InputError
+from spiq.export.files.atomic import clean, new_file, new_folder, remove_folder
 
 HEAD = (
-    "import os, signal, sys, time\nfrom pathlib import Path\nfrom spiq.export.atomic import *\n"
+    "import os, signal, sys, time\nfrom pathlib import Path\nfrom spiq.export.files.atomic import *\n"
     "place = Path(sys.argv[1])\n"
 )
 WAITS = "    print('there', flush=True)\n    time.sleep(60)\n"

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spiq.export.bundle import FILES, MANIFEST, Bundle, Golden, open_bundle, save_golden, write_bundle
+from spiq.export.bundle.folder import FILES, MANIFEST, Bundle, Golden, open_bundle, save_golden, write_bundle
 from spiq.export.errors import InputError
-from spiq.export.onnx_model import onnx_bytes
-from spiq.export.onnx_readout import readout_onnx
+from spiq.export.onnx.model import onnx_bytes
+from spiq.export.onnx.readout import readout_onnx
 from spiq.hardware.catalogue import spiking_device
 
 

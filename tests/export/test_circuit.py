@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from spiq.export.circuit import ENTANGLERS, ReuploadCircuit, entangled_pairs, reupload_layers
+from spiq.export.circuit.reupload import ENTANGLERS, ReuploadCircuit, entangled_pairs, reupload_layers
 from spiq.export.errors import InputError
 
 
@@ -253,7 +253,7 @@ def test_bad_angles(angles, one_sample, message):
 
 def test_import_does_not_wait_for_the_simulators():
     program = (
-        "import sys, spiq.export.circuit, spiq.export.qasm;"
+        "import sys, spiq.export.circuit.reupload, spiq.export.circuit.qasm;"
         "sys.exit(bool({'pennylane', 'qiskit', 'torch'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spiq.export import graph as graph_module
-from spiq.export.composite import Composite
-from spiq.export.graph import PlacedGraph, place
-from spiq.export.neuron_step import Subtraction
-from spiq.export.neurons import integrations, neuron_step
-from spiq.hardware.nir_runtime import NirRuntime
+from spiq.export.nir import graph as graph_module
+from spiq.export.nir.composite import Composite
+from spiq.export.nir.graph import PlacedGraph, place
+from spiq.export.nir.neuron_step import Subtraction
+from spiq.export.nir.neurons import integrations, neuron_step
+from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 SIZE = 3
 DT = 0.25

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from spiq.export import files
 from spiq.export.errors import InputError
-from spiq.export.files import check_plain, opened, read_file
+from spiq.export.files import plain as files
+from spiq.export.files.plain import check_plain, opened, read_file
 
 
 def refused(path: Path | str, message: str, **options: bool) -> None:

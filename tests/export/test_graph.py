@@ -10,8 +10,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from spiq.export.errors import InputError
-from spiq.export.geometry import parameter
-from spiq.export.graph import place
+from spiq.export.nir.geometry import parameter
+from spiq.export.nir.graph import place
 
 
 def border(inside: int = 3, outside: int = 2) -> dict[str, nir.NIRNode]:

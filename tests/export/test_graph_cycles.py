@@ -9,9 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spiq.export.errors import InputError
-from spiq.export.graph import PlacedGraph, PlacedNode, place
-from spiq.export.nir_file import read_nir, write_nir
-from spiq.export.ordering import ordered
+from spiq.export.nir.file import read_nir, write_nir
+from spiq.export.nir.graph import PlacedGraph, PlacedNode, place
+from spiq.export.nir.ordering import ordered
 
 SIZE = 2
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
 from spiq.export.errors import InputError
-from spiq.export.hdf5 import flattened, read_hdf5
+from spiq.export.files.hdf5 import flattened, read_hdf5
 
 PEERS = Path(__file__).parents[1] / "data" / "nir_peers"
 

@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.damage import damages
-from spiq.export import hdf5
 from spiq.export.errors import InputError
-from spiq.export.hdf5 import read_hdf5
+from spiq.export.files import hdf5
+from spiq.export.files.hdf5 import read_hdf5
 
 UNDEFINED = 2**64 - 1
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from spiq.export.bundle import MANIFEST, Bundle, Manifest, open_bundle
-from spiq.export.epochs import Epochs
+from spiq.export.bundle.epochs import Epochs
+from spiq.export.bundle.folder import MANIFEST, Bundle, Manifest, open_bundle
 from spiq.export.errors import InputError
 
 EARLIER = {

@@ -15,14 +15,14 @@ from snntorch.export_nir import export_to_nir
 
 from shared.onnx_answers import run
 from spiq.export.errors import InputError
-from spiq.export.graph import PlacedGraph, place
-from spiq.export.neurons import decided_step, integrations
-from spiq.export.onnx_encoder import encoder_onnx
-from spiq.export.time_step import DEFAULT_DT, Integration, TimeStep
-from spiq.hardware.loihi.lower import lower_to_loihi
-from spiq.hardware.loihi.network import float_layers
-from spiq.hardware.loihi.simulate import simulate
-from spiq.hardware.nir_runtime import NirRuntime
+from spiq.export.nir.graph import PlacedGraph, place
+from spiq.export.nir.neurons import decided_step, integrations
+from spiq.export.nir.time_step import DEFAULT_DT, Integration, TimeStep
+from spiq.export.onnx.encoder import encoder_onnx
+from spiq.hardware.loihi.lowering.lower import lower_to_loihi
+from spiq.hardware.loihi.lowering.network import float_layers
+from spiq.hardware.loihi.simulator.simulate import simulate
+from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 READERS: dict[str, Callable[[PlacedGraph], object]] = {
     "float": NirRuntime,

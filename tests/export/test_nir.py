@@ -16,10 +16,10 @@ from snntorch.functional.quant import state_quant
 from torch import nn
 
 from spiq.export.errors import InputError
-from spiq.export.graph import place
-from spiq.export.nir import to_nir
-from spiq.export.nir_file import read_nir, write_nir
-from spiq.hardware.nir_runtime import NirRuntime
+from spiq.export.from_torch.graph import to_nir
+from spiq.export.nir.file import read_nir, write_nir
+from spiq.export.nir.graph import place
+from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 SHAPE = (2, 9, 8)
 

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from shared.damage import damages
 from spiq.export.errors import InputError
-from spiq.export.graph import place
-from spiq.export.nir_file import RESET_MARK, NirFile, read_nir, read_nir_file, write_nir
+from spiq.export.nir.file import RESET_MARK, NirFile, read_nir, read_nir_file, write_nir
+from spiq.export.nir.graph import place
 
 PEERS = Path(__file__).parents[1] / "data" / "nir_peers"
 

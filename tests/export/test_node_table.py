@@ -6,10 +6,10 @@ import nir
 import numpy as np
 import pytest
 
-from spiq.export.graph import place
-from spiq.export.node_table import NODES
-from spiq.export.nodes.kind import NeuronKind
-from spiq.hardware.nir_runtime import NirRuntime
+from spiq.export.nir.graph import place
+from spiq.export.nir.nodes.kind import NeuronKind
+from spiq.export.nir.nodes.table import NODES
+from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 DT, SIZE, STEPS = 1e-3, 3, 12
 RANDOM = np.random.default_rng(5)

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_numpy
 
-from spiq.export.arrays import read_every_array, read_npy, read_npz, write_npz
 from spiq.export.errors import InputError
+from spiq.export.files.arrays import read_every_array, read_npy, read_npz, write_npz
 
 GIBIBYTE = 2**30
 

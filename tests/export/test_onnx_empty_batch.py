@@ -8,12 +8,12 @@ import pytest
 
 from shared.onnx_answers import run
 from shared.random_network import drain, source
-from spiq.export.bundle import Bundle
-from spiq.export.circuit import ReuploadCircuit
-from spiq.export.graph import PlacedGraph, place
-from spiq.export.onnx_encoder import encoder_onnx
-from spiq.export.onnx_head import head_onnx
-from spiq.export.onnx_model import onnx_bytes
+from spiq.export.bundle.folder import Bundle
+from spiq.export.circuit.reupload import ReuploadCircuit
+from spiq.export.nir.graph import PlacedGraph, place
+from spiq.export.onnx.encoder import encoder_onnx
+from spiq.export.onnx.head import head_onnx
+from spiq.export.onnx.model import onnx_bytes
 
 
 def convolutional(groups: int) -> PlacedGraph:

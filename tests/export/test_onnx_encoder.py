@@ -18,9 +18,9 @@ from onnx import numpy_helper
 from shared.onnx_answers import run
 from shared.random_network import DT, drain, random_network, source
 from spiq.export.errors import InputError
-from spiq.export.graph import PlacedGraph, place
-from spiq.export.onnx_encoder import encoder_onnx
-from spiq.export.onnx_model import IR_VERSION, OPSET, onnx_bytes
+from spiq.export.nir.graph import PlacedGraph, place
+from spiq.export.onnx.encoder import encoder_onnx
+from spiq.export.onnx.model import IR_VERSION, OPSET, onnx_bytes
 
 
 def counts(graph: PlacedGraph, spikes: UInt8[np.ndarray, "time sample *shape"]) -> Int64[np.ndarray, "sample feature"]:

@@ -11,11 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from spiq.export.bundle import Bundle
+from spiq.export.bundle.folder import Bundle
 from spiq.export.errors import InputError
-from spiq.export.onnx_signature import OnnxValue, check_signature
-from spiq.export.onnx_table import MOST_OPERATORS, OPERATORS, check_operators
-from spiq.hardware.onnx_session import run_onnx
+from spiq.export.onnx.signature import OnnxValue, check_signature
+from spiq.export.onnx.table import MOST_OPERATORS, OPERATORS, check_operators
+from spiq.hardware.runtime.onnx_session import run_onnx
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 X = np.ones((2, 3), np.float32)

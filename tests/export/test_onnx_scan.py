@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 
 from shared.onnx_answers import run
 from spiq.export.errors import InputError
-from spiq.export.graph import PlacedGraph, place
-from spiq.export.onnx_encoder import COUNTS, encoder_onnx
-from spiq.export.onnx_model import SPIKES, onnx_bytes
-from spiq.hardware.nir_runtime import NirRuntime
-from spiq.hardware.onnx_session import run_onnx
+from spiq.export.nir.graph import PlacedGraph, place
+from spiq.export.onnx.encoder import COUNTS, encoder_onnx
+from spiq.export.onnx.model import SPIKES, onnx_bytes
+from spiq.hardware.runtime.nir_runtime import NirRuntime
+from spiq.hardware.runtime.onnx_session import run_onnx
 
 SIZE, DT = 3, 1e-4
 

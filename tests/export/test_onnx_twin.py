@@ -15,19 +15,19 @@ from hypothesis import strategies as st
 from jaxtyping import Float, UInt8
 
 from shared.onnx_answers import run
-from spiq.export.bundle import Bundle
-from spiq.export.circuit import ENTANGLERS, Entangler, ReuploadCircuit
+from spiq.export.bundle.folder import Bundle
+from spiq.export.circuit.reupload import ENTANGLERS, Entangler, ReuploadCircuit
 from spiq.export.errors import InputError
-from spiq.export.graph import PlacedGraph, place
-from spiq.export.nir import to_nir
-from spiq.export.onnx_encoder import encoder_onnx
-from spiq.export.onnx_head import head_onnx
-from spiq.export.onnx_model import IR_VERSION, OPSET, onnx_bytes
-from spiq.export.onnx_readout import readout_onnx
-from spiq.export.onnx_twin import twin_onnx
-from spiq.pipeline.config import Config
+from spiq.export.from_torch.graph import to_nir
+from spiq.export.nir.graph import PlacedGraph, place
+from spiq.export.onnx.encoder import encoder_onnx
+from spiq.export.onnx.head import head_onnx
+from spiq.export.onnx.model import IR_VERSION, OPSET, onnx_bytes
+from spiq.export.onnx.readout import readout_onnx
+from spiq.export.onnx.twin import twin_onnx
+from spiq.pipeline.config.schema import Config
 from spiq.pipeline.data import load_images
-from spiq.pipeline.model import SQDRCNN
+from spiq.pipeline.models.sqdr_cnn import SQDRCNN
 
 DT = 1e-4
 
@@ -166,7 +166,7 @@ def test_random_networks_fire() -> None:
 
 
 def test_every_digit_gets_pytorchs_prediction(tiny_bundle: Bundle, tiny_run: Path, tiny_config: Config) -> None:
-    from spiq.pipeline.checkpoint import load_model
+    from spiq.pipeline.training.checkpoint import load_model
 
     digits = load_images("digits")
     images = np.concatenate([digits.train_images, digits.test_images])

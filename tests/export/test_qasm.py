@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from openqasm3 import ast
 from qiskit.quantum_info import Pauli, Statevector
 
-from spiq.export.circuit import ENTANGLERS, ReuploadCircuit
+from spiq.export.circuit.qasm import angle_names, to_openqasm2, to_openqasm3
+from spiq.export.circuit.reupload import ENTANGLERS, ReuploadCircuit
 from spiq.export.errors import InputError
-from spiq.export.qasm import angle_names, to_openqasm2, to_openqasm3
 
 shapes = {
     "seed": st.integers(0, 2**32),

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from shared.snntorch_networks import random_case
-from spiq.export.graph import place
-from spiq.export.nir import to_nir
-from spiq.export.nir_file import read_nir, write_nir
-from spiq.hardware.nir_runtime import NirRuntime
+from spiq.export.from_torch.graph import to_nir
+from spiq.export.nir.file import read_nir, write_nir
+from spiq.export.nir.graph import place
+from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 
 @pytest.mark.parametrize("seed", range(40))

@@ -18,10 +18,10 @@ from torch.nn.utils import (
 )
 
 from spiq.export.errors import InputError
-from spiq.export.graph import place
-from spiq.export.nir import to_nir
-from spiq.export.torch_calls import calls_of
-from spiq.hardware.nir_runtime import NirRuntime
+from spiq.export.from_torch.calls import calls_of
+from spiq.export.from_torch.graph import to_nir
+from spiq.export.nir.graph import place
+from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 SHAPE = (2, 9, 8)
 

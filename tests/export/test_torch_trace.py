@@ -12,9 +12,9 @@ from torch import nn
 
 from shared.snntorch_networks import spiked
 from spiq.export.errors import InputError
-from spiq.export.graph import place
-from spiq.export.nir import to_nir
-from spiq.hardware.nir_runtime import NirRuntime
+from spiq.export.from_torch.graph import to_nir
+from spiq.export.nir.graph import place
+from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 SHAPE = (2, 6, 6)
 

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from spiq.export.errors import InputError
-from spiq.export.graph import PlacedGraph, place
-from spiq.export.onnx_encoder import encoder_onnx
-from spiq.export.value_range import overflowing
-from spiq.hardware.loihi.lower import lower_to_loihi
-from spiq.hardware.nir_runtime import NirRuntime
+from spiq.export.nir.graph import PlacedGraph, place
+from spiq.export.nir.value_range import overflowing
+from spiq.export.onnx.encoder import encoder_onnx
+from spiq.hardware.loihi.lowering.lower import lower_to_loihi
+from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 SPIKES = np.ones((40, 2, 3), np.uint8)
 

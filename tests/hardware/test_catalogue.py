@@ -9,13 +9,13 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from spiq.export.bundle import Bundle, open_bundle
+from spiq.export.bundle.folder import Bundle, open_bundle
 from spiq.export.errors import InputError
 from spiq.hardware.catalogue import loihi_program, spiking_device
-from spiq.hardware.lava import environment
 from spiq.hardware.lava.device import LavaDevice
+from spiq.hardware.lava.environment import setup as environment
 from spiq.hardware.lava.netx_device import NetxDevice, open_netx
-from spiq.hardware.loihi.netx_file import write_netx
+from spiq.hardware.loihi.formats.netx_file import write_netx
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
 from spiq.hardware.loihi.synapse import DenseSynapse
 

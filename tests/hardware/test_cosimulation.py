@@ -10,8 +10,8 @@ import pennylane as qml
 import pytest
 from onnx import numpy_helper
 
-from spiq.export.bundle import Bundle
-from spiq.export.circuit import ReuploadCircuit
+from spiq.export.bundle.folder import Bundle
+from spiq.export.circuit.reupload import ReuploadCircuit
 from spiq.export.errors import DeviceError, InputError
 from spiq.hardware import cosimulation
 from spiq.hardware.catalogue import quantum_device, spiking_device

@@ -13,20 +13,20 @@ from hypothesis import strategies as st
 from torch import nn
 
 from spiq.export.errors import InputError
-from spiq.export.graph import PlacedGraph, place
-from spiq.export.nir import to_nir
+from spiq.export.from_torch.graph import to_nir
+from spiq.export.nir.graph import PlacedGraph, place
 from spiq.hardware.lava.device import LavaDevice
 from spiq.hardware.loihi import chip
-from spiq.hardware.loihi.activity import measured
+from spiq.hardware.loihi.cost.activity import measured
 from spiq.hardware.loihi.device import LoihiDevice
-from spiq.hardware.loihi.losses import losses
-from spiq.hardware.loihi.lower import lower_to_loihi
-from spiq.hardware.loihi.network import float_layers
-from spiq.hardware.loihi.netx_file import write_netx
+from spiq.hardware.loihi.formats.netx_file import write_netx
+from spiq.hardware.loihi.lowering.losses import losses
+from spiq.hardware.loihi.lowering.lower import lower_to_loihi
+from spiq.hardware.loihi.lowering.network import float_layers
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
-from spiq.hardware.loihi.simulate import simulate
+from spiq.hardware.loihi.simulator.simulate import simulate
 from spiq.hardware.loihi.synapse import DenseSynapse
-from spiq.hardware.nir_runtime import NirRuntime
+from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 
 def fires(size: int, threshold: float = 1.5) -> nir.IF:

@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from spiq.export.bundle import Bundle
+from spiq.export.bundle.folder import Bundle
 from spiq.export.errors import InputError
-from spiq.hardware.inspection import inspection
+from spiq.hardware.inspection.bundle import inspection
 from spiq.hardware.loihi.neuron_group import TakeOff
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
-from spiq.hardware.loihi.simulate import simulate_layers
+from spiq.hardware.loihi.simulator.simulate import simulate_layers
 from spiq.hardware.loihi.synapse import ConvSynapse, DenseSynapse
-from spiq.pipeline.cli import app
+from spiq.pipeline.commands.main import app
 from spiq.pipeline.data import ImageSet
-from spiq.pipeline.inspection_tables import inspection_tables
+from spiq.pipeline.report.inspection_tables import inspection_tables
 
 
 def group(*shape: int) -> NeuronGroup:

@@ -11,9 +11,9 @@ from numpy.random import Generator
 from spiq.export.errors import InputError
 from spiq.hardware.lava import device as lava_device
 from spiq.hardware.lava.device import LavaDevice
-from spiq.hardware.lava.environment import required
+from spiq.hardware.lava.environment.setup import required
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
-from spiq.hardware.loihi.simulate import simulate, simulate_layers
+from spiq.hardware.loihi.simulator.simulate import simulate, simulate_layers
 from spiq.hardware.loihi.synapse import ConvSynapse, DenseSynapse, Synapse
 
 

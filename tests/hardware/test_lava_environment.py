@@ -19,8 +19,8 @@ import pytest
 
 from shared.fake_programs import fake_python, script
 from spiq.export.errors import InputError
-from spiq.hardware.lava import environment as lava
-from spiq.hardware.lava import uv_command
+from spiq.hardware.lava.environment import setup as lava
+from spiq.hardware.lava.environment import uv_command
 
 REQUIREMENTS = Path(lava.__file__).parent
 ask_pip = uv_command._pip_settings

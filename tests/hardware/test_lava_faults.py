@@ -17,9 +17,9 @@ import pytest
 from shared.lava_workers import ENDLESS, group, job, leader_of, script, shared_by
 from spiq.export.errors import DeviceError
 from spiq.hardware.lava.client import WORKER
-from spiq.hardware.lava.environment import required
+from spiq.hardware.lava.environment.setup import required
 from spiq.hardware.lava.jobs import run_jobs
-from spiq.hardware.loihi.simulate import simulate
+from spiq.hardware.loihi.simulator.simulate import simulate
 
 
 class WhileItRuns:

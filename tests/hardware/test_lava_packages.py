@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from uv import find_uv_bin
 
-from spiq.hardware.lava import environment as lava
+from spiq.hardware.lava.environment import setup as lava
 
 REQUIREMENTS = Path(lava.__file__).parent
 

@@ -13,11 +13,11 @@ from numpy.random import Generator
 
 from shared.programmable import programmable
 from spiq.export.errors import InputError
-from spiq.hardware.lava.environment import required
+from spiq.hardware.lava.environment.setup import required
 from spiq.hardware.lava.jobs import Layers, ProgramJob, run_jobs
 from spiq.hardware.loihi import chip
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
-from spiq.hardware.loihi.simulate import simulate_layers
+from spiq.hardware.loihi.simulator.simulate import simulate_layers
 from spiq.hardware.loihi.synapse import ConvSynapse, DenseSynapse, Synapse
 
 PROGRAMS = int(os.environ.get("SPIQ_LAVA_PROGRAMS", "200"))

@@ -9,10 +9,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spiq.export.circuit import ENTANGLERS, ReuploadCircuit, reupload_layers
+from spiq.export.circuit.reupload import ENTANGLERS, ReuploadCircuit, reupload_layers
 from spiq.export.errors import InputError
-from spiq.hardware.qpu import lightcone
-from spiq.hardware.qpu.lightcone import Method, cheapest_method, expectations
+from spiq.hardware.qpu.exact import lightcone
+from spiq.hardware.qpu.exact.lightcone import Method, cheapest_method, expectations
 from spiq.hardware.qpu.noise import Noise
 
 METHODS = ("closed form", "light cone", "state vector", "density matrix")

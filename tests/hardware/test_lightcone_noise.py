@@ -9,11 +9,11 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spiq.export.circuit import ENTANGLERS, entangled_pairs
+from spiq.export.circuit.reupload import ENTANGLERS, entangled_pairs
 from spiq.export.errors import InputError
-from spiq.hardware.qpu import lightcone
-from spiq.hardware.qpu.controlled_z import exchange_by_cz
-from spiq.hardware.qpu.lightcone import Method, expectations
+from spiq.hardware.qpu.exact import lightcone
+from spiq.hardware.qpu.exact.controlled_z import exchange_by_cz
+from spiq.hardware.qpu.exact.lightcone import Method, expectations
 from spiq.hardware.qpu.noise import Noise
 
 FIELDS = ("bit_flip", "phase_flip", "depolarizing", "amplitude_damping", "phase_damping", "readout")

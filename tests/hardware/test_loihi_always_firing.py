@@ -4,9 +4,9 @@ import nir
 import numpy as np
 import pytest
 
-from spiq.export.graph import place
-from spiq.hardware.loihi.lower import lower_to_loihi
-from spiq.hardware.loihi.simulate import simulate_layers
+from spiq.export.nir.graph import place
+from spiq.hardware.loihi.lowering.lower import lower_to_loihi
+from spiq.hardware.loihi.simulator.simulate import simulate_layers
 
 DT = 1e-4
 

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spiq.export.errors import InputError
-from spiq.export.graph import PlacedGraph, place
-from spiq.hardware.loihi.lower import lower_to_loihi
-from spiq.hardware.loihi.netx_file import write_netx
+from spiq.export.nir.graph import PlacedGraph, place
+from spiq.hardware.loihi.formats.netx_file import write_netx
+from spiq.hardware.loihi.lowering.lower import lower_to_loihi
 from spiq.hardware.loihi.program import INPUT, Connection, LoihiProgram
-from spiq.hardware.loihi.simulate import simulate
+from spiq.hardware.loihi.simulator.simulate import simulate
 from spiq.hardware.loihi.synapse import DenseSynapse
-from spiq.hardware.nir_runtime import NirRuntime
+from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 DT = 1e-4
 

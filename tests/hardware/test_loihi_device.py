@@ -7,7 +7,7 @@ from shared.loihi_programs import random_program
 from spiq.export.errors import InputError
 from spiq.hardware.devices import SpikingDevice
 from spiq.hardware.loihi.device import LoihiDevice
-from spiq.hardware.loihi.simulate import simulate, simulate_layers
+from spiq.hardware.loihi.simulator.simulate import simulate, simulate_layers
 
 
 def test_device_and_layers():
@@ -29,7 +29,7 @@ def test_many_samples_are_split(monkeypatch):
     program = random_program(11)
     spikes = np.random.default_rng(1).integers(0, 2, (3, 20, *program.input_shape)).astype(np.uint8)
     whole = simulate(program, spikes)
-    monkeypatch.setattr("spiq.hardware.loihi.simulate.CHUNK_VALUES", 500)
+    monkeypatch.setattr("spiq.hardware.loihi.simulator.simulate.CHUNK_VALUES", 500)
     assert np.array_equal(simulate(program, spikes), whole)
 
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from spiq.export.errors import InputError
-from spiq.export.graph import place
-from spiq.hardware.loihi import fold as fold_module
-from spiq.hardware.loihi.float_layer import FloatLayer
-from spiq.hardware.loihi.network import float_layers
+from spiq.export.nir.graph import place
+from spiq.hardware.loihi.lowering import fold as fold_module
+from spiq.hardware.loihi.lowering.float_layer import FloatLayer
+from spiq.hardware.loihi.lowering.network import float_layers
 from spiq.hardware.loihi.synapse import ConvSynapse, DenseSynapse
 
 Step = tuple[nir.NIRNode, nn.Module]

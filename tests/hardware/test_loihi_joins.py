@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from spiq.export.errors import InputError
-from spiq.export.graph import place
-from spiq.export.nir_file import read_nir
-from spiq.hardware.loihi.lower import lower_to_loihi
+from spiq.export.nir.file import read_nir
+from spiq.export.nir.graph import place
+from spiq.hardware.loihi.lowering.lower import lower_to_loihi
 from spiq.hardware.loihi.program import INPUT, LoihiProgram
-from spiq.hardware.loihi.simulate import simulate, simulate_layers
+from spiq.hardware.loihi.simulator.simulate import simulate, simulate_layers
 from spiq.hardware.loihi.synapse import ConvSynapse
 
 DT = 1e-4

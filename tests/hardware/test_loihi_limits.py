@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spiq.export.arrays import write_npz
 from spiq.export.errors import InputError
-from spiq.hardware.loihi.limits import MOST_NEURONS, MOST_TAPS, MOST_WAITING, ProgramSize
+from spiq.export.files.arrays import write_npz
+from spiq.hardware.loihi.formats.limits import MOST_NEURONS, MOST_TAPS, MOST_WAITING, ProgramSize
 from spiq.hardware.loihi.neuron_group import TakeOff
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
-from spiq.hardware.loihi.simulate import simulate
+from spiq.hardware.loihi.simulator.simulate import simulate
 from spiq.hardware.loihi.synapse import ConvSynapse, DenseSynapse
 
 DENSE = Connection(INPUT, DenseSynapse(np.ones((5, 6), np.int16)))

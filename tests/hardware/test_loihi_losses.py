@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 
 from shared.scaled_network import placed, random_layers
 from spiq.export.errors import InputError
-from spiq.export.graph import PlacedGraph, place
-from spiq.hardware.loihi.losses import LayerLoss, losses
-from spiq.hardware.loihi.lower import lower_to_loihi
-from spiq.hardware.loihi.network import float_layers
-from spiq.hardware.loihi.simulate import simulate_layers
-from spiq.hardware.nir_runtime import NirRuntime
+from spiq.export.nir.graph import PlacedGraph, place
+from spiq.hardware.loihi.lowering.losses import LayerLoss, losses
+from spiq.hardware.loihi.lowering.lower import lower_to_loihi
+from spiq.hardware.loihi.lowering.network import float_layers
+from spiq.hardware.loihi.simulator.simulate import simulate_layers
+from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 
 def chain(size: int, *nodes: nir.NIRNode) -> PlacedGraph:

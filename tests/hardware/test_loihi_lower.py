@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spiq.export.errors import InputError
-from spiq.export.graph import PlacedGraph, place
-from spiq.hardware.loihi.lower import lower_to_loihi
-from spiq.hardware.loihi.simulate import simulate, simulate_layers
+from spiq.export.nir.graph import PlacedGraph, place
+from spiq.hardware.loihi.lowering.lower import lower_to_loihi
+from spiq.hardware.loihi.simulator.simulate import simulate, simulate_layers
 from spiq.hardware.loihi.synapse import ConvSynapse
 
 DT = 1e-4

@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from spiq.export.graph import PlacedGraph, place
-from spiq.hardware.loihi.float_layer import FloatLayer
-from spiq.hardware.loihi.lower import lower_to_loihi
-from spiq.hardware.loihi.network import float_layers
+from spiq.export.nir.graph import PlacedGraph, place
+from spiq.hardware.loihi.lowering.float_layer import FloatLayer
+from spiq.hardware.loihi.lowering.lower import lower_to_loihi
+from spiq.hardware.loihi.lowering.network import float_layers
 from spiq.hardware.loihi.program import INPUT, LoihiProgram
-from spiq.hardware.loihi.simulate import simulate, simulate_layers
+from spiq.hardware.loihi.simulator.simulate import simulate, simulate_layers
 from spiq.hardware.loihi.synapse import ConvSynapse, Synapse
 
 DT = 1e-4

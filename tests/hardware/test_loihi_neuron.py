@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from spiq.hardware.loihi.neuron_group import ResetTo, TakeOff
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, NeuronGroup
-from spiq.hardware.loihi.simulate import layer_spikes
+from spiq.hardware.loihi.simulator.simulate import layer_spikes
 from spiq.hardware.loihi.synapse import DenseSynapse
 
 SETTINGS = settings(deadline=None, max_examples=120)

@@ -15,7 +15,7 @@ from shared.programmable import programmable
 from spiq.export.errors import InputError
 from spiq.hardware.loihi.neuron_group import ResetTo, TakeOff
 from spiq.hardware.loihi.program import LoihiProgram
-from spiq.hardware.loihi.simulate import simulate
+from spiq.hardware.loihi.simulator.simulate import simulate
 
 
 def delayed_and_graded(seed: int) -> LoihiProgram:

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 
 from shared.subtracting import DT, subtracting_layer
 from spiq.export.errors import InputError
-from spiq.export.graph import PlacedGraph, place
+from spiq.export.nir.graph import PlacedGraph, place
 from spiq.hardware.lava.device import LavaDevice
-from spiq.hardware.loihi.lower import lower_to_loihi
-from spiq.hardware.loihi.netx_file import write_netx
+from spiq.hardware.loihi.formats.netx_file import write_netx
+from spiq.hardware.loihi.lowering.lower import lower_to_loihi
 from spiq.hardware.loihi.neuron_group import NeuronGroup, ResetTo, TakeOff
-from spiq.hardware.loihi.simulate import simulate
-from spiq.hardware.nir_runtime import NirRuntime
+from spiq.hardware.loihi.simulator.simulate import simulate
+from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 SIGNED_UNIT = 128
 """The scale of weights of which the largest is -2 and none is above 1: a step can halve v 13 times without a rest."""

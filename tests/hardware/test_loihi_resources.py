@@ -11,13 +11,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from spiq.export.errors import InputError
-from spiq.hardware.loihi.activity import Activity, LayerActivity, measured
-from spiq.hardware.loihi.connectivity import fan_in, fan_out
-from spiq.hardware.loihi.energy import estimate
+from spiq.hardware.loihi.cost.activity import Activity, LayerActivity, measured
+from spiq.hardware.loihi.cost.connectivity import fan_in, fan_out
+from spiq.hardware.loihi.cost.energy import estimate
+from spiq.hardware.loihi.cost.resources import Encoding, encoding, resources, stored_fan_out
 from spiq.hardware.loihi.neuron_group import TakeOff
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
-from spiq.hardware.loihi.resources import Encoding, encoding, resources, stored_fan_out
-from spiq.hardware.loihi.simulate import simulate_layers
+from spiq.hardware.loihi.simulator.simulate import simulate_layers
 from spiq.hardware.loihi.synapse import ConvSynapse, DenseSynapse, Synapse
 
 

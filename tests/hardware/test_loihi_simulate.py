@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.programmable import programmable
-from spiq.hardware.loihi import simulate as simulation
-from spiq.hardware.loihi.compiled import compiled_layers
-from spiq.hardware.loihi.kernel_tables import ANY, COPY, INTEGRATE, WHOLE
 from spiq.hardware.loihi.neuron_group import ResetTo, TakeOff
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
-from spiq.hardware.loihi.simulate import layer_spikes, simulate, simulate_layers
+from spiq.hardware.loihi.simulator import simulate as simulation
+from spiq.hardware.loihi.simulator.compiled import compiled_layers
+from spiq.hardware.loihi.simulator.kernel_tables import ANY, COPY, INTEGRATE, WHOLE
+from spiq.hardware.loihi.simulator.simulate import layer_spikes, simulate, simulate_layers
 from spiq.hardware.loihi.synapse import ConvSynapse, DenseSynapse, Synapse
 
 
@@ -248,8 +248,8 @@ def test_every_layer_is_as_transcribed(seed: int, block: int, sums: int, threads
     spikes = (draw.random.random((steps, 2, *program.input_shape)) < draw.one(0.1, 0.5, 0.9)).astype(np.uint8)
     spikes *= draw.random.integers(1, program.largest_input + 1, spikes.shape, np.uint8)
     with (
-        patch("spiq.hardware.loihi.compiled.BLOCK_BYTES", block),
-        patch("spiq.hardware.loihi.layout.SUMS_BYTES", sums),
+        patch("spiq.hardware.loihi.simulator.compiled.BLOCK_BYTES", block),
+        patch("spiq.hardware.loihi.simulator.layout.SUMS_BYTES", sums),
         patch.object(simulation, "thread_count", lambda: threads),
     ):
         layers = simulate_layers(program, spikes)

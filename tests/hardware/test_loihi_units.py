@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from shared.scaled_network import placed, random_layers, random_spikes, whole_numbers
 from spiq.export.errors import InputError
-from spiq.hardware.loihi.float_layer import FloatConnection, FloatLayer
-from spiq.hardware.loihi.lower import lower_to_loihi
+from spiq.hardware.loihi.lowering.float_layer import FloatConnection, FloatLayer
+from spiq.hardware.loihi.lowering.lower import lower_to_loihi
+from spiq.hardware.loihi.lowering.scaling import at_scale, exact_scale
 from spiq.hardware.loihi.program import INPUT
-from spiq.hardware.loihi.scaling import at_scale, exact_scale
-from spiq.hardware.loihi.simulate import simulate
+from spiq.hardware.loihi.simulator.simulate import simulate
 from spiq.hardware.loihi.synapse import DenseSynapse
-from spiq.hardware.nir_runtime import NirRuntime
+from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 
 def lowered(seed: int, coarse: bool, calibrated: bool, draw_factor: object) -> tuple[list[object], list[object]]:

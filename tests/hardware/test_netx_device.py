@@ -11,8 +11,8 @@ from shared.netx_program import small_program
 from spiq.export.errors import DeviceError, InputError
 from spiq.hardware.lava import netx_device
 from spiq.hardware.lava.netx_device import NetxDevice, open_netx
-from spiq.hardware.loihi.netx_file import write_netx
-from spiq.hardware.loihi.simulate import simulate
+from spiq.hardware.loihi.formats.netx_file import write_netx
+from spiq.hardware.loihi.simulator.simulate import simulate
 
 PYTHON = Path(sys.executable)
 

@@ -8,12 +8,12 @@ import h5py
 import numpy as np
 import pytest
 
-from spiq.export.bundle import Bundle
+from spiq.export.bundle.folder import Bundle
 from spiq.export.errors import InputError
-from spiq.hardware.loihi import netx_file
-from spiq.hardware.loihi.netx_file import netx_differences, write_netx
+from spiq.hardware.loihi.formats import netx_file
+from spiq.hardware.loihi.formats.netx_file import netx_differences, write_netx
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
-from spiq.hardware.loihi.simulate import simulate
+from spiq.hardware.loihi.simulator.simulate import simulate
 from spiq.hardware.loihi.synapse import ConvSynapse, DenseSynapse, Synapse
 
 NO_BIAS = np.zeros((1, 1, 1), np.int16)

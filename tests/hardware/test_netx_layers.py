@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from shared.damage import damages
 from shared.netx_program import small_program
 from spiq.export.errors import InputError
-from spiq.export.hdf5 import flattened, read_hdf5
+from spiq.export.files.hdf5 import flattened, read_hdf5
 from spiq.hardware.lava.netx_device import open_netx
 from spiq.hardware.lava.netx_layers import NetxLayers, checked_layers
-from spiq.hardware.loihi.netx_file import netx_content, netx_differences, write_netx
+from spiq.hardware.loihi.formats.netx_file import netx_content, netx_differences, write_netx
 
 UNREAD = ("inChannels", "outChannels", "kernelSize", "inFeatures", "outFeatures", "refDelay", "gradedSpike", "flatten")
 """What `write_netx` writes and lava-dl's reader does not look at."""

@@ -18,12 +18,12 @@ from numpy.random import Generator
 from scipy.signal import convolve2d
 
 from spiq.export.errors import InputError
-from spiq.hardware.lava.environment import required
+from spiq.hardware.lava.environment.setup import required
 from spiq.hardware.lava.jobs import run_jobs
 from spiq.hardware.lava.netx_device import NETX_WORKER, NetxJob, open_netx
-from spiq.hardware.loihi.netx_file import write_netx
+from spiq.hardware.loihi.formats.netx_file import write_netx
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
-from spiq.hardware.loihi.simulate import simulate
+from spiq.hardware.loihi.simulator.simulate import simulate
 from spiq.hardware.loihi.synapse import ConvSynapse, DenseSynapse, Synapse
 
 PROGRAMS = int(os.environ.get("SPIQ_NETX_PROGRAMS", "40"))

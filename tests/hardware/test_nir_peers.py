@@ -5,10 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spiq.export.graph import place
-from spiq.export.nir_file import read_nir
-from spiq.export.time_step import DEFAULT_DT
-from spiq.hardware.nir_runtime import NirRuntime
+from spiq.export.nir.file import read_nir
+from spiq.export.nir.graph import place
+from spiq.export.nir.time_step import DEFAULT_DT
+from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 PEERS = Path(__file__).parents[1] / "data" / "nir_peers"
 

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spiq.export.graph import place
-from spiq.hardware.nir_runtime import NirRuntime
+from spiq.export.nir.graph import place
+from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 STEPS, SAMPLES = 7, 2
 DT = 2.0**-10
@@ -258,6 +258,6 @@ def test_every_sample_starts_from_silence_however_samples_are_chunked(monkeypatc
     x = (random.random((9, 11, 3)) < 0.5).astype(np.uint8)
     whole = NirRuntime(placed).run(x)
     assert whole.any()
-    monkeypatch.setattr("spiq.hardware.nir_runtime.CHUNK_VALUES", 60)
+    monkeypatch.setattr("spiq.hardware.runtime.nir_runtime.CHUNK_VALUES", 60)
     assert np.array_equal(NirRuntime(placed).run(x), whole)
     assert NirRuntime(placed).run(x[:, :0]).shape == (9, 0, 3)

@@ -18,10 +18,10 @@ import snntorch
 import torch
 from snntorch.export_nir import export_to_nir
 
-from spiq.export.graph import place
-from spiq.export.nir import to_nir
-from spiq.export.nir_file import read_nir, write_nir
-from spiq.hardware.nir_runtime import NirRuntime
+from spiq.export.from_torch.graph import to_nir
+from spiq.export.nir.file import read_nir, write_nir
+from spiq.export.nir.graph import place
+from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 DT = 2.0**-10
 THRESHOLD = 1 + 2.0**-15

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spiq.export.errors import InputError
-from spiq.export.graph import place
-from spiq.hardware.nir_runtime import NirRuntime
+from spiq.export.nir.graph import place
+from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 SIZE, STEPS, SAMPLES, INPUTS = 3, 12, 2, 4
 DT = 1e-3
@@ -128,6 +128,6 @@ def test_the_answer_does_not_depend_on_how_samples_are_chunked(monkeypatch: pyte
     graph = place(chain(n=nir.IF(np.array([0.3, 0.4]), np.ones(2))), integration="per-step")
     x = (np.random.default_rng(0).random((9, 11, 2)) < 0.5).astype(np.uint8)
     whole = NirRuntime(graph).run(x)
-    monkeypatch.setattr("spiq.hardware.nir_runtime.CHUNK_VALUES", 40)
+    monkeypatch.setattr("spiq.hardware.runtime.nir_runtime.CHUNK_VALUES", 40)
     assert np.array_equal(NirRuntime(graph).run(x), whole)
     assert NirRuntime(graph).run(x[:, :0]).shape == (9, 0, 2)

@@ -8,7 +8,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from spiq.export.errors import InputError
-from spiq.hardware.onnx_session import run_onnx
+from spiq.hardware.runtime.onnx_session import run_onnx
 
 
 def model(operator: str, kind: int = TensorProto.FLOAT, shape: tuple[int | str, ...] = ("sample", 3)) -> bytes:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spiq.export.circuit import ReuploadCircuit
+from spiq.export.circuit.qasm import to_openqasm3
+from spiq.export.circuit.reupload import ReuploadCircuit
 from spiq.export.errors import InputError
-from spiq.export.qasm import to_openqasm3
 from spiq.hardware.qpu.aer import read_program
 from spiq.hardware.qpu.program_limits import MOST_GATES, parsed
 

@@ -7,7 +7,7 @@ import pytest
 
 from shared.fake_programs import fake_python, script
 from spiq.export.errors import InputError
-from spiq.hardware.lava.python310 import find_python310
+from spiq.hardware.lava.environment.python310 import find_python310
 
 
 def test_places_are_looked_at_in_order(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:

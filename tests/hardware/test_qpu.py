@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spiq.export.circuit import ENTANGLERS, ReuploadCircuit
+from spiq.export.circuit.qasm import to_openqasm3
+from spiq.export.circuit.reupload import ENTANGLERS, ReuploadCircuit
 from spiq.export.errors import InputError
-from spiq.export.qasm import to_openqasm3
 from spiq.hardware.qpu import measurement
 from spiq.hardware.qpu.aer import AerDevice
-from spiq.hardware.qpu.exact import ExactDevice
+from spiq.hardware.qpu.exact_device import ExactDevice
 from spiq.hardware.qpu.pennylane_device import MAX_QUBITS, PennyLaneDevice
 
 
@@ -237,5 +237,7 @@ def test_expectations_of_counts():
 
 
 def test_pennylane_is_not_imported_before_it_is_needed():
-    code = "import sys, spiq.hardware.qpu.exact as exact; exact.ExactDevice(); sys.exit('pennylane' in sys.modules)"
+    code = (
+        "import sys, spiq.hardware.qpu.exact_device as exact; exact.ExactDevice(); sys.exit('pennylane' in sys.modules)"
+    )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spiq.hardware.sample_parts import AHEAD, over_parts
+from spiq.hardware.runtime.sample_parts import AHEAD, over_parts
 
 
 @pytest.fixture(autouse=True)

@@ -9,10 +9,10 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from spiq.export.bundle import Bundle, Golden, LeftOut, open_bundle, save_golden, write_bundle
-from spiq.export.circuit import ReuploadCircuit
+from spiq.export.bundle.folder import Bundle, Golden, LeftOut, open_bundle, save_golden, write_bundle
+from spiq.export.circuit.qasm import to_openqasm3
+from spiq.export.circuit.reupload import ReuploadCircuit
 from spiq.export.errors import InputError
-from spiq.export.qasm import to_openqasm3
 from spiq.hardware.verification import verify
 
 

@@ -24,13 +24,13 @@ import torch
 from jaxtyping import Shaped, UInt8
 from torch import nn
 
-from spiq.export.graph import place
-from spiq.export.nir import to_nir
-from spiq.export.nir_file import write_nir
-from spiq.export.time_step import DEFAULT_DT
-from spiq.hardware.nir_runtime import NirRuntime
-from spiq.pipeline.config import Encoder
-from spiq.pipeline.encoder import build_encoder
+from spiq.export.from_torch.graph import to_nir
+from spiq.export.nir.file import write_nir
+from spiq.export.nir.graph import place
+from spiq.export.nir.time_step import DEFAULT_DT
+from spiq.hardware.runtime.nir_runtime import NirRuntime
+from spiq.pipeline.config.schema import Encoder
+from spiq.pipeline.models.encoder import build_encoder
 
 HERE = Path(__file__).resolve().parent
 TIME, SAMPLE, RATE, SEED = 20, 16, 0.3, 0

@@ -17,7 +17,7 @@ from spiq.pipeline.benchmark import run as bench_run
 from spiq.pipeline.benchmark.comparison import Work, compared, side_by_side
 from spiq.pipeline.benchmark.growth import Point, plot
 from spiq.pipeline.benchmark.networks import network
-from spiq.pipeline.cli import app
+from spiq.pipeline.commands.main import app
 
 
 def test_the_two_take_turns_and_the_first_runs_are_not_timed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,11 +9,11 @@ import pytest
 from pydantic import ValidationError
 
 from shared.configuration import SMALLEST, load
-from spiq.export.circuit import Entangler
+from spiq.export.circuit.reupload import Entangler
 from spiq.export.coding import Coding, CodingKind
 from spiq.export.errors import InputError
-from spiq.pipeline import config as configuration
-from spiq.pipeline.config import Config
+from spiq.pipeline.config import schema as configuration
+from spiq.pipeline.config.schema import Config
 from spiq.pipeline.data.sources import IDX_SETS
 
 
@@ -242,7 +242,7 @@ def test_a_value_that_no_key_takes_is_refused_for_every_key(tmp_path: Path, sect
 def test_importing_it_is_light() -> None:
     """Every command imports it, also those that only print a help text."""
     heavy = {"torch", "numpy", "pennylane", "qiskit", "sklearn", "tomlkit", "rich"}
-    program = f"import sys, spiq.pipeline.config; sys.exit(repr({heavy!r} & set(sys.modules)))"
+    program = f"import sys, spiq.pipeline.config.schema; sys.exit(repr({heavy!r} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
     assert done.stderr.strip() == "set()"
 

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from shared.configuration import SMALLEST, load
 from spiq.export.errors import InputError
-from spiq.pipeline.config import Config
-from spiq.pipeline.config_file import load_config
+from spiq.pipeline.config.file import load_config
+from spiq.pipeline.config.schema import Config
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

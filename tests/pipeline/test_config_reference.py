@@ -8,9 +8,9 @@ import pytest
 from pydantic import ValidationError
 
 from spiq.export.errors import InputError
-from spiq.pipeline.config import Config
-from spiq.pipeline.config_file import load_config
-from spiq.pipeline.config_reference import COLUMNS, reference
+from spiq.pipeline.config.file import load_config
+from spiq.pipeline.config.reference import COLUMNS, reference
+from spiq.pipeline.config.schema import Config
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "configuration.md"
 

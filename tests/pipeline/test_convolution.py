@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from spiq.pipeline.convolution import convolved
+from spiq.pipeline.models.convolution import convolved
 
 
 @settings(deadline=None, max_examples=60)

@@ -8,8 +8,8 @@ import snntorch
 import torch
 import torch.nn.functional as F
 
-from spiq.pipeline.config import Config
-from spiq.pipeline.model import SQDRCNN
+from spiq.pipeline.config.schema import Config
+from spiq.pipeline.models.sqdr_cnn import SQDRCNN
 
 
 @pytest.mark.parametrize("noise", [{}, {"bit_flip": 0.02, "readout": 0.1}], ids=["ideal", "noisy"])

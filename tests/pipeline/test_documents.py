@@ -5,8 +5,8 @@ from pathlib import Path
 
 import typer
 
-from spiq.pipeline.cli import app
-from spiq.pipeline.rung import Gate, Report, Rung
+from spiq.pipeline.commands.main import app
+from spiq.pipeline.validation.rung import Gate, Report, Rung
 
 ROOT = Path(__file__).parents[2]
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from shared.snntorch_networks import snntorchs_spikes, spiked
-from spiq.pipeline.encoder import run_encoder
+from spiq.pipeline.models.encoder import run_encoder
 
 NEURONS = [
     lambda: snntorch.Leaky(0.9, reset_delay=False, spike_grad=spiked, init_hidden=True),

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spiq.export.epochs import Epochs
-from spiq.pipeline.gate import gate, judged, least_accuracy, verdict
-from spiq.pipeline.rung import Gate, Report, Rung
+from spiq.export.bundle.epochs import Epochs
+from spiq.pipeline.validation.gate import gate, judged, least_accuracy, verdict
+from spiq.pipeline.validation.rung import Gate, Report, Rung
 
 FINISHED, STOPPED = Epochs(trained=40, planned=40), Epochs(trained=1, planned=40)
 

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from spiq.pipeline.commands.health import Finding, health
 from spiq.pipeline.data_folder import DATA_VARIABLE
-from spiq.pipeline.health import Finding, health
 
 
 def found(monkeypatch: pytest.MonkeyPatch, requirement: str, installed: str | None) -> dict[str, Finding]:
@@ -55,7 +55,7 @@ def test_a_package_that_is_not_needed_here_is_not_looked_for(monkeypatch: pytest
 def test_a_package_in_a_wrong_version_ends_the_doctor_with_status_1(monkeypatch: pytest.MonkeyPatch) -> None:
     from typer.testing import CliRunner
 
-    from spiq.pipeline.cli import app
+    from spiq.pipeline.commands.main import app
 
     for installed, status in (("2.4", 0), ("2.3", 1)):
         found(monkeypatch, "torch>=2.4", installed)

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 BUILD = (
-    "from spiq.pipeline.config import Config\nfrom spiq.pipeline.model import SQDRCNN\n"
+    "from spiq.pipeline.config.schema import Config\nfrom spiq.pipeline.models.sqdr_cnn import SQDRCNN\n"
     "config = Config.model_validate({{'name': 'a', 'data': {{'source': 'digits'}}, "
     "'encoder': {{'channels': [2]}}, 'circuit': {{'qubits': 1, 'simulator': '{simulator}'}}}})\n"
     "SQDRCNN(config, (1, 4, 4), 2)\n"
@@ -16,7 +16,7 @@ BUILD = (
 @pytest.mark.parametrize(
     ("program", "imported"),
     [
-        ("import spiq.pipeline.model\n", False),
+        ("import spiq.pipeline.models.sqdr_cnn\n", False),
         (BUILD.format(simulator="lightcone"), False),
         (BUILD.format(simulator="pennylane"), True),
     ],

@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from spiq.pipeline import kept_memory
+from spiq.pipeline.training import kept_memory
 
 SCRIPT = """
 import ctypes, resource, sys
-from spiq.pipeline.kept_memory import keep_freed_memory
+from spiq.pipeline.training.kept_memory import keep_freed_memory
 if sys.argv[1] == "kept":
     assert keep_freed_memory()
 libc = ctypes.CDLL(None)

@@ -6,17 +6,17 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spiq.export.bundle import Bundle
+from spiq.export.bundle.folder import Bundle
 from spiq.export.errors import DeviceError, InputError
 from spiq.hardware.devices import SpikingDevice
-from spiq.pipeline import ladder
-from spiq.pipeline.checkpoint import load_model
-from spiq.pipeline.config import Config
+from spiq.pipeline.config.schema import Config
 from spiq.pipeline.data import ImageSet
-from spiq.pipeline.ladder import climb, spiking_device
-from spiq.pipeline.report_table import verdict
-from spiq.pipeline.report_words import HALVES
-from spiq.pipeline.rung import Report, Rung
+from spiq.pipeline.report.table import verdict
+from spiq.pipeline.report.words import HALVES
+from spiq.pipeline.training.checkpoint import load_model
+from spiq.pipeline.validation import ladder
+from spiq.pipeline.validation.ladder import climb, spiking_device
+from spiq.pipeline.validation.rung import Report, Rung
 
 
 class Changed:

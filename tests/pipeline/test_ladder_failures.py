@@ -11,20 +11,20 @@ import onnx
 import pytest
 from qiskit.exceptions import QiskitError
 
-from spiq.export.bundle import Bundle, LeftOut, write_bundle
-from spiq.export.circuit import ReuploadCircuit
-from spiq.export.nir_file import read_nir, write_nir
+from spiq.export.bundle.folder import Bundle, LeftOut, write_bundle
+from spiq.export.circuit.reupload import ReuploadCircuit
+from spiq.export.nir.file import read_nir, write_nir
 from spiq.hardware.devices import QuantumDevice, SpikingDevice
-from spiq.pipeline import ladder
-from spiq.pipeline.checkpoint import load_model
-from spiq.pipeline.config import Config
+from spiq.pipeline.config.schema import Config
 from spiq.pipeline.data import ImageSet
-from spiq.pipeline.gate import verdict
-from spiq.pipeline.ladder import climb, quantum_device, spiking_device
-from spiq.pipeline.model import SQDRCNN
-from spiq.pipeline.report_page import render
-from spiq.pipeline.report_table import print_report
-from spiq.pipeline.rung import Report, Rung
+from spiq.pipeline.models.sqdr_cnn import SQDRCNN
+from spiq.pipeline.report.page import render
+from spiq.pipeline.report.table import print_report
+from spiq.pipeline.training.checkpoint import load_model
+from spiq.pipeline.validation import ladder
+from spiq.pipeline.validation.gate import verdict
+from spiq.pipeline.validation.ladder import climb, quantum_device, spiking_device
+from spiq.pipeline.validation.rung import Report, Rung
 
 MEASURED = ["trained", "nir", "loihi", "qasm", "shots"]
 """Every rung that is climbed where Lava is not set up."""

@@ -12,14 +12,14 @@ from torch import Tensor
 from spiq.export.errors import InputError
 from spiq.hardware.qpu import qnode
 from spiq.hardware.qpu.noise import Noise
-from spiq.pipeline.config import Circuit, Config
-from spiq.pipeline.config_file import load_config
+from spiq.pipeline.config.file import load_config
+from spiq.pipeline.config.schema import Circuit, Config
 from spiq.pipeline.data import ImageSet
-from spiq.pipeline.encoder import run_encoder
-from spiq.pipeline.model import SQDRCNN, ReuploadHead
-from spiq.pipeline.run_folder import CHECKPOINT
-from spiq.pipeline.tracing import traced
-from spiq.pipeline.training import train
+from spiq.pipeline.models.encoder import run_encoder
+from spiq.pipeline.models.sqdr_cnn import SQDRCNN, ReuploadHead
+from spiq.pipeline.models.tracing import traced
+from spiq.pipeline.run.folder import CHECKPOINT
+from spiq.pipeline.training.loop import train
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

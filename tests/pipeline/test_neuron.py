@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from snntorch import surrogate
 from torch import Tensor
 
-from spiq.pipeline.neuron import LeakyOverTime
+from spiq.pipeline.models.neuron import LeakyOverTime
 
 
 def step_by_step(x: Tensor, beta: float, threshold: float, alpha: float, reset: str) -> Tensor:

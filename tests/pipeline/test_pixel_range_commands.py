@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from spiq.export.bundle import open_bundle
+from spiq.export.bundle.folder import open_bundle
 from spiq.export.errors import InputError
-from spiq.pipeline.cli import app
-from spiq.pipeline.config import Config
+from spiq.pipeline.commands.main import app
+from spiq.pipeline.config.schema import Config
 
 
 @pytest.fixture(autouse=True)

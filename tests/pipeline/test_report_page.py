@@ -10,9 +10,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from spiq.pipeline.report_chart import scale
-from spiq.pipeline.report_page import render
-from spiq.pipeline.rung import Gate, Report, Rung
+from spiq.pipeline.report.chart import scale
+from spiq.pipeline.report.page import render
+from spiq.pipeline.validation.rung import Gate, Report, Rung
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 TAGS = {

@@ -9,15 +9,16 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from spiq.export.bundle import MANIFEST
+from spiq.export.bundle.folder import MANIFEST
 from spiq.export.errors import InputError
-from spiq.pipeline import checkpoint, run_folder
-from spiq.pipeline.cli import app
-from spiq.pipeline.config import Config
+from spiq.pipeline.commands.main import app
+from spiq.pipeline.config.schema import Config
 from spiq.pipeline.data import ImageSet
-from spiq.pipeline.run_folder import BUNDLE, CHECKPOINT, CONFIG, REPORT_HTML, REPORT_JSON, RESUME, check_run, start_run
-from spiq.pipeline.rung import Gate, Report
-from spiq.pipeline.training import train
+from spiq.pipeline.run import folder as run_folder
+from spiq.pipeline.run.folder import BUNDLE, CHECKPOINT, CONFIG, REPORT_HTML, REPORT_JSON, RESUME, check_run, start_run
+from spiq.pipeline.training import checkpoint
+from spiq.pipeline.training.loop import train
+from spiq.pipeline.validation.rung import Gate, Report
 
 
 class KillError(BaseException):
@@ -139,7 +140,7 @@ def test_an_export_that_fails_leaves_the_report(run: Path, monkeypatch: pytest.M
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("spiq.pipeline.exporting.save_golden", full)
+    monkeypatch.setattr("spiq.pipeline.run.exporting.save_golden", full)
     with pytest.raises(InputError, match="No space left"):
         spiq("export", run, "--force")
     assert content(run) == before

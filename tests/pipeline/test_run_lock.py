@@ -13,14 +13,14 @@ import pytest
 from typer.testing import CliRunner
 
 from shared.command import NO_LAVA, SPIQ
-from spiq.export.atomic import OLD
-from spiq.export.bundle import open_bundle
+from spiq.export.bundle.folder import open_bundle
 from spiq.export.errors import InputError
-from spiq.pipeline.cli import app
-from spiq.pipeline.config import Config
+from spiq.export.files.atomic import OLD
+from spiq.pipeline.commands.main import app
+from spiq.pipeline.config.schema import Config
 from spiq.pipeline.data import ImageSet, load_images
-from spiq.pipeline.run_folder import BUNDLE, CHECKPOINT, CONFIG, RESUME
-from spiq.pipeline.run_lock import locked
+from spiq.pipeline.run.folder import BUNDLE, CHECKPOINT, CONFIG, RESUME
+from spiq.pipeline.run.lock import locked
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from spiq.export.errors import InputError
-from spiq.pipeline.ladder import gate
-from spiq.pipeline.rung import Climbed, Rung, measured, read_report, wilson
+from spiq.pipeline.validation.ladder import gate
+from spiq.pipeline.validation.rung import Climbed, Rung, measured, read_report, wilson
 
 
 def climbed(predictions: list[int], spikes: list[int], expectations: list[float]) -> Climbed:

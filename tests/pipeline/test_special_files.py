@@ -10,23 +10,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spiq.export.bundle import FILES, MANIFEST, Bundle, open_bundle
+from spiq.export.bundle.folder import FILES, MANIFEST, Bundle, open_bundle
 from spiq.export.errors import InputError
-from spiq.export.nir_file import read_nir
+from spiq.export.nir.file import read_nir
 from spiq.hardware.lava.netx_device import open_netx
 from spiq.hardware.loihi.program import LoihiProgram
-from spiq.hardware.onnx_session import run_onnx
-from spiq.pipeline.angle_file import read_angles
-from spiq.pipeline.checkpoint import load
-from spiq.pipeline.config_file import load_config
+from spiq.hardware.runtime.onnx_session import run_onnx
+from spiq.pipeline.config.file import load_config
 from spiq.pipeline.data import load_images, load_npz_images
+from spiq.pipeline.data.angle_file import read_angles
 from spiq.pipeline.data.download import download
 from spiq.pipeline.data.idx import MOST_BYTES, read_idx
 from spiq.pipeline.data.npz import load_npz_set
 from spiq.pipeline.data.sources import FILES as IDX_FILES
-from spiq.pipeline.run_folder import CHECKPOINT, made_of, open_run
-from spiq.pipeline.rung import read_report
-from spiq.pipeline.spike_file import read_spikes
+from spiq.pipeline.data.spike_file import read_spikes
+from spiq.pipeline.run.folder import CHECKPOINT, made_of, open_run
+from spiq.pipeline.training.checkpoint import load
+from spiq.pipeline.validation.rung import read_report
 
 READERS: dict[str, Callable[[Path], object]] = {
     "a.nir": read_nir,

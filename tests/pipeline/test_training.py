@@ -9,13 +9,13 @@ import torch
 from safetensors import safe_open
 
 from spiq.export.errors import InputError
-from spiq.pipeline import checkpoint
-from spiq.pipeline.checkpoint import Epoch, Progress
-from spiq.pipeline.config import Config
-from spiq.pipeline.config_file import load_config
+from spiq.pipeline.config.file import load_config
+from spiq.pipeline.config.schema import Config
 from spiq.pipeline.data import ImageSet, load_images
-from spiq.pipeline.run_folder import CHECKPOINT, RESUME, start_run
-from spiq.pipeline.training import Part, evaluate, split, train
+from spiq.pipeline.run.folder import CHECKPOINT, RESUME, start_run
+from spiq.pipeline.training import checkpoint
+from spiq.pipeline.training.checkpoint import Epoch, Progress
+from spiq.pipeline.training.loop import Part, evaluate, split, train
 
 
 def longer(config: Config, epochs: int, **training: object) -> Config:
@@ -102,7 +102,7 @@ def test_a_run_that_stopped_before_anything_to_resume_from_starts_anew(
         save(path, *content)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr("spiq.pipeline.checkpoint.save", save_the_best_only)
+        patch.setattr("spiq.pipeline.training.checkpoint.save", save_the_best_only)
         with pytest.raises(KillError):
             train(tiny_config, tiny_images, broken)
     assert (broken / CHECKPOINT).exists()
@@ -142,7 +142,7 @@ def test_the_best_epoch_is_the_one_that_is_kept(
         kept.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
         return next(accuracies)
 
-    monkeypatch.setattr("spiq.pipeline.training.evaluate", judged)
+    monkeypatch.setattr("spiq.pipeline.training.loop.evaluate", judged)
     train(longer(tiny_config, 3), tiny_images, tmp_path)
     tensors, progress = checkpoint.load(tmp_path / CHECKPOINT)
     assert progress.best == 1
@@ -154,7 +154,7 @@ def test_the_best_epoch_is_the_one_that_is_kept(
 def test_a_loss_that_is_no_number_ends_training_with_a_sentence(
     tiny_config: Config, tiny_images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spiq.pipeline.training.F.cross_entropy", lambda logits, _: logits.sum() * float("nan"))
+    monkeypatch.setattr("spiq.pipeline.training.loop.F.cross_entropy", lambda logits, _: logits.sum() * float("nan"))
     with pytest.raises(InputError, match=r"training diverged in epoch 1.* smaller training.learning_rate than 0.02"):
         train(tiny_config, tiny_images, tmp_path)
 

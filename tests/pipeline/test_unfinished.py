@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from spiq.export.bundle import MANIFEST, open_bundle
-from spiq.export.epochs import Epochs
-from spiq.pipeline import checkpoint
-from spiq.pipeline.cli import app
-from spiq.pipeline.config import Config
+from spiq.export.bundle.epochs import Epochs
+from spiq.export.bundle.folder import MANIFEST, open_bundle
+from spiq.pipeline.commands.main import app
+from spiq.pipeline.config.schema import Config
 from spiq.pipeline.data import ImageSet
-from spiq.pipeline.run_folder import BUNDLE, CHECKPOINT, CONFIG, REPORT_HTML, REPORT_JSON, start_run
-from spiq.pipeline.training import train
+from spiq.pipeline.run.folder import BUNDLE, CHECKPOINT, CONFIG, REPORT_HTML, REPORT_JSON, start_run
+from spiq.pipeline.training import checkpoint
+from spiq.pipeline.training.loop import train
 
 
 @pytest.fixture(autouse=True)

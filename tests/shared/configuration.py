@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from spiq.pipeline.config import Config
-from spiq.pipeline.config_file import load_config
+from spiq.pipeline.config.file import load_config
+from spiq.pipeline.config.schema import Config
 
 SMALLEST = 'name = "a"\n[data]\nsource = "digits"\n'
 

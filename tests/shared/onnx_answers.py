@@ -4,7 +4,7 @@ import numpy as np
 import onnx
 import onnxruntime
 
-from spiq.export.onnx_model import onnx_bytes
+from spiq.export.onnx.model import onnx_bytes
 
 
 def run(model: onnx.ModelProto | bytes, **inputs: np.ndarray) -> dict[str, np.ndarray]:

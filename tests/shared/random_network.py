@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 
-from spiq.export.graph import PlacedGraph, place
+from spiq.export.nir.graph import PlacedGraph, place
 
 DT = 1e-4
 

@@ -4,7 +4,7 @@ import hashlib
 import json
 from pathlib import Path
 
-from spiq.export.bundle import MANIFEST, Bundle
+from spiq.export.bundle.folder import MANIFEST, Bundle
 
 
 def resealed(bundle: Bundle, folder: Path, changes: dict[str, bytes]) -> Path:

@@ -6,7 +6,7 @@ import nir
 import numpy as np
 from jaxtyping import UInt8
 
-from spiq.export.graph import PlacedGraph, place
+from spiq.export.nir.graph import PlacedGraph, place
 from spiq.hardware.loihi.neuron_group import ResetTo
 from spiq.hardware.loihi.program import LoihiProgram
 

@@ -3,7 +3,7 @@
 import nir
 import numpy as np
 
-from spiq.export.graph import PlacedGraph, place
+from spiq.export.nir.graph import PlacedGraph, place
 
 DT = 1e-4
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from spiq.pipeline.config import Config
+from spiq.pipeline.config.schema import Config
 from spiq.pipeline.data import ImageSet, load_images
 
 TINY = {
@@ -25,10 +25,10 @@ def tiny_images_of(config: Config) -> ImageSet:
 def make_tiny_run(config: Config, images: ImageSet, run: Path) -> Path:
     """The run's folder, made anew, with config.toml, checkpoint.safetensors and bundle/."""
     # PyTorch is imported by these, and not every test needs it.
-    from spiq.pipeline.checkpoint import epochs_of, load_model
-    from spiq.pipeline.exporting import export_bundle
-    from spiq.pipeline.run_folder import BUNDLE, start_run
-    from spiq.pipeline.training import train
+    from spiq.pipeline.run.exporting import export_bundle
+    from spiq.pipeline.run.folder import BUNDLE, start_run
+    from spiq.pipeline.training.checkpoint import epochs_of, load_model
+    from spiq.pipeline.training.loop import train
 
     start_run(run, config)
     train(config, images, run)

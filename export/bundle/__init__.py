@@ -1,0 +1,1 @@
+"""The bundle: a network in one folder, sealed with hashes."""

@@ -1,0 +1,1 @@
+"""Parameterised quantum circuits as data, and as OpenQASM."""

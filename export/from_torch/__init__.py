@@ -1,0 +1,1 @@
+"""From a PyTorch or snnTorch network to its NIR graph."""

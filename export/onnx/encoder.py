@@ -1,0 +1,105 @@
+"""The spiking half as an ONNX model, whose spikes equal those of PyTorch in float64.
+
+    spikes [time, sample, *shape]  →  counts [sample, feature] = Σ_time spikes of the last layer
+
+Everything is computed in double. A sum in float32 is rounded, and near a threshold a rounding error is a spike too many
+or too few. In double, weights that were float32 in training add up over a few hundred binary spikes without any
+rounding, as long as their magnitudes lie within a factor of a million: so the order in which a runtime adds does not
+matter. Other sums differ in the last of a double's digits at most, and a spike does where a sum meets its threshold
+that closely.
+
+Nodes without a state see time and sample as two batch axes and run once (`operations`). A neuron group, or a cycle
+with all its nodes, is one Scan over time (`scan`), whose body is a step (`neurons`).
+"""
+
+import math
+
+import nir
+import numpy as np
+import onnx
+from onnx import TensorProto, helper
+
+from ..errors import InputError
+from ..nir.graph import PlacedGraph, PlacedNode
+from ..nir.neurons import decided_step
+from ..nir.nodes.table import NODES, has_state
+from ..nir.value_range import overflowing
+from .empty_batch import admit_no_samples
+from .model import SPIKES, OnnxNodes, checked_model
+from .operations import operation_nodes
+from .scan import scanned
+
+COUNTS = "counts"
+"""The encoder's output: how often each neuron of the last layer fired, int64 [sample, feature]."""
+
+_DOUBLE, _BOOL, _INT64, _UINT8 = TensorProto.DOUBLE, TensorProto.BOOL, TensorProto.INT64, TensorProto.UINT8
+
+
+def encoder_onnx(graph: PlacedGraph) -> onnx.ModelProto:
+    """The graph as a model.
+
+    Input `spikes`: uint8 [time, sample, *shape], 0 or 1. Output `counts`: int64 [sample, feature], the spikes of the
+    last layer added up over time, its axes flattened in C order. The numbers of time steps, from one on, and of
+    samples, from none on, are open.
+
+    Raises InputError where the graph does not end in spikes, where a neuron cannot be read with the graph's time step
+    (`neurons.neuron_step`), where a Delay in a cycle is too long, and where a value might leave the range of a double.
+    """
+    nodes = OnnxNodes("", [], [])
+    spikes, counts = encoder_nodes(nodes, graph)
+    admit_no_samples(nodes, spikes, 1, [counts])
+    return checked_model(
+        "encoder",
+        nodes,
+        [spikes],
+        [counts],
+        "The spiking half of a network: how often each neuron of its last layer fires, for binary input spikes.",
+        step_properties(graph),
+    )
+
+
+def step_properties(graph: PlacedGraph) -> dict[str, str]:
+    """The time step that the graph is read with, for a model's properties."""
+    step = decided_step(graph)
+    return {"dt": repr(float(step.dt))} | ({} if step.integration is None else {"integration": step.integration})
+
+
+def encoder_nodes(nodes: OnnxNodes, graph: PlacedGraph) -> tuple[onnx.ValueInfoProto, onnx.ValueInfoProto]:
+    """Append the operators from `spikes` to `counts`; returns what the two are. Raises as `encoder_onnx` does."""
+    if not graph.ends_in_spikes:
+        allowed = ", ".join(node.__name__ for node, kind in NODES.items() if kind.spikes)
+        raise InputError(
+            f"{graph.name}: what reaches the output comes from {graph.last}; the spikes of one neuron group "
+            f"({allowed}) are needed"
+        )
+    too_large = [placed for placed in graph.nodes if placed.name in overflowing(graph)]
+    if too_large:
+        raise InputError(f"{graph.name}: {too_large[0]}: its values might leave the range of a double")
+    values: dict[str, str] = {}
+    groups = {group[0].name: group for group in graph.recurrent_groups}
+    for placed in graph.nodes:
+        here = nodes.under(f"{nodes.prefix}{placed.name}/")
+        if placed.name in groups or (has_state(placed.node) and placed.name not in values):
+            scanned(here, groups.get(placed.name, (placed,)), values, graph.step, graph.name)
+        elif placed.name not in values:
+            inputs = [values[source] for source in placed.sources]
+            joined = here.add("Sum", inputs, "input") if len(inputs) > 1 else "".join(inputs)
+            values[placed.name] = _lowered(here, placed, joined, graph)
+    return (
+        helper.make_tensor_value_info(SPIKES, _UINT8, ["time", "sample", *graph.input_shape]),
+        helper.make_tensor_value_info(COUNTS, _INT64, ["sample", math.prod(graph.output_shape)]),
+    )
+
+
+def _lowered(nodes: OnnxNodes, placed: PlacedNode, x: str, graph: PlacedGraph) -> str:
+    """Add what a node without a state means; returns the name of its output, double [time, sample, *output_shape]."""
+    if isinstance(placed.node, nir.Input):
+        return nodes.add("Cast", [SPIKES], "spikes", to=_DOUBLE)
+    if isinstance(placed.node, nir.Output):
+        spikes = nodes.reshaped(x, (math.prod(placed.output_shape),), "flat")
+        axes = nodes.constant("time_axis", np.array([0]))
+        counts = nodes.add("ReduceSum", [spikes, axes], "sum", keepdims=0)
+        nodes.operators.append(helper.make_node("Cast", [counts], [COUNTS], name=f"{nodes.prefix}counts", to=_INT64))
+        return COUNTS
+    operation = placed.operation(graph.step, f"{graph.name}: {placed}")
+    return operation_nodes(nodes, operation, x, placed.input_shape, placed.output_shape)

@@ -1,0 +1,1 @@
+"""What a part needs and what each target makes of it, told before anything runs."""

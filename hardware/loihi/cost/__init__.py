@@ -1,0 +1,1 @@
+"""What a program takes of the chip: memory, cores, energy."""

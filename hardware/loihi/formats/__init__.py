@@ -1,0 +1,1 @@
+"""The files of a program: spiq's own and lava-dl's netx."""

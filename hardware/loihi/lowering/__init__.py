@@ -1,0 +1,1 @@
+"""From a NIR graph to layers of integers."""

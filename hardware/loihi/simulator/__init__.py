@@ -1,0 +1,1 @@
+"""A program's spikes, computed by compiled loops."""

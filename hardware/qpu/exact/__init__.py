@@ -1,0 +1,1 @@
+"""Expectations without a state vector of the whole register, exact and differentiable."""

@@ -1,0 +1,1 @@
+"""Runs on the host: NIR graphs in floating point, ONNX models."""

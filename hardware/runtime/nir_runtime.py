@@ -1,0 +1,305 @@
+"""NIR graphs in floating point: the reference meaning of every node.
+
+A neuron's step is `spiq.export.nir.neuron_step`, any other node's meaning its form of `spiq.export.nir.operations`.
+
+An edge has no delay within a step, but for those from neurons into their own cycle (`spiq.export.nir.ordering`). With
+one w_rec from the neurons back to themselves, a recurrent group is
+
+    x[t] = (what comes in)[t] + w_rec(s[t - 1]),   s[-1] = 0,   s[t] = the neurons' line for x[t]
+
+as in snnTorch's RLeaky and RSynaptic. So w_rec's bias acts from t = 0 on.
+"""
+
+import math
+from collections.abc import Callable
+
+import nir
+import numpy as np
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int, Shaped, UInt8
+from torch import Tensor
+
+from ...export.errors import InputError
+from ...export.nir.geometry import Margins
+from ...export.nir.graph import PlacedGraph, PlacedNode
+from ...export.nir.neuron_step import Integrator, ToValue
+from ...export.nir.neurons import neuron_step
+from ...export.nir.nodes.table import has_state
+from ...export.nir.operations import Comparison, Convolution, DelayLine, Factor, Matrix, Operation, Pooling, Reshape
+from ...export.nir.time_step import TimeStep
+from ...export.nir.value_range import overflowing
+from .network_input import Values, checked_values, largest_magnitude
+from .sample_parts import over_parts
+
+CHUNK_VALUES = 2**20
+"""How many values of the widest node a thread holds at once. It bounds the memory, and what stays in the cache is twice
+as fast."""
+
+
+class NirRuntime:
+    """Runs a NIR graph step by step, in float64 unless another type is asked for.
+
+    Raises InputError, naming the node, where a neuron cannot be read with the graph's time step (`neuron_step`).
+    """
+
+    def __init__(self, graph: PlacedGraph, dtype: torch.dtype = torch.float64) -> None:
+        self.graph, self.dtype = graph, dtype
+        self._largest_input = 1.0
+        self._overflowing = overflowing(graph, torch.finfo(dtype).max)
+
+    def run(self, spikes: Values) -> UInt8[np.ndarray, "time sample feature"]:
+        """The graph's output spikes, flattened in channel-height-width order.
+
+        What goes in may be spikes or any other numbers (`network_input`). Raises InputError where it does not fit,
+        where what reaches the output is not spikes, and, naming the node, where a value leaves the range of floating
+        point.
+        """
+        is_passed_on = isinstance(self.graph.last.node, nir.Input)
+        if not self.graph.ends_in_spikes or (is_passed_on and not np.isin(spikes, (0, 1)).all()):
+            raise InputError(f"{self.graph.name}: its output is not spikes but values; end it in a spiking neuron")
+        return self._outputs(spikes, np.uint8)
+
+    def values(self, spikes: Values) -> Float[np.ndarray, "time sample feature"]:
+        """The graph's output, which need not be spikes, flattened in channel-height-width order.
+
+        Raises as `run` does.
+        """
+        return self._outputs(spikes, np.float64)
+
+    def trace(self, spikes: Values) -> dict[str, Float[np.ndarray, "time sample *"]]:
+        """Every node's output by name, for all samples at once. Raises as `run` does."""
+        self._take(spikes)
+        return {name: value.numpy() for name, value in self._trace(spikes).items()}
+
+    def _take(self, spikes: Values) -> None:
+        """Check what goes in, and learn how large it is."""
+        largest = largest_magnitude(checked_values(spikes, self.graph.input_shape))
+        # The bound only grows: what holds for more holds for less, and another thread may be running.
+        if largest > self._largest_input:
+            self._overflowing = overflowing(self.graph, torch.finfo(self.dtype).max, largest)
+            self._largest_input = largest
+
+    def _outputs(self, spikes: Values, dtype: type[np.generic]) -> Shaped[np.ndarray, "time sample feature"]:
+        self._take(spikes)
+        time, samples = spikes.shape[:2]
+        last, widest = self.graph.nodes[-1].name, max(math.prod(placed.output_shape) for placed in self.graph.nodes)
+        out = np.empty((time, samples, math.prod(self.graph.output_shape)), dtype)
+
+        def run(part: slice) -> None:
+            out[:, part] = self._trace(spikes[:, part])[last].flatten(2).numpy()
+
+        for _ in over_parts(run, samples, max(1, CHUNK_VALUES // (time * widest))):
+            pass
+        return out
+
+    @torch.no_grad()
+    def _trace(self, spikes: Values) -> dict[str, Tensor]:
+        groups = {group[0].name: group for group in self.graph.recurrent_groups}
+        values: dict[str, Tensor] = {}
+        for placed in self.graph.nodes:
+            if placed.name in groups:
+                self._run_recurrent(groups[placed.name], values, spikes.shape[:2])
+            elif placed.name in values:
+                continue  # it came with its recurrent group
+            elif isinstance(placed.node, nir.Input):
+                # Not every type of NumPy's is one of torch's.
+                given = spikes if spikes.dtype == np.uint8 else spikes.astype(np.float64)
+                values[placed.name] = torch.from_numpy(np.ascontiguousarray(given)).to(self.dtype)
+            else:
+                first, *rest = (values[source] for source in placed.sources)
+                x = sum(rest, start=first)
+                if has_state(placed.node):
+                    values[placed.name] = self._over_time(placed, x)
+                    continue
+                operation = placed.operation(self.graph.step, f"{self.graph.name}: {placed}")
+                if isinstance(operation, DelayLine):
+                    values[placed.name] = _late(operation, x)
+                else:
+                    compute = computed(operation, self.dtype)
+                    values[placed.name] = compute(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+                    self._check_finite(placed, values[placed.name])
+        return values
+
+    def _over_time(
+        self, placed: PlacedNode, x: Float[Tensor, "time sample *shape"]
+    ) -> Float[Tensor, "time sample *shape"]:
+        advance = self._neurons(placed, x[0])
+        out = torch.empty_like(x)
+        for step in range(len(x)):
+            out[step] = advance(x[step])
+        return out
+
+    def _run_recurrent(self, group: tuple[PlacedNode, ...], values: dict[str, Tensor], batch: tuple[int, int]) -> None:
+        """Add the values of a recurrent group's nodes, whose steps depend on one another, to those of earlier nodes."""
+        time, samples = batch
+        steps: list[tuple[PlacedNode, Tensor, Callable[[Tensor], Tensor]]] = []
+        for placed in group:
+            silence = torch.zeros((samples, *placed.input_shape), dtype=self.dtype)
+            if has_state(placed.node):
+                steps.append((placed, silence, self._neurons(placed, silence)))
+            else:
+                operation = placed.operation(self.graph.step, f"{self.graph.name}: {placed}")
+                if isinstance(operation, DelayLine):
+                    # What leads into the Delay of a cycle has waited one step already.
+                    has_waited = bool(placed.delayed) and operation.is_whole
+                    waiting = _waiting(operation.steps - has_waited, silence)
+                    steps.append((placed, silence, waiting))
+                else:
+                    steps.append((placed, silence, computed(operation, self.dtype)))
+            values[placed.name] = silence.new_empty((time, samples, *placed.output_shape))
+        for step in range(time):
+            for placed, silence, compute in steps:
+                terms = [values[source][step] for source in placed.sources]
+                if step:
+                    terms += [values[source][step - 1] for source in placed.delayed]
+                values[placed.name][step] = compute(sum(terms[1:], start=terms[0]) if terms else silence)
+                self._check_finite(placed, values[placed.name][step])
+
+    def _neurons(self, placed: PlacedNode, like: Float[Tensor, "sample *shape"]) -> Callable[[Tensor], Tensor]:
+        """A neuron group at rest: called with the input of each step in turn, it gives that step's output."""
+        parts = neuron_step(placed, self.graph.step, f"{self.graph.name}: {placed}")
+        integrate = _integrating(parts.potential, like)
+        take_in = None if parts.current is None else _integrating(parts.current, like)
+        i = torch.zeros_like(like)
+        v = _tensor(parts.potential.start, like.dtype).expand(like.shape)
+
+        def advance(x: Tensor) -> Tensor:
+            nonlocal i
+            if take_in is not None:
+                i = x = take_in(i, x)
+            moved = integrate(v, x)
+            self._check_finite(placed, moved)
+            return moved
+
+        if parts.threshold is None or parts.reset is None:
+
+            def give(x: Tensor) -> Tensor:
+                nonlocal v
+                v = advance(x)
+                return v
+
+            return give
+        threshold, reset = _tensor(parts.threshold, like.dtype), parts.reset
+        if isinstance(reset, ToValue):
+            value = _tensor(reset.value, like.dtype)
+
+            def fire(x: Tensor) -> Tensor:
+                nonlocal v
+                moved = advance(x)
+                spike = moved > threshold
+                v = torch.where(spike, value, moved)
+                return spike
+
+            return fire
+        amount = _tensor(reset.amount, like.dtype)
+
+        def subtract(x: Tensor) -> Tensor:
+            nonlocal v
+            was_above = (v > threshold).to(like.dtype)
+            moved = advance(x)
+            taken = moved - was_above * amount
+            spike = taken > threshold
+            v = moved - spike.to(like.dtype) * amount if reset.at_once else taken
+            return spike
+
+        return subtract
+
+    def _check_finite(self, placed: PlacedNode, values: Tensor) -> None:
+        # Where no value can become so large there is nothing to look for, and looking takes time.
+        if placed.name in self._overflowing and not bool(torch.isfinite(values).all()):
+            raise InputError(
+                f"{self.graph.name}: {placed}: its values leave the range of floating point, which ends at "
+                f"{torch.finfo(self.dtype).max:.3g}; smaller weights are needed"
+            )
+
+
+def _integrating(line: Integrator, like: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
+    """The line's step (v, x) → v."""
+    gain = _tensor(line.gain, like.dtype)
+    if line.leak is None or line.rest is None:
+        return lambda v, x: v + gain * x
+    leak, rest = (_tensor(value, like.dtype) for value in (line.leak, line.rest))
+    if line.held is None:
+        return lambda v, x: v + leak * (rest - v + gain * x)
+    pulled = _tensor(~line.held, like.dtype)
+    return lambda v, x: v + leak * (pulled * (rest - v) + gain * x)
+
+
+def _waiting(steps: Int[np.ndarray, "*shape"], silence: Float[Tensor, "sample *shape"]) -> Callable[[Tensor], Tensor]:
+    """A delay line: called with the values of each step in turn, it gives those of so many steps before."""
+    longest = int(steps.max())
+    kept = silence.new_zeros((longest + 1, *silence.shape))
+    # Which of the kept steps, counted back from the newest, each value comes from.
+    back = torch.from_numpy(np.array(steps)).expand(silence.shape)[None]
+    now = 0
+
+    def wait(x: Tensor) -> Tensor:
+        nonlocal now
+        kept[now] = x
+        found = kept.gather(0, (now - back) % (longest + 1))[0]
+        now = (now + 1) % (longest + 1)
+        return found
+
+    return wait
+
+
+def _late(operation: DelayLine, x: Float[Tensor, "time sample *shape"]) -> Float[Tensor, "time sample *shape"]:
+    out = torch.zeros_like(x)
+    for count in np.unique(operation.steps):
+        late = torch.from_numpy(operation.steps == count)
+        kept = max(len(x) - int(count), 0)
+        out[len(x) - kept :, :, late] = x[:kept, :, late]
+    return out
+
+
+def stateless(placed: PlacedNode, x: Float[Tensor, "sample *shape"], step: TimeStep) -> Float[Tensor, "sample *out"]:
+    """A node without a state, over any number of samples or steps at once."""
+    return computed(placed.operation(step), x.dtype)(x)
+
+
+def computed(operation: Operation, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:
+    """What the operation does with [sample, *shape]; its numbers are brought to torch once."""
+
+    def tensor(array: Float[np.ndarray, "..."]) -> Tensor:
+        return _tensor(array, dtype)
+
+    match operation:
+        case Convolution():
+            conv = operation
+            weight, bias, margins = tensor(conv.weight), tensor(conv.bias), _margins(conv.padding)
+
+            def convolve(image: Tensor) -> Tensor:
+                return F.conv2d(F.pad(image, margins), weight, bias, conv.stride, 0, conv.dilation, conv.groups)
+
+            # A signal [sample, channel, length] is an image of width 1.
+            return lambda x: convolve(x) if x.ndim == 4 else convolve(x[..., None])[..., 0]
+        case Pooling():
+            pool = operation
+            margins, divisor = _margins(pool.padding), None if pool.averages else 1
+            return lambda x: F.avg_pool2d(F.pad(x, margins), pool.kernel, pool.stride, divisor_override=divisor)
+        case Matrix():
+            weight, bias = tensor(operation.weight), tensor(operation.bias)
+            return lambda x: F.linear(x, weight, bias)
+        case Factor():
+            factor = tensor(operation.factor)
+            return lambda x: x * factor
+        case Reshape():
+            shape = operation.shape
+            return lambda x: x.reshape(len(x), *shape)
+        case Comparison():
+            threshold = tensor(operation.threshold)
+            return lambda x: (x > threshold).to(dtype)
+        case DelayLine():
+            raise TypeError("a delay line needs its steps in turn")
+
+
+def _tensor(values: Float[np.ndarray, "..."], dtype: torch.dtype) -> Tensor:
+    # A copy, for torch takes no array that must not be written to, as those are that NumPy has broadcast.
+    return torch.from_numpy(np.array(values)).to(dtype)
+
+
+def _margins(padding: Margins) -> list[int]:
+    """In the order of torch's pad: the last axis first."""
+    (above, below), (left, right) = padding
+    return [left, right, above, below]

@@ -1,0 +1,1 @@
+"""The command `spiq`, a file for each family of commands."""

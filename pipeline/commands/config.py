@@ -1,0 +1,27 @@
+"""spiq config: what a configuration may hold."""
+
+import typer
+
+from .options import Json, print_json
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("config")(config)
+
+
+def config(json: Json = False) -> None:
+    """Print every key of a configuration in Markdown: type, default, what is allowed, what it means.
+
+    With --json it is the JSON schema, for editors and other programs.
+
+    Example: [bold]spiq config[/bold]
+    """
+    if json:
+        from ..config.schema import Config
+
+        print_json(Config.model_json_schema())
+        return
+    from ..config.reference import reference
+
+    typer.echo(reference(), nl=False)

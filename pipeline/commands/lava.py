@@ -1,0 +1,46 @@
+"""spiq lava setup: the environments that real Lava runs in."""
+
+from typing import Annotated
+
+import typer
+
+from .options import Json, print_json, print_line
+
+Netx = Annotated[bool, typer.Option("--netx", help="Also one for lava-dl's netx files.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the group of commands."""
+    group = typer.Typer(help="Real Lava: the environment of its own that it runs in.")
+    # Without a callback a group of one command would be that command.
+    group.callback()(_lava)
+    group.command("setup")(setup)
+    app.add_typer(group, name="lava")
+
+
+def _lava() -> None:
+    """Every option belongs to the command of the group."""
+
+
+def setup(netx: Netx = False, json: Json = False) -> None:
+    """Make Lava's environment; nothing is done where it is ready.
+
+    Lava needs CPython 3.10: $SPIQ_LAVA_PYTHON, a python3.10 on the PATH, one of pyenv's, or one that uv fetches. The
+    environment lies in the user's cache ($SPIQ_LAVA_HOME moves it) and takes 0.25 GB, with --netx 0.4 GB.
+
+    Example: [bold]spiq lava setup --netx[/bold]
+    """
+    from ...hardware.lava.environment.setup import environment, set_up
+    from .progress import step_line
+
+    done = []
+    for name in ("lava", "netx") if netx else ("lava",):
+        with step_line() as watch:
+            made = set_up(name, watch)
+        place = environment(name)
+        done.append({"name": name, "made": made, "folder": str(place.folder), "python": str(place.python)})
+    if json:
+        print_json(done)
+        return
+    for item in done:
+        print_line(f"{item['folder']}: {'made' if item['made'] else 'ready'}")

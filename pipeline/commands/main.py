@@ -1,0 +1,93 @@
+"""The command `spiq`: what every command has in common.
+
+Results go to stdout, progress and errors to stderr. Exit status 0, 1 where a gate or a check failed, 2 where what was
+given cannot be used, 130 after Ctrl-C. What takes long to import is imported inside the commands, so that help comes
+at once.
+"""
+
+import os
+import signal
+import sys
+from io import TextIOWrapper
+from types import FrameType
+from typing import Annotated, NoReturn
+
+import typer
+
+from ...export.errors import InputError
+from ...export.wording import one_line
+from . import bench as cli_bench
+from . import bundle as cli_bundle
+from . import check as cli_check
+from . import config as cli_config
+from . import doctor as cli_doctor
+from . import lava as cli_lava
+from . import nir as cli_nir
+from . import run as cli_run
+
+STOPPED = 130
+"""Exit status after Ctrl-C."""
+
+SPINS = "10000"
+"""How often a thread of GNU's OpenMP, which PyTorch uses on Linux, looks for work before it sleeps: some 20 µs."""
+
+app = typer.Typer(
+    help="Train a spiking-quantum network, carry its two halves to hardware, and prove that the accuracy survived.",
+    add_completion=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for module in (cli_run, cli_config, cli_bundle, cli_nir, cli_check, cli_doctor, cli_lava, cli_bench):
+    module.register(app)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        import importlib.metadata
+
+        typer.echo(importlib.metadata.version("spiq"))
+        raise typer.Exit
+
+
+Version = Annotated[bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_print_version)]
+
+
+@app.callback()
+def spiq(version: Version = False) -> None:
+    """Every option of the command itself is handled by its callback."""
+
+
+def main() -> None:
+    """The entry point. One sentence for what cannot be used, never a traceback."""
+    # A thread that waits for others must not spin for long: where other programs run too it keeps them from the very
+    # core that it waits for, and small operations take a hundred times as long. One that sleeps at once is woken too
+    # late where nothing else runs, and a training step takes half as long again.
+    if not os.environ.keys() & {"OMP_WAIT_POLICY", "GOMP_SPINCOUNT"}:
+        os.environ["GOMP_SPINCOUNT"] = SPINS
+    # Terminated, it cleans up behind it as after Ctrl-C: Lava's processes would outlive it.
+    signal.signal(signal.SIGTERM, _terminated)
+    # A terminal or a file in another encoding than UTF-8, and names that no encoding has, must not end a command.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        status = app(args=sys.argv[1:] or ["--help"], prog_name="spiq", standalone_mode=False)
+    except (InputError, typer.TyperException) as error:
+        message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+        _fail(message, 2)
+    except (KeyboardInterrupt, typer.Abort):
+        _fail("stopped", STOPPED)
+    else:
+        if status == STOPPED:
+            # So typer answers Ctrl-C.
+            _fail("stopped", STOPPED)
+        sys.exit(status if isinstance(status, int) else 0)
+
+
+def _terminated(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)
+
+
+def _fail(message: str, status: int) -> NoReturn:
+    print(f"spiq: {one_line(message)}", file=sys.stderr)
+    sys.exit(status)

@@ -1,0 +1,248 @@
+"""spiq nir: any NIR graph on any spiking device."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, cast
+
+import typer
+
+from ...export.errors import InputError
+from ...export.nir.time_step import DEFAULT_DT, INTEGRATIONS
+from .options import Json, print_json, print_line, print_table
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ...export.nir.file import NirFile
+    from ...export.nir.graph import PlacedGraph, PlacedNode
+    from ...export.nir.time_step import Integration
+
+DEVICES = ("nir", "loihi", "lava")
+"""Where a graph can run: in floating point, in Loihi's fixed point, or as the same on real Lava."""
+
+EQUAL = {"loihi", "lava"}
+"""Two devices whose spikes must be the same."""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("nir")(nir)
+
+
+def nir(
+    graph: Annotated[Path, typer.Argument(help="A NIR graph, from whatever framework.", metavar="GRAPH.nir")],
+    spikes: Annotated[
+        Path | None,
+        typer.Option(
+            "--spikes",
+            help="Array x \\[time, sample, *shape]: spikes, uint8; on loihi and lava up to 255, on nir any numbers. "
+            "Without it the graph is described.",
+            metavar="FILE.npz",
+        ),
+    ] = None,
+    on: Annotated[
+        str, typer.Option("--on", help="nir, loihi or lava; two with a comma between.", metavar="DEVICE")
+    ] = "nir",
+    dt: Annotated[float, typer.Option("--dt", help="Seconds a time step stands for.")] = DEFAULT_DT,
+    integration: Annotated[
+        str | None,
+        typer.Option(
+            "--if",
+            help="What r of an IF or I means: per-step, v + r·x; or euler, v + dt·r·x. Where r is 1 or 1/dt, it shows.",
+            metavar="HOW",
+        ),
+    ] = None,
+    reset: Annotated[
+        str | None,
+        typer.Option(
+            "--reset",
+            help="subtract: neurons whose v_reset is missing or 0 take the threshold off a step after a spike, "
+            "which is snnTorch's default.",
+            metavar="HOW",
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out",
+            help="Write array y \\[time, sample, feature]: spikes, or values if the graph ends in them.",
+            metavar="FILE.npz",
+        ),
+    ] = None,
+    compare: Annotated[
+        bool,
+        typer.Option("--compare", help="Two devices with each other, or one with the array y of the spikes' file."),
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Run a NIR graph on spikes, and compare.
+
+    On loihi and lava the graph is quantized with these spikes as its calibration, and what that takes from each layer
+    is told. Two devices are compared layer by layer. Exit status 1 where a comparison with y, or of loihi with lava,
+    finds a difference.
+
+    Example: [bold]spiq nir graph.nir --spikes spikes.npz --on loihi,lava --compare[/bold]
+    """
+    devices = _devices(on)
+    if compare and spikes is None:
+        raise InputError("--compare needs --spikes")
+    if out is not None and spikes is None:
+        raise InputError("--out needs --spikes")
+    if spikes is not None and len(devices) > 1 and not compare:
+        raise InputError(f"--on {on}: two devices are for --compare")
+    if "lava" in devices:
+        from ...hardware.lava.environment.setup import required
+
+        # Before anything that takes long.
+        required("lava")
+    if integration is not None and integration not in INTEGRATIONS:
+        raise InputError(f"--if {integration}: there are {' and '.join(INTEGRATIONS)}")
+    if reset not in (None, "subtract"):
+        raise InputError(f"--reset {reset}: only subtract is allowed; a reset to a value stands in the file")
+    from ...export.nir.file import read_nir_file
+    from ...export.nir.graph import place
+
+    meant, subtract = cast("Integration | None", integration), reset is not None
+    file = read_nir_file(graph)
+    if subtract and file.says_resets:
+        raise InputError(
+            f"{graph}: --reset subtract is for files that cannot say it; this one was written by spiq, which writes a "
+            "reset by subtraction as nodes of its own"
+        )
+    placed, notes = place(file.graph, str(graph), dt, meant, subtract), list(_notes(file, subtract))
+    if spikes is None:
+        _describe(placed, notes, json)
+        return
+    if compare and not placed.ends_in_spikes:
+        raise InputError(f"{graph}: its output is values, not spikes; --compare holds spikes against each other")
+    from ..data.spike_file import read_spikes
+
+    # What imports PyTorch waits until the file is known to be good.
+    given = read_spikes(spikes, placed.input_shape, devices != ["nir"])
+    from ...export.nir.neurons import integrations
+    from ..validation.nir_answers import answer, comparison
+
+    answers = [answer(device, placed, given.x, len(devices) == 2) for device in devices]
+    output, lost = answers[0].output, answers[-1].losses
+    found: dict[str, Any] = {
+        "graph": str(graph),
+        "on": devices,
+        "dt": dt,
+        "integration": dict(integrations(placed)),
+        "reset": reset,
+        "steps": given.x.shape[0],
+        "samples": given.x.shape[1],
+        "features": output.shape[2],
+        "spikes": int(output.sum()) if output.dtype == "uint8" else None,
+    }
+    if notes:
+        found["notes"] = notes
+    if compare:
+        found |= comparison(answers, given.y, spikes)
+    if out is not None:
+        from ...export.files.arrays import write_npz
+
+        write_npz(out, {"y": output})
+    if lost:
+        found |= {
+            "quantization": [loss._asdict() for loss in lost],
+            "warnings": [warning for loss in lost for warning in loss.warnings()],
+        }
+    if json:
+        print_json(found)
+    else:
+        _print(found)
+    if compare and found["first_difference"] and (len(devices) == 1 or set(devices) == EQUAL):
+        raise typer.Exit(1)
+
+
+def _devices(on: str) -> list[str]:
+    devices = [name.strip() for name in on.split(",")]
+    for device in devices:
+        if device not in DEVICES:
+            raise InputError(f"--on {device}: there is no such device for a graph; there are {', '.join(DEVICES)}")
+    if len(set(devices)) < len(devices) or len(devices) > 2:
+        raise InputError(f"--on {on}: one device, or two different ones, can be named")
+    return devices
+
+
+def _print(found: dict[str, Any]) -> None:
+    """The answer as a table, then what quantization took, then the warnings."""
+    from ..report.inspection_tables import quantization_table
+
+    layers = found.pop("quantization", [])
+    remarks = {kind: found.pop(kind, []) for kind in ("notes", "warnings")}
+    kinds = sorted(set(found["integration"].values()))
+    shown = found | {"integration": found["integration"] if len(kinds) > 1 else "".join(kinds) or "no IF, no I"}
+    print_table(found["graph"], ("figure", "value"), [(key, _text(value)) for key, value in shown.items()])
+    if layers:
+        print_table(*quantization_table(layers))
+    for kind, sentences in remarks.items():
+        for sentence in sentences:
+            print_line(f"{kind.removesuffix('s')}: {sentence}")
+
+
+def _notes(file: "NirFile", subtract: bool) -> Iterator[str]:
+    """What was decided about the file where it does not say itself."""
+    if subtract:
+        yield "every neuron resets by subtraction, as --reset subtract says, whatever the file's v_reset"
+    elif file.without_reset:
+        named = ", ".join(map(repr, file.without_reset))
+        yield (
+            f"{named} {'has' if len(file.without_reset) == 1 else 'have'} no v_reset in the file and "
+            "reset to 0 after a spike; for a network that was trained with reset by subtraction say --reset subtract"
+        )
+
+
+def _describe(placed: "PlacedGraph", notes: list[str], json: bool) -> None:
+    from ...export.nir.nodes.table import type_name
+
+    rows = [
+        {
+            "node": node.name,
+            "type": type_name(node.node),
+            "reads": list(node.sources),
+            "reads the step before": list(node.delayed),
+            "input": list(node.input_shape),
+            "output": list(node.output_shape),
+            "step": _step(placed, node),
+        }
+        for node in placed.nodes
+    ]
+    if json:
+        print_json({"graph": placed.name, "nodes": rows, "notes": notes})
+    else:
+        columns = tuple(rows[0])
+        print_table(placed.name, columns, [tuple(_text(row[column]) for column in columns) for row in rows])
+        for note in notes:
+            print_line(f"note: {note}")
+
+
+def _step(graph: "PlacedGraph", placed: "PlacedNode") -> str:
+    """How a neuron is read with the graph's time step, or why it cannot be."""
+    from ...export.nir.neurons import integration_of, neuron_step
+    from ...export.nir.nodes.table import has_state
+
+    if not has_state(placed.node):
+        return ""
+    try:
+        parts = neuron_step(placed, graph.step, str(placed))
+        meant = integration_of(placed, graph)
+    except InputError as error:
+        return f"refused: {error}"
+    if meant is not None:
+        return meant
+    shares = {
+        "dt/tau_syn": None if parts.current is None else parts.current.forgets,
+        "dt/tau" if parts.current is None else "dt/tau_mem": parts.potential.forgets,
+    }
+    return ", ".join(f"{name} {_range(share)}" for name, share in shares.items() if share is not None)
+
+
+def _range(values: "np.ndarray") -> str:
+    least, most = (f"{value:.4g}" for value in (values.min(), values.max()))
+    return least if least == most else f"{least} to {most}"
+
+
+def _text(value: object) -> str:
+    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -1,0 +1,1 @@
+"""The report as a page and a table, and the other tables that commands print."""

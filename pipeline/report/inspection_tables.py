@@ -1,0 +1,129 @@
+"""The tables of `spiq inspect`: the numbers of `hardware/inspection/bundle.py` as text, at most 100 columns wide."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ...export.bundle.epochs import Epochs, training_in_words
+
+KIBIBYTE = 1024
+
+
+class Table(NamedTuple):
+    """A title, its columns, its rows of text; a cell may have several lines."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: Sequence[tuple[str | list[str], ...]]
+
+
+def inspection_tables(found: dict[str, Any]) -> Iterator[Table]:
+    """The layers, what they do on data, what that costs, then how it was trained, circuit, files and versions."""
+    yield _layers(found)
+    programmable = [layer for layer in found["layers"] if layer["programmable"]]
+    if programmable:
+        yield _programmable(programmable)
+    yield quantization_table(found["quantization"])
+    yield _activity(found)
+    yield _estimate(found)
+    yield _network(found)
+    for key in ("circuit", "files", "versions"):
+        yield Table(key, ("", ""), [(name, str(value)) for name, value in found[key].items()])
+
+
+def _layers(found: dict[str, Any]) -> Table:
+    coding, chip = found["coding"], found["chip"]
+    inputs = " × ".join(map(str, found["image_shape"]))
+    rows: list[tuple[str | list[str], ...]] = [
+        ("input", "", inputs, "", "", "", "", str(chip["input_fan_out"]), "", "")
+    ]
+    rows += [
+        (
+            layer["layer"],
+            [_read(connection) for connection in layer["connections"]],
+            *(str(layer[key]) for key in ("neurons", "synapses", "nonzero", "weight_bits", "fan_in", "fan_out")),
+            f"{layer['synaptic_bytes'] / KIBIBYTE:.1f}",
+            str(layer["cores"]),
+        )
+        for layer in found["layers"]
+    ]
+    sums = (str(chip[key]) for key in ("neurons", "synapses", "nonzero"))
+    rows.append(("all", "", *sums, "", "", "", f"{chip['synaptic_bytes'] / KIBIBYTE:.1f}", str(chip["cores"])))
+    title = (
+        f"{found['name']}: spiking half, T = {coding['steps']}, {coding['kind']} coding; "
+        f"Loihi 2 chips: {chip['chips']}, of {chip['cores_a_chip']} neuro-cores"
+    )
+    columns = ("layer", "reads", "neurons", "synapses", "not 0", "bits", "fan-in", "fan-out", "KB", "cores")
+    return Table(title, columns, rows)
+
+
+def _programmable(layers: list[dict[str, Any]]) -> Table:
+    """The layers whose neurons Lava's LIF cannot be."""
+    rows = [(layer["layer"], ", ".join(layer["programmable"])) for layer in layers]
+    return Table("need a programmable neuron: not for Loihi itself, nor for netx", ("layer", "why"), rows)
+
+
+def _read(connection: dict[str, Any]) -> str:
+    """Whose spikes it reads, and how many steps late if they are."""
+    least, most = connection["delays"]
+    steps = f"{least}" if least == most else f"{least} to {most}"
+    return f"{connection['reads']}, {steps} late" if most else connection["reads"]
+
+
+def quantization_table(layers: list[dict[str, Any]]) -> Table:
+    """What each layer lost in the chip's 8 bits (`spiq.hardware.loihi.lowering.losses`)."""
+    rows = [
+        (
+            layer["layer"],
+            *(str(layer[key]) for key in ("weights", "zeroed", "neurons", "silenced")),
+            f"{layer['range_used']:.0%}",
+        )
+        for layer in layers
+    ]
+    columns = ("layer", "weights not 0", "became 0", "neurons that fire", "can no longer", "range used")
+    return Table("what 8 bits took", columns, rows)
+
+
+def _activity(found: dict[str, Any]) -> Table:
+    activity = found["activity"]
+    rows = [("input", f"{activity['input_spikes']:.1f}", "", "")]
+    rows += [
+        (
+            layer["layer"],
+            f"{layer['spikes']:.1f}",
+            f"{layer['spikes_a_neuron_and_step']:.4f}",
+            f"{layer['synaptic_operations']:.1f}",
+        )
+        for layer in activity["layers"]
+    ]
+    rows.append(("all", f"{activity['spikes']:.1f}", "", f"{activity['synaptic_operations']:.1f}"))
+    title = f"a sample, the mean of {activity['samples']}: {activity['measured_on']}"
+    return Table(title, ("layer", "spikes", "a neuron and step", "synaptic operations"), rows)
+
+
+def _estimate(found: dict[str, Any]) -> Table:
+    cost = found["estimate"]
+    rows = [
+        (name, f"{cost[key] / 1000:,.1f} nJ")
+        for name, key in (
+            ("synaptic operations", "operations_pj"),
+            ("neuron updates", "neuron_updates_pj"),
+            ("spikes", "spikes_pj"),
+            ("energy", "energy_pj"),
+        )
+    ]
+    rows += [
+        (name, f"{cost[key]:,.1f} µs")
+        for name, key in (("computing", "computing_us"), ("barriers", "barrier_us"), ("time", "time_us"))
+    ]
+    rows += [("figures", cost["source"]), ("left out", cost["left_out"])]
+    return Table(f"an estimate for {cost['chip']}, not measured", ("", f"a sample on {cost['chip']}"), rows)
+
+
+def _network(found: dict[str, Any]) -> Table:
+    white, epochs = found["pixel_range"], found["epochs"]
+    rows = [
+        ("data", found["data"]),
+        ("integer pixels", "not known what white is" if white is None else f"0 to {white}"),
+        ("training", training_in_words(None if epochs is None else Epochs(**epochs))),
+    ]
+    return Table("network", ("", ""), rows)

@@ -1,0 +1,1 @@
+"""Joint training of both halves, and the checkpoint it leaves."""

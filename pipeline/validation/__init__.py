@@ -1,0 +1,1 @@
+"""The ladder: what accuracy and spikes each step from PyTorch to hardware keeps."""
