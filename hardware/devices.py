@@ -1,23 +1,23 @@
-"""What a device must be: one method, for each of the two halves.
+"""What a device must be: made for one part of a network, then run.
 
-A device knows nothing of the model or its training. It is handed plain data at the border: spikes for the spiking
-half (`network_input`), a circuit and its rotation angles for the quantum half.
+A device knows nothing of the model or its training. It is handed plain data at the border: a NIR graph or a fixed-point
+program and then spikes (`runtime/network_input.py`), or a circuit and then values of its inputs.
 """
 
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from ..export.circuit.reupload import ReuploadCircuit
+from ..export.circuit.circuit import Circuit
 from ..export.errors import DeviceError
 
-Watch = Callable[[int], None]
+SampleWatch = Callable[[int], None]
 """Told how many samples are done."""
 
 ROUNDING = 1e-9
-"""How far outside of [-1, 1] an <Z> may lie."""
+"""How far outside of its bounds the value of an observable may lie, as a share of them."""
 
 
 class SpikingDevice(Protocol):
@@ -36,19 +36,47 @@ class SpikingDevice(Protocol):
 class WatchedDevice(Protocol):
     """A slow device that says how far a run is: `watch` is told how many of its samples are done."""
 
-    watch: Watch | None
+    watch: SampleWatch | None
+
+
+class Estimate(NamedTuple):
+    """What a quantum device found.
+
+    `values` are the observables' expectation values, `standard_errors` those of the values: 0 where they are exact.
+    `shots` is how many measurements of each basis were made for each sample, None where the values are exact.
+    `metadata` is what the device wants to say of the run, such as the job's identifier or the processor: plain
+    data that JSON can hold.
+    """
+
+    values: Float[np.ndarray, "sample observable"]
+    standard_errors: Float[np.ndarray, "sample observable"]
+    shots: int | None
+    metadata: dict[str, Any]
 
 
 class QuantumDevice(Protocol):
-    """Runs re-upload circuits."""
+    """Runs one circuit, which its constructor was given."""
 
-    def expectations(
-        self, circuit: ReuploadCircuit, angles: Float[np.ndarray, "sample qubit 3"], shots: int | None
-    ) -> Float[np.ndarray, "sample qubit"]:
-        """<Z> of each qubit for each sample's angles (radians), in [-1, 1].
+    circuit: Circuit
 
-        `shots` is how many measurements each sample's estimate is made from; None asks for the exact value.
+    def run(self, inputs: Float[np.ndarray, "sample input"], shots: int | None) -> Estimate:
+        """The circuit's observables for each sample's inputs.
+
+        `shots` is how many measurements of each basis a sample's estimate is made from; None asks for exact values.
         """
+        ...
+
+
+@runtime_checkable
+class QueuedDevice(QuantumDevice, Protocol):
+    """A quantum device whose answer takes long: a handle outlives the process, and any other process may fetch it."""
+
+    def submit(self, inputs: Float[np.ndarray, "sample input"], shots: int | None) -> str:
+        """Ask for what `run` gives, and have a handle at once: a text on one line that names the job for ever."""
+        ...
+
+    def fetch(self, handle: str) -> Estimate | None:
+        """The job's answer, or None while it waits or runs. Raises DeviceError where the job failed or is unknown."""
         ...
 
 
@@ -70,20 +98,32 @@ def checked_answer(
     return answer
 
 
-def checked_expectations(
-    device: QuantumDevice, answer: np.ndarray, shape: tuple[int, int]
-) -> Float[np.ndarray, "sample qubit"]:
-    """What a quantum device gave, if it is floating-point numbers in [-1, 1] of that shape [sample, qubit].
+def checked_estimate(device: QuantumDevice, answer: Estimate, samples: int, shots: int | None) -> Estimate:
+    """What a quantum device gave, if it is an Estimate for so many samples and these shots.
 
-    Raises DeviceError otherwise.
+    Raises DeviceError where it is none, or its values or standard errors are not floating-point numbers of the shape
+    [sample, observable], or a value lies outside of what the observable can have.
     """
     name = type(device).__name__
-    if not isinstance(answer, np.ndarray) or not np.issubdtype(answer.dtype, np.floating):
-        found = getattr(answer, "dtype", type(answer).__name__)
-        raise DeviceError(f"{name}: its <Z> are {found}; an array of floating-point numbers is needed")
-    if answer.shape != shape:
-        raise DeviceError(f"{name}: its <Z> have the shape {list(answer.shape)}; {list(shape)} is needed")
-    outside = answer[~(np.abs(answer) <= 1 + ROUNDING)]
-    if outside.size:
-        raise DeviceError(f"{name}: its <Z> hold the value {outside[0]}; -1 to 1 is allowed")
+    if not isinstance(answer, Estimate):
+        raise DeviceError(f"{name}: its answer is {type(answer).__name__}; an Estimate is needed")
+    if answer.shots != shots:
+        raise DeviceError(f"{name}: it made {answer.shots} shots; {shots} were asked for")
+    wanted = (samples, device.circuit.output_size)
+    for what, found in (("values", answer.values), ("standard errors", answer.standard_errors)):
+        if not isinstance(found, np.ndarray) or not np.issubdtype(found.dtype, np.floating):
+            kind = getattr(found, "dtype", type(found).__name__)
+            raise DeviceError(f"{name}: its {what} are {kind}; an array of floating-point numbers is needed")
+        if found.shape != wanted:
+            raise DeviceError(f"{name}: its {what} have the shape {list(found.shape)}; {list(wanted)} is needed")
+    bounds = device.circuit.bounds
+    outside = np.argwhere(~(np.abs(answer.values) <= bounds * (1 + ROUNDING)))
+    if len(outside):
+        sample, observable = map(int, outside[0])
+        raise DeviceError(
+            f"{name}: observable {observable} of sample {sample} has the value {answer.values[sample, observable]}; "
+            f"{-bounds[observable]:g} to {bounds[observable]:g} is allowed"
+        )
+    if not (answer.standard_errors >= 0).all():
+        raise DeviceError(f"{name}: a standard error is not a number from 0 on")
     return answer

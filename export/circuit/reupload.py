@@ -1,4 +1,4 @@
-"""The quantum head: a data re-uploading circuit, as plain data, with its meaning in PennyLane.
+"""The data re-uploading circuit: a `Circuit` of one shape, which can be built and is known again.
 
 A block turns every qubit q by the sample's angles and then by the trained weights,
 
@@ -8,28 +8,33 @@ and then entangles neighbours with CZ gates. Every block reads the same angles: 
 of each qubit. The CZ gates after the last block commute with Z, so they are left out.
 """
 
-from __future__ import annotations
-
-import json
-import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from collections.abc import Callable, Iterator
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 from jaxtyping import Float
 
 from ..errors import InputError
-
-# PennyLane takes seconds to import; the commands that only read or write a circuit must not wait for it.
-if TYPE_CHECKING:
-    from pennylane import QNode
-    from pennylane.devices import Device
+from .circuit import Circuit, Gate, pauli_z
 
 Entangler = Literal["ring", "line"]
 ENTANGLERS: tuple[Entangler, ...] = get_args(Entangler)
 
-HEAD_SCHEMA_VERSION = 1
+AXES = ("phi", "theta", "omega")
+"""A Rot gate's angles in the order of time."""
+
+ANGLES = len(AXES)
+"""Angles of a Rot gate, so inputs of the circuit for each qubit."""
+
+_TURNS = ("rz", "ry", "rz")
+
+
+class Reupload(NamedTuple):
+    """What a re-upload circuit is made of; `weights` are radians."""
+
+    weights: Float[np.ndarray, "block qubit 3"]
+    entangler: Entangler
 
 
 def entangled_pairs(n_qubits: int, entangler: Entangler) -> tuple[tuple[int, int], ...]:
@@ -44,6 +49,62 @@ def entangled_pairs(n_qubits: int, entangler: Entangler) -> tuple[tuple[int, int
         raise InputError(f"entangler: found {entangler!r}, allowed are {', '.join(ENTANGLERS)}")
     line = tuple((qubit, qubit + 1) for qubit in range(n_qubits - 1))
     return (*line, (n_qubits - 1, 0)) if entangler == "ring" and n_qubits > 2 else line
+
+
+def reupload_circuit(weights: Float[np.ndarray, "block qubit 3"], entangler: Entangler = "ring") -> Circuit:
+    """The circuit with these weights in radians. Its inputs are angle_q0_phi, angle_q0_theta, angle_q0_omega, ….
+
+    Raises InputError where the weights are not finite numbers of that shape, or the entangler is not known.
+
+    Example:
+        reupload_circuit(np.zeros((2, 9, 3)))    # 9 qubits, 2 blocks, 27 inputs
+    """
+    found = np.asarray(weights)
+    if found.ndim != 3 or 0 in found.shape or found.shape[2] != ANGLES:
+        raise InputError(f"weights: found the shape {list(found.shape)}, allowed is [block, qubit, {ANGLES}]")
+    if found.dtype.kind not in "fiu":
+        raise InputError(f"weights: found the type {found.dtype}, allowed are real numbers")
+    if not np.isfinite(found).all():
+        place = np.argwhere(~np.isfinite(found))[0]
+        where = "".join(f"[{index}]" for index in place)
+        raise InputError(f"weights{where}: found {found[tuple(place)]}, allowed are finite numbers")
+    n_qubits = found.shape[1]
+    return Circuit(
+        n_qubits,
+        tuple(f"angle_q{qubit}_{axis}" for qubit in range(n_qubits) for axis in AXES),
+        tuple(_gates(found.astype(np.float64), entangled_pairs(n_qubits, entangler))),
+        tuple(pauli_z(qubit) for qubit in range(n_qubits)),
+    )
+
+
+@lru_cache(maxsize=16)
+def as_reupload(circuit: Circuit) -> Reupload | None:
+    """What the circuit is made of if it is one that `reupload_circuit` gives, but for the names of its inputs."""
+    n_qubits, gates = circuit.n_qubits, circuit.gates
+    turns = [gate for gate in gates if gate.name != "cz"]
+    size = 2 * ANGLES * n_qubits
+    if len(turns) % size or not turns or circuit.input_size != ANGLES * n_qubits or circuit.has_products:
+        return None
+    offsets = np.array([gate.offset for gate in turns]).reshape(-1, n_qubits, 2, ANGLES)
+    weights = offsets[:, :, 1].copy()
+    weights.setflags(write=False)
+    plain = circuit.observables == tuple(pauli_z(qubit) for qubit in range(n_qubits))
+    for entangler in ENTANGLERS if plain else ():
+        if gates == tuple(_gates(weights, entangled_pairs(n_qubits, entangler))):
+            return Reupload(weights, entangler)
+    return None
+
+
+def _gates(weights: Float[np.ndarray, "block qubit 3"], pairs: tuple[tuple[int, int], ...]) -> Iterator[Gate]:
+    n_blocks, n_qubits, _ = weights.shape
+    for block in range(n_blocks):
+        for qubit in range(n_qubits):
+            for axis, turn in enumerate(_TURNS):
+                yield Gate(turn, (qubit,), 0.0, ((ANGLES * qubit + axis, 1.0),))
+            for axis, turn in enumerate(_TURNS):
+                yield Gate(turn, (qubit,), float(weights[block, qubit, axis]))
+        if block < n_blocks - 1:
+            yield from (Gate("cz", pair) for pair in pairs)
 
 
 def reupload_layers(
@@ -69,159 +130,3 @@ def reupload_layers(
         if after_block:
             for qubit in range(n_qubits):
                 after_block(qubit)
-
-
-@dataclass(frozen=True, eq=False)
-class ReuploadCircuit:
-    """A data re-uploading circuit with its trained weights, the single source of the head.
-
-    `weights` [block, qubit, 3] in radians; they are copied to float64 and made read-only. Two circuits are equal when
-    every bit of them is.
-
-    Raises `InputError` when the shape does not fit `n_qubits`, a weight is not finite, or the entangler is not known.
-    """
-
-    n_qubits: int
-    weights: Float[np.ndarray, "block qubit 3"]
-    entangler: Entangler = "ring"
-
-    def __post_init__(self) -> None:
-        if isinstance(self.n_qubits, bool) or not isinstance(self.n_qubits, int | np.integer) or self.n_qubits < 1:
-            raise InputError(f"n_qubits: found {self.n_qubits!r}, allowed is a whole number from 1 on")
-        found = np.asarray(self.weights)
-        if found.ndim != 3 or found.shape[0] < 1 or found.shape[1:] != (self.n_qubits, 3):
-            raise InputError(
-                f"weights: found the shape {list(found.shape)}, allowed is [block, {self.n_qubits}, 3] "
-                "with at least one block"
-            )
-        weights = _finite_float64(found, "weights")
-        entangled_pairs(self.n_qubits, self.entangler)
-        weights.setflags(write=False)
-        object.__setattr__(self, "n_qubits", int(self.n_qubits))
-        object.__setattr__(self, "weights", weights)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ReuploadCircuit) and self._identity() == other._identity()
-
-    def __hash__(self) -> int:
-        return hash(self._identity())
-
-    def _identity(self) -> tuple[str, tuple[int, ...], bytes]:
-        return self.entangler, self.weights.shape, self.weights.tobytes()
-
-    @property
-    def n_blocks(self) -> int:
-        """How many times the angles are uploaded."""
-        return self.weights.shape[0]
-
-    @property
-    def entangled_pairs(self) -> tuple[tuple[int, int], ...]:
-        """The pairs of qubits that each block but the last joins with CZ."""
-        return entangled_pairs(self.n_qubits, self.entangler)
-
-    def checked_angles(
-        self, angles: Float[np.ndarray, "*sample qubit 3"], *, one_sample: bool = False
-    ) -> Float[np.ndarray, "*sample qubit 3"]:
-        """A float64 copy of rotation angles that fit this circuit: [sample, qubit, 3], or [qubit, 3] of `one_sample`.
-
-        Raises `InputError` when the shape is another one or an angle is not finite.
-        """
-        found = np.asarray(angles)
-        if found.ndim != (2 if one_sample else 3) or found.shape[-2:] != (self.n_qubits, 3):
-            allowed = f"[{self.n_qubits}, 3]" if one_sample else f"[sample, {self.n_qubits}, 3]"
-            raise InputError(f"angles: found the shape {list(found.shape)}, allowed is {allowed}")
-        return _finite_float64(found, "angles")
-
-    def qnode(self, device: Device) -> QNode:
-        """The circuit as a PennyLane QNode on `device`: its reference meaning.
-
-        The QNode takes angles [qubit, 3] or [sample, qubit, 3] in radians and returns PennyLane's sequence of <Z>, one
-        entry a qubit, each a number or [sample].
-        """
-        import pennylane as qml
-
-        @qml.qnode(device)
-        def head(angles: Any) -> list[Any]:
-            reupload_layers(angles, self.weights, self.entangler)
-            return [qml.expval(qml.Z(qubit)) for qubit in range(self.n_qubits)]
-
-        return head
-
-    def to_json(self) -> str:
-        """The text of head.json. Every weight is written with the digits that give the same float64 back."""
-        content = {
-            "schema_version": HEAD_SCHEMA_VERSION,
-            "n_qubits": self.n_qubits,
-            "entangler": self.entangler,
-            "weights": self.weights.tolist(),
-        }
-        return json.dumps(content, indent=1) + "\n"
-
-    @classmethod
-    def from_json(cls, text: str, name: str = "head.json") -> ReuploadCircuit:
-        """The circuit that `to_json` wrote; `name` is what an error calls the text.
-
-        Raises `InputError`, naming the key, when the text is not JSON or not such a circuit.
-        """
-        try:
-            content = json.loads(text, object_pairs_hook=_object_without_repeats)
-        except (ValueError, RecursionError) as error:
-            raise InputError(f"{name}: not readable as JSON ({error})") from None
-        if not isinstance(content, dict):
-            raise InputError(f"{name}: found {_brief(content)}, allowed is a JSON object")
-        keys = ("schema_version", "n_qubits", "entangler", "weights")
-        for key in content:
-            if key not in keys:
-                raise InputError(f"{name}: unknown key {_brief(key)}, allowed are {', '.join(keys)}")
-        for key in keys:
-            if key not in content:
-                raise InputError(f"{name}: the key {key} is missing")
-        version = content["schema_version"]
-        if type(version) is not int or version != HEAD_SCHEMA_VERSION:
-            raise InputError(f"{name}: schema_version: found {_brief(version)}, allowed is {HEAD_SCHEMA_VERSION}")
-        try:
-            weights = _nested_numbers(content["weights"], depth=3, key="weights")
-            return cls(content["n_qubits"], weights, content["entangler"])
-        except InputError as error:
-            raise InputError(f"{name}: {error}") from None
-
-
-def _finite_float64(found: np.ndarray, name: str) -> Float[np.ndarray, "..."]:
-    if found.dtype.kind not in "fiu":
-        raise InputError(f"{name}: found the type {found.dtype}, allowed are real numbers")
-    copy = np.array(found, dtype=np.float64, order="C")
-    if not np.isfinite(copy).all():
-        place = np.argwhere(~np.isfinite(copy))[0]
-        where = "".join(f"[{index}]" for index in place)
-        raise InputError(f"{name}{where}: found {copy[tuple(place)]}, allowed are finite numbers")
-    return copy
-
-
-def _object_without_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    content = dict(pairs)
-    if len(content) != len(pairs):
-        raise ValueError("a key is given twice")
-    return content
-
-
-def _brief(value: object) -> str:
-    """What was found, cut to a length that fits in a sentence."""
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _nested_numbers(value: object, depth: int, key: str) -> Float[np.ndarray, "..."]:
-    """Lists within lists of numbers as an array; NumPy itself would also take strings, booleans and null."""
-    if depth == 0:
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            raise InputError(f"{key}: found {_brief(value)}, allowed is a number")
-        try:
-            return np.array(float(value))
-        except OverflowError:
-            return np.array(math.inf)
-    if not isinstance(value, list):
-        raise InputError(f"{key}: found {_brief(value)}, allowed is a list")
-    rows = [_nested_numbers(item, depth - 1, f"{key}[{index}]") for index, item in enumerate(value)]
-    if len({row.shape for row in rows}) > 1:
-        raise InputError(f"{key}: found entries of different lengths, allowed are equal lengths")
-    return np.array(rows)

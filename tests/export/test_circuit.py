@@ -1,6 +1,5 @@
 """The circuit against its definition, written once more with plain matrices."""
 
-import json
 import subprocess
 import sys
 from functools import reduce
@@ -11,9 +10,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
-from spiq.export.circuit.reupload import ENTANGLERS, ReuploadCircuit, entangled_pairs, reupload_layers
+from spiq.export.circuit.circuit import Circuit, Gate, PauliTerm, pauli_z
+from spiq.export.circuit.reupload import ENTANGLERS, as_reupload, entangled_pairs, reupload_circuit, reupload_layers
+from spiq.export.circuit.to_pennylane import to_qnode
 from spiq.export.errors import InputError
 
 
@@ -47,8 +47,8 @@ def expectations_by_matrices(weights, entangler, angles):
 
 def random_circuit(seed, n_qubits, n_blocks, entangler, n_samples):
     random = np.random.default_rng(seed)
-    circuit = ReuploadCircuit(n_qubits, random.uniform(-7, 7, (n_blocks, n_qubits, 3)), entangler)
-    return circuit, random.uniform(-7, 7, (n_samples, n_qubits, 3))
+    weights = random.uniform(-7, 7, (n_blocks, n_qubits, 3))
+    return weights, random.uniform(-7, 7, (n_samples, n_qubits, 3))
 
 
 @settings(deadline=None, max_examples=40)
@@ -59,11 +59,12 @@ def random_circuit(seed, n_qubits, n_blocks, entangler, n_samples):
     entangler=st.sampled_from(ENTANGLERS),
 )
 def test_qnode_is_the_definition(seed, n_qubits, n_blocks, entangler):
-    circuit, angles = random_circuit(seed, n_qubits, n_blocks, entangler, 3)
-    head = circuit.qnode(qml.device("default.qubit", wires=n_qubits))
-    expected = np.array([expectations_by_matrices(circuit.weights, entangler, sample) for sample in angles])
-    np.testing.assert_allclose(np.stack(head(angles), axis=-1), expected, atol=1e-12)
-    np.testing.assert_allclose(np.stack(head(angles[1])), expected[1], atol=1e-12)
+    weights, angles = random_circuit(seed, n_qubits, n_blocks, entangler, 3)
+    head = to_qnode(reupload_circuit(weights, entangler))
+    expected = np.array([expectations_by_matrices(weights, entangler, sample) for sample in angles])
+    flat = angles.reshape(3, -1)
+    np.testing.assert_allclose(np.stack(head(flat), axis=-1), expected, atol=1e-12)
+    np.testing.assert_allclose(np.stack(head(flat[1])), expected[1], atol=1e-12)
 
 
 @pytest.mark.parametrize(
@@ -79,21 +80,21 @@ def test_qnode_is_the_definition(seed, n_qubits, n_blocks, entangler):
 )
 def test_entangled_pairs(n_qubits, entangler, pairs):
     assert entangled_pairs(n_qubits, entangler) == pairs
-    assert ReuploadCircuit(n_qubits, np.zeros((1, n_qubits, 3)), entangler).entangled_pairs == pairs
+    gates = reupload_circuit(np.zeros((2, n_qubits, 3)), entangler).gates
+    assert tuple(gate.qubits for gate in gates if gate.name == "cz") == pairs
 
 
 def test_gates_between_blocks_only():
-    circuit, angles = random_circuit(0, 5, 3, "ring", 1)
+    weights, angles = random_circuit(0, 5, 3, "ring", 1)
     with qml.queuing.AnnotatedQueue() as queue:
-        reupload_layers(angles[0], circuit.weights, "ring")
+        reupload_layers(angles[0], weights, "ring")
     names = [operation.name for operation in qml.tape.QuantumScript.from_queue(queue).operations]
     assert names == (["Rot"] * 10 + ["CZ"] * 5) * 2 + ["Rot"] * 10
-    assert circuit.n_blocks == 3
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-6), (torch.float64, 1e-13)])
 def test_trains_in_torch_and_broadcasts(dtype, tolerance):
-    circuit, angles = random_circuit(1, 4, 2, "ring", 5)
+    trained, angles = random_circuit(1, 4, 2, "ring", 5)
     mixing = torch.tensor(np.random.default_rng(2).normal(size=(5, 4)))
 
     @qml.qnode(qml.device("default.qubit", wires=4), interface="torch", diff_method="backprop")
@@ -103,7 +104,7 @@ def test_trains_in_torch_and_broadcasts(dtype, tolerance):
 
     def gradients(forward):
         data = torch.tensor(angles, dtype=dtype, requires_grad=True)
-        weights = torch.nn.Parameter(torch.tensor(circuit.weights, dtype=dtype))
+        weights = torch.nn.Parameter(torch.tensor(trained, dtype=dtype))
         values = forward(data, weights)
         (mixing * values).sum().backward()
         assert data.grad is not None
@@ -124,136 +125,110 @@ def test_trains_in_torch_and_broadcasts(dtype, tolerance):
 
     step = 1e-5
     for place in [(0, 0, 0), (0, 1, 2), (1, 3, 1)]:
-        shift = np.zeros_like(circuit.weights)
+        shift = np.zeros_like(trained)
         shift[place] = step
-        slope = (loss(circuit.weights + shift, angles) - loss(circuit.weights - shift, angles)) / (2 * step)
+        slope = (loss(trained + shift, angles) - loss(trained - shift, angles)) / (2 * step)
         assert batched[2][place] == pytest.approx(slope, abs=1e-5)
     shift = np.zeros_like(angles)
     shift[4, 2, 1] = step
-    slope = (loss(circuit.weights, angles + shift) - loss(circuit.weights, angles - shift)) / (2 * step)
+    slope = (loss(trained, angles + shift) - loss(trained, angles - shift)) / (2 * step)
     assert batched[1][4, 2, 1] == pytest.approx(slope, abs=1e-5)
 
 
-def test_weights_are_a_read_only_copy():
-    weights = np.ones((2, 3, 3), dtype=np.float32)
-    circuit = ReuploadCircuit(3, weights)
-    weights[:] = 5
-    assert circuit.weights.dtype == np.float64
-    assert (circuit.weights == 1).all()
-    with pytest.raises(ValueError, match="read-only"):
-        circuit.weights[0, 0, 0] = 2
+def test_a_reupload_circuit_is_known_again():
+    weights, _ = random_circuit(3, 4, 3, "ring", 1)
+    for entangler in ENTANGLERS:
+        found = as_reupload(reupload_circuit(weights, entangler))
+        assert found is not None
+        assert found.weights.tobytes() == weights.tobytes()
+        assert found.entangler == entangler
 
 
-def test_equal_means_every_bit():
-    weights = np.zeros((1, 3, 3))
-    circuit = ReuploadCircuit(3, weights)
-    assert circuit == ReuploadCircuit(3, weights.tolist(), "ring")  # pyright: ignore[reportArgumentType]
-    assert hash(circuit) == hash(ReuploadCircuit(3, weights))
-    assert circuit != ReuploadCircuit(3, weights, "line")
-    assert circuit != ReuploadCircuit(3, np.nextafter(weights, 1))
-    assert circuit != ReuploadCircuit(3, np.zeros((2, 3, 3)))
-
-
-@settings(deadline=None, max_examples=60)
-@given(
-    weights=hnp.arrays(
-        np.float64,
-        st.tuples(st.integers(1, 3), st.integers(1, 4), st.just(3)),
-        elements=st.floats(allow_nan=False, allow_infinity=False),
-    ),
-    entangler=st.sampled_from(ENTANGLERS),
-)
-def test_json_gives_every_bit_back(weights, entangler):
-    circuit = ReuploadCircuit(weights.shape[1], weights, entangler)
-    read = ReuploadCircuit.from_json(circuit.to_json())
-    assert read == circuit
-    assert read.weights.tobytes() == weights.tobytes()
-    content = json.loads(circuit.to_json())
-    assert (content["n_qubits"], content["entangler"]) == (weights.shape[1], entangler)
-
-
-def changed(**changes):
-    content = json.loads(ReuploadCircuit(2, np.zeros((1, 2, 3))).to_json())
-    content.update(changes)
-    return json.dumps({key: value for key, value in content.items() if value != "absent"})
+@pytest.mark.parametrize("change", ["gate", "order", "observable", "input", "feature"])
+def test_what_is_nearly_one_is_none(change):
+    circuit = reupload_circuit(np.ones((2, 3, 3)))
+    gates = list(circuit.gates)
+    if change == "gate":
+        gates[0] = gates[0]._replace(offset=0.5)
+    if change == "order":
+        gates[0], gates[6] = gates[6], gates[0]
+    observables = circuit.observables[::-1] if change == "observable" else circuit.observables
+    inputs = (*circuit.inputs, "more") if change == "input" else circuit.inputs
+    features = circuit.features if change != "feature" else ((0, 0), *circuit.features[1:])
+    assert as_reupload(Circuit(3, inputs, tuple(gates), observables, features)) is None
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("weights", "entangler", "message"),
     [
-        ("", "head.json: not readable as JSON"),
-        ("[" * 100_000, "head.json: not readable as JSON"),
-        ("1" * 5000, "head.json: not readable as JSON"),
-        ('{"n_qubits": 1, "n_qubits": 2}', "a key is given twice"),
-        ("[]", "allowed is a JSON object"),
-        (changed(colour=1), "unknown key 'colour', allowed are schema_version, n_qubits, entangler, weights"),
-        (changed(weights="absent"), "the key weights is missing"),
-        (changed(n_qubits="absent"), "the key n_qubits is missing"),
-        (changed(schema_version=2), "schema_version: found 2, allowed is 1"),
-        (changed(schema_version=True), "schema_version: found True"),
-        (changed(n_qubits=0), "n_qubits: found 0"),
-        (changed(n_qubits=True), "n_qubits: found True"),
-        (changed(n_qubits=2.0), "n_qubits: found 2.0"),
-        (changed(n_qubits=10**15), "weights: found the shape"),
-        (changed(n_qubits=3), r"weights: found the shape \[1, 2, 3\], allowed is \[block, 3, 3\]"),
-        (changed(entangler="star"), "entangler: found 'star', allowed are ring, line"),
-        (changed(entangler=None), "entangler: found None, allowed are ring, line"),
-        (changed(weights=[]), "weights: found the shape"),
-        (changed(weights=1.5), "weights: found 1.5, allowed is a list"),
-        (changed(weights=[[[0, 0, 0]], [[0, 0, 0], [0, 0, 0]]]), "weights: found entries of different lengths"),
-        (changed(weights=[[[0, 0, 0], [0, 0, "1"]]]), r"weights\[0\]\[1\]\[2\]: found '1', allowed is a number"),
-        (changed(weights=[[[0, 0, 0], [0, 0, True]]]), r"weights\[0\]\[1\]\[2\]: found True, allowed is a number"),
-        (changed(weights=[[[0, 0, 0], [0, 0, [0]]]]), r"weights\[0\]\[1\]\[2\]: found \[0\], allowed is a number"),
-        (changed(weights=[[[0, 0, 0], [0, float("nan"), 0]]]), r"weights\[0\]\[1\]\[1\]: found nan"),
-        (changed(weights=[[[0, 0, 0], [0, 10**400, 0]]]), r"weights\[0\]\[1\]\[1\]: found inf"),
+        (np.zeros((2, 3)), "ring", r"weights: found the shape \[2, 3\], allowed is \[block, qubit, 3\]"),
+        (np.zeros((1, 2, 2)), "ring", "weights: found the shape"),
+        (np.zeros((0, 2, 3)), "ring", "weights: found the shape"),
+        (np.zeros((1, 2, 3), dtype=complex), "ring", "weights: found the type complex128"),
+        (np.full((1, 2, 3), np.inf), "ring", r"weights\[0\]\[0\]\[0\]: found inf, allowed are finite numbers"),
+        (np.zeros((1, 2, 3)), "star", "entangler: found 'star', allowed are ring, line"),
     ],
 )
-def test_bad_json(text, message):
+def test_bad_weights(weights, entangler, message):
     with pytest.raises(InputError, match=message):
-        ReuploadCircuit.from_json(text)
+        reupload_circuit(weights, entangler)
 
 
-def test_json_errors_name_the_file():
-    with pytest.raises(InputError, match=r"^other\.json: entangler"):
-        ReuploadCircuit.from_json(changed(entangler="star"), name="other.json")
+def test_features_are_products_of_inputs():
+    circuit = Circuit(1, ("a", "b"), (), (pauli_z(0),), ((0,), (1, 1), (0, 1)))
+    assert circuit.feature_names == ("a", "b_x_b", "a_x_b")
+    values = np.array([[2.0, 3.0], [5.0, 7.0]])
+    assert circuit.feature_values(values).tolist() == [[2, 9, 6], [5, 49, 35]]
+    assert circuit.feature_values(torch.tensor(values)).tolist() == [[2, 9, 6], [5, 49, 35]]
+
+
+Z = (pauli_z(0),)
 
 
 @pytest.mark.parametrize(
-    ("n_qubits", "weights", "entangler", "message"),
+    ("arguments", "message"),
     [
-        (2, np.zeros((2, 3)), "ring", r"weights: found the shape \[2, 3\], allowed is \[block, 2, 3\]"),
-        (2, np.zeros((1, 2, 2)), "ring", "weights: found the shape"),
-        (2, np.zeros((0, 2, 3)), "ring", "with at least one block"),
-        (2, np.zeros((1, 2, 3), dtype=complex), "ring", "weights: found the type complex128"),
-        (2, np.full((1, 2, 3), np.inf), "ring", r"weights\[0\]\[0\]\[0\]: found inf, allowed are finite numbers"),
-        (2, np.zeros((1, 2, 3)), "star", "entangler: found 'star', allowed are ring, line"),
-        (-1, np.zeros((1, 2, 3)), "ring", "n_qubits: found -1"),
-        ("2", np.zeros((1, 2, 3)), "ring", "n_qubits: found '2'"),
+        ((0, (), (), Z), "n_qubits: found 0"),
+        ((True, (), (), Z), "n_qubits: found True"),
+        ((1, ("a", "a"), (), Z), "inputs: found a, a; each needs a name of its own"),
+        ((1, ("a b",), (), Z), "inputs: found 'a b'"),
+        ((1, (), (Gate("u", (0,)),), Z), r"gates\[0\]: found 'u'; x, y, z"),
+        ((1, (), (Gate("h", (1,)),), Z), r"gates\[0\]: its qubits are \[1\]; 0 to 0 are allowed"),
+        ((2, (), (Gate("cx", (1, 1)),), Z), r"gates\[0\]: its qubits are \[1, 1\]; each may come once"),
+        ((2, (), (Gate("cx", (1,)),), Z), "cx on 1 qubits; it acts on 2"),
+        ((1, (), (Gate("h", (0,), 0.5),), Z), "h with an angle; only rx, ry, rz have one"),
+        ((1, ("a",), (Gate("rx", (0,), 0.0, ((1, 1.0),)),), Z), r"names the features \[1\]; rising numbers under 1"),
+        ((1, ("a",), (Gate("rx", (0,), np.nan),), Z), "rx by an angle that is not finite"),
+        ((1, (), (), ()), "observables: found none"),
+        ((1, (), (), ((PauliTerm(1.0, ((0, "W"),)),),)), r"observables\[0\]: found 'W'; X, Y and Z are allowed"),
+        ((2, (), (), ((PauliTerm(1.0, ((1, "X"), (0, "X"))),),)), "rising numbers are needed"),
+        ((1, (), (), ((PauliTerm(np.inf, ()),),)), "found the coefficient inf"),
+        ((1, ("a",), (), Z, ((1,),)), r"features\[0\]: found \[1\]"),
+        ((1, ("a", "b"), (), Z, ((1, 0),)), r"features\[0\]: found \[1, 0\]"),
     ],
 )
-def test_bad_circuit(n_qubits, weights, entangler, message):
+def test_bad_circuit(arguments, message):
     with pytest.raises(InputError, match=message):
-        ReuploadCircuit(n_qubits, weights, entangler)
+        Circuit(*arguments)
 
 
 @pytest.mark.parametrize(
-    ("angles", "one_sample", "message"),
+    ("values", "message"),
     [
-        (np.zeros((2, 3)), False, r"angles: found the shape \[2, 3\], allowed is \[sample, 2, 3\]"),
-        (np.zeros((4, 2, 3)), True, r"angles: found the shape \[4, 2, 3\], allowed is \[2, 3\]"),
-        (np.zeros((4, 3, 3)), False, r"angles: found the shape \[4, 3, 3\]"),
-        (np.array([[[0, 0, 0], [0, np.nan, 0]]]), False, r"angles\[0\]\[1\]\[1\]: found nan"),
-        (np.zeros((2, 3), dtype=bool), True, "angles: found the type bool"),
+        (np.zeros(2), r"circuit inputs: found the shape \[2\], allowed is \[sample, 2\]"),
+        (np.zeros((4, 3)), r"circuit inputs: found the shape \[4, 3\]"),
+        (np.array([[0, 0], [0, np.nan]]), "circuit inputs: sample 1 has nan for b; finite numbers are needed"),
+        (np.zeros((1, 2), dtype=bool), "circuit inputs: found the type bool"),
     ],
 )
-def test_bad_angles(angles, one_sample, message):
+def test_bad_inputs(values, message):
     with pytest.raises(InputError, match=message):
-        ReuploadCircuit(2, np.zeros((1, 2, 3))).checked_angles(angles, one_sample=one_sample)
+        Circuit(1, ("a", "b"), (), Z).checked_inputs(values)
 
 
 def test_import_does_not_wait_for_the_simulators():
     program = (
-        "import sys, spiq.export.circuit.reupload, spiq.export.circuit.qasm;"
+        "import sys, spiq.export.circuit.file, spiq.export.circuit.qasm, spiq.export.circuit.to_pennylane;"
         "sys.exit(bool({'pennylane', 'qiskit', 'torch'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0

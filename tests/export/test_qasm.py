@@ -1,10 +1,10 @@
 """The OpenQASM texts, read by Qiskit and the language's reference parser, against the PennyLane QNode."""
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import openqasm3
-import pennylane as qml
 import pytest
 import qiskit.qasm2
 import qiskit.qasm3
@@ -13,8 +13,11 @@ from hypothesis import strategies as st
 from openqasm3 import ast
 from qiskit.quantum_info import Pauli, Statevector
 
-from spiq.export.circuit.qasm import angle_names, to_openqasm2, to_openqasm3
-from spiq.export.circuit.reupload import ENTANGLERS, ReuploadCircuit
+from shared import circuits
+from spiq.export.circuit.circuit import Circuit, Gate, pauli_z
+from spiq.export.circuit.qasm import RESERVED, input_names, to_openqasm2, to_openqasm3
+from spiq.export.circuit.reupload import ENTANGLERS, reupload_circuit
+from spiq.export.circuit.to_pennylane import to_qnode
 from spiq.export.errors import InputError
 
 shapes = {
@@ -29,11 +32,11 @@ def random_circuit(seed, n_qubits, n_blocks, entangler):
     random = np.random.default_rng(seed)
     # Many sizes, so that numbers with exponents are written too.
     weights = random.uniform(-7, 7, (n_blocks, n_qubits, 3)) * 10.0 ** random.integers(-6, 2, (n_blocks, n_qubits, 3))
-    return ReuploadCircuit(n_qubits, weights, entangler), random.uniform(-7, 7, (n_qubits, 3))
+    return reupload_circuit(weights, entangler), random.uniform(-7, 7, 3 * n_qubits)
 
 
 def expectations_in_pennylane(circuit, angles):
-    return np.stack(circuit.qnode(qml.device("default.qubit", wires=circuit.n_qubits))(angles))
+    return np.stack(to_qnode(circuit)(angles))
 
 
 def expectations_in_qiskit(program):
@@ -53,7 +56,7 @@ def expectations_in_qiskit(program):
 def test_openqasm3_means_the_circuit(seed, n_qubits, n_blocks, entangler):
     circuit, angles = random_circuit(seed, n_qubits, n_blocks, entangler)
     program = qiskit.qasm3.loads(to_openqasm3(circuit))
-    values = dict(zip(angle_names(circuit), angles.reshape(-1), strict=True))
+    values = dict(zip(input_names(circuit), angles, strict=True))
     assert {parameter.name for parameter in program.parameters} == values.keys()
     bound = program.assign_parameters(values)
     np.testing.assert_allclose(expectations_in_qiskit(bound), expectations_in_pennylane(circuit, angles), atol=1e-9)
@@ -81,7 +84,7 @@ def test_openqasm3_for_the_reference_parser():
         ast.QuantumMeasurementStatement,
     ]
     inputs = [statement for statement in program.statements if isinstance(statement, ast.IODeclaration)]
-    assert tuple(declared.identifier.name for declared in inputs) == angle_names(circuit)
+    assert tuple(declared.identifier.name for declared in inputs) == input_names(circuit)
     for declared in inputs:
         assert declared.io_identifier is ast.IOKeyword.input
         assert isinstance(declared.type, ast.FloatType)
@@ -91,9 +94,9 @@ def test_openqasm3_for_the_reference_parser():
     assert {gate.name.name for gate in gates} == {"rz", "ry", "cz"}
 
 
-def test_angle_names():
-    circuit = ReuploadCircuit(2, np.zeros((1, 2, 3)))
-    assert angle_names(circuit) == (
+def test_input_names():
+    circuit = reupload_circuit(np.zeros((1, 2, 3)))
+    assert input_names(circuit) == (
         "angle_q0_phi",
         "angle_q0_theta",
         "angle_q0_omega",
@@ -105,32 +108,56 @@ def test_angle_names():
 
 def test_every_block_reads_the_same_angles():
     circuit, _ = random_circuit(3, 2, 4, "line")
-    for name in angle_names(circuit):
+    for name in input_names(circuit):
         assert to_openqasm3(circuit).count(f"({name})") == 4
 
 
 @settings(deadline=None, max_examples=100)
 @given(value=st.floats(allow_nan=False, allow_infinity=False))
 def test_numbers_keep_every_bit(value):
-    circuit = ReuploadCircuit(1, np.full((1, 1, 3), value))
+    circuit = reupload_circuit(np.full((1, 1, 3), value))
     number = re.compile(r"r[zy]\(([^()a-z]*\d(?:e[-+]\d+)?)\)")
-    for text, count in ((to_openqasm3(circuit), 3), (to_openqasm2(circuit, np.full((1, 3), value)), 6)):
+    for text, count in ((to_openqasm3(circuit), 3), (to_openqasm2(circuit, np.full(3, value)), 6)):
         written = number.findall(text)
         assert len(written) == count
         assert {float(literal).hex() for literal in written} == {value.hex()}
         assert all("." in literal for literal in written)
 
 
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 2**32), products=st.booleans())
+def test_programs_of_any_circuit_mean_it(seed, products):
+    random = np.random.default_rng(seed)
+    circuit = circuits.random_circuit(random, products)
+    circuit = replace(circuit, observables=tuple(pauli_z(qubit) for qubit in range(circuit.n_qubits)))
+    values = random.normal(size=circuit.input_size)
+    wanted = np.stack(to_qnode(circuit)(values))
+    bound = qiskit.qasm2.loads(to_openqasm2(circuit, values), strict=True)
+    np.testing.assert_allclose(expectations_in_qiskit(bound), wanted, atol=1e-9)
+    program = qiskit.qasm3.loads(to_openqasm3(circuit))
+    features = dict(zip(input_names(circuit), circuit.feature_values(values[None])[0], strict=True))
+    bound = program.assign_parameters({one.name: features[one.name] for one in program.parameters}, strict=False)
+    np.testing.assert_allclose(expectations_in_qiskit(bound), wanted, atol=1e-9)
+
+
+def test_no_input_is_called_like_a_gate_or_a_word_of_the_language():
+    inputs = ("x", "pi", "q", "x_0", "fine")
+    circuit = Circuit(1, inputs, tuple(Gate("rx", (0,), 0.0, ((k, 1.0),)) for k in range(5)), (pauli_z(0),))
+    names = input_names(circuit)
+    assert names == ("x_0", "pi_0", "q_0", "x_0_0", "fine")
+    assert not RESERVED & set(names)
+    assert {parameter.name for parameter in qiskit.qasm3.loads(to_openqasm3(circuit)).parameters} == set(names)
+
+
 @pytest.mark.parametrize(
-    ("angles", "message"),
+    ("values", "message"),
     [
-        (np.zeros((3, 3)), r"angles: found the shape \[3, 3\], allowed is \[2, 3\]"),
-        (np.zeros(6), r"angles: found the shape \[6\], allowed is \[2, 3\]"),
-        (np.zeros((1, 2, 3)), r"angles: found the shape \[1, 2, 3\], allowed is \[2, 3\]"),
-        (np.array([[0, 0, 0], [0, np.inf, 0]]), r"angles\[1\]\[1\]: found inf, allowed are finite numbers"),
-        (np.zeros((2, 3), dtype=complex), "angles: found the type complex128"),
+        (np.zeros(5), r"circuit inputs: found the shape \[1, 5\], allowed is \[sample, 6\]"),
+        (np.zeros((1, 2, 3)), "circuit inputs: found the shape"),
+        (np.array([0, 0, 0, 0, np.inf, 0]), "sample 0 has inf for angle_q1_theta; finite numbers are needed"),
+        (np.zeros(6, dtype=complex), "circuit inputs: found the type complex128"),
     ],
 )
-def test_bad_angles_for_version_2(angles, message):
+def test_bad_values_for_version_2(values, message):
     with pytest.raises(InputError, match=message):
-        to_openqasm2(ReuploadCircuit(2, np.zeros((1, 2, 3))), angles)
+        to_openqasm2(reupload_circuit(np.zeros((1, 2, 3))), values)

@@ -1,0 +1,92 @@
+"""A circuit's JSON: every bit comes back, earlier texts are read, and damaged ones are refused."""
+
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from shared.circuits import random_circuit
+from spiq.export.circuit.circuit import Circuit, pauli_z
+from spiq.export.circuit.file import circuit_from_json, circuit_to_json
+from spiq.export.circuit.reupload import ENTANGLERS, as_reupload, reupload_circuit
+from spiq.export.errors import InputError
+
+
+@settings(deadline=None, max_examples=60)
+@given(seed=st.integers(0, 2**32), products=st.booleans())
+def test_a_circuit_comes_back(seed, products):
+    circuit = random_circuit(np.random.default_rng(seed), products)
+    text = circuit_to_json(circuit)
+    assert circuit_from_json(text, "head.json") == circuit
+    assert circuit_to_json(circuit_from_json(text, "head.json")) == text
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    weights=hnp.arrays(
+        np.float64,
+        st.tuples(st.integers(1, 3), st.integers(1, 4), st.just(3)),
+        elements=st.floats(allow_nan=False, allow_infinity=False),
+    ),
+    entangler=st.sampled_from(ENTANGLERS),
+)
+def test_every_bit_of_a_weight_comes_back_from_both_schemas(weights, entangler):
+    first = {"schema_version": 1, "n_qubits": weights.shape[1], "entangler": entangler, "weights": weights.tolist()}
+    for text in (circuit_to_json(reupload_circuit(weights, entangler)), json.dumps(first)):
+        found = as_reupload(circuit_from_json(text, "head.json"))
+        assert found is not None
+        assert found.weights.tobytes() == weights.tobytes()
+
+
+def changed(schema=2, **changes):
+    circuit = Circuit(2, ("a",), (), (pauli_z(0),))
+    content = json.loads(circuit_to_json(circuit))
+    if schema == 1:
+        content = {"schema_version": 1, "n_qubits": 2, "entangler": "ring", "weights": np.zeros((1, 2, 3)).tolist()}
+    content.update(changes)
+    return json.dumps({key: value for key, value in content.items() if value != "absent"})
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "head.json: not readable as JSON"),
+        ("[" * 100_000, "head.json: not readable as JSON"),
+        ("1" * 5000, "head.json: not readable as JSON"),
+        ('{"n_qubits": 1, "n_qubits": 2}', "a key is given twice"),
+        ("[]", "allowed is a JSON object"),
+        ("{}", "the key schema_version is missing"),
+        (changed(schema_version=3), "schema_version: found 3, allowed are 1 and 2"),
+        (changed(schema_version=True), "schema_version: found True"),
+        (changed(colour=1), "unknown key 'colour', allowed are schema_version, n_qubits, inputs"),
+        (changed(gates="absent"), "the key gates is missing"),
+        (changed(n_qubits=2.0), "n_qubits: found 2.0, allowed is a whole number"),
+        (changed(inputs=[1]), r"inputs\[0\]: found 1, allowed is a text"),
+        (changed(features=[]), "features: found none"),
+        (changed(features=[[0.5]]), r"features\[0\]: found 0.5"),
+        (changed(gates=[["rx"]]), r"gates\[0\]: found \['rx'\]"),
+        (changed(gates=[["rx", [0], "1"]]), r"gates\[0\]: found '1', allowed is a number"),
+        (changed(gates=[["rx", [0], 0, {"-1": 1}]]), r"gates\[0\]: found the feature '-1'"),
+        (changed(gates=[["rx", [0], 0, {"7": 1}]]), r"gates\[0\]: its angle names the features \[7\]"),
+        (changed(gates=[["rx", [0], 10**400]]), "by an angle that is not finite"),
+        (changed(observables=[[[1.0, "Z0 W1"]]]), r"observables\[0\]: found 'W1'"),
+        (changed(observables=[[["Z0"]]]), r"observables\[0\]: found \['Z0'\]"),
+        (changed(observables=[[[1.0, "Z2"]]]), r"observables\[0\]: its qubits are \[2\]"),
+        (changed(1, n_qubits=0), "weights: found the shape"),
+        (changed(1, n_qubits=True), "weights: found the shape"),
+        (changed(1, n_qubits=3), r"weights: found the shape \[1, 2, 3\], allowed is \[block, 3, 3\]"),
+        (changed(1, entangler="star"), "entangler: found 'star', allowed are ring, line"),
+        (changed(1, weights=[]), "weights: found the shape"),
+        (changed(1, weights=1.5), "weights: found 1.5, allowed is a list"),
+        (changed(1, weights=[[[0, 0, 0]], [[0, 0, 0], [0, 0, 0]]]), "weights: found entries of different lengths"),
+        (changed(1, weights=[[[0, 0, 0], [0, 0, "1"]]]), r"weights\[0\]\[1\]\[2\]: found '1', allowed is a number"),
+        (changed(1, weights=[[[0, 0, 0], [0, float("nan"), 0]]]), r"weights\[0\]\[1\]\[1\]: found nan"),
+        (changed(1, weights=[[[0, 0, 0], [0, 10**400, 0]]]), r"weights\[0\]\[1\]\[1\]: found inf"),
+    ],
+)
+def test_bad_json(text, message):
+    with pytest.raises(InputError, match=message):
+        circuit_from_json(text, "head.json")
