@@ -18,14 +18,14 @@ import torch
 from snntorch import surrogate
 from torch import nn
 
-from spiq.export.angles import angles_from_counts
+from spiq.export.circuit.reupload import ANGLES
 from spiq.pipeline.config.schema import Config
 from spiq.pipeline.data.sources import load_images
 from spiq.pipeline.models.sqdr_cnn import SQDRCNN
 from spiq.pipeline.report.table import print_report
 from spiq.pipeline.run.exporting import export_bundle
-from spiq.pipeline.training.checkpoint import Epoch
-from spiq.pipeline.validation.ladder import climb
+from spiq.pipeline.training.checkpoint import Epoch, epochs_of
+from spiq.pipeline.validation.ladder import Ascent, climb
 
 EPOCHS, BATCH, QUBITS = 12, 32, 9
 
@@ -63,12 +63,12 @@ def spiking_half(neuron: str) -> nn.Sequential:
     )
 
 
-def counts(encoder: nn.Sequential, spikes: torch.Tensor) -> torch.Tensor:
-    """How often each neuron of the last layer fires: one call a time step, from rest."""
+def fired(encoder: nn.Sequential, spikes: torch.Tensor) -> torch.Tensor:
+    """The last layer's spikes [time, sample, feature]: one call a time step, from rest."""
     for module in encoder:
         if isinstance(module, snntorch.SpikingNeuron):
             module.reset_mem()
-    return torch.stack([encoder(step) for step in spikes]).sum(0)
+    return torch.stack([encoder(step) for step in spikes])
 
 
 def main() -> None:
@@ -83,8 +83,8 @@ def main() -> None:
         order, losses, right = torch.randperm(len(labels)), [], 0
         for batch in order.split(BATCH):
             spikes = torch.from_numpy(CONFIG.coding_scheme.encode(data.train_images[batch.numpy()])).float()
-            angles = angles_from_counts(counts(model.encoder, spikes), len(spikes), model.angle_scale)
-            logits = model.readout(model.head(angles))
+            angles = model.decode(fired(model.encoder, spikes))
+            logits = model.readout(model.head(angles.reshape(len(angles), QUBITS, ANGLES)))
             loss = nn.functional.cross_entropy(logits, labels[batch])
             optimizer.zero_grad()
             loss.backward()
@@ -95,7 +95,17 @@ def main() -> None:
         print(f"epoch {epoch + 1}/{EPOCHS}  loss {history[-1].loss:.3f}  accuracy {history[-1].accuracy:.2%}")
     with tempfile.TemporaryDirectory() as folder:
         bundle = export_bundle(CONFIG, model, data, Path(folder) / "bundle")
-        report = climb(CONFIG, model, tuple(history), bundle, data.test_images, data.test_labels)
+        ascent = Ascent(
+            bundle,
+            data.test_images,
+            data.test_labels,
+            CONFIG.ladder,
+            CONFIG.gate,
+            model,
+            tuple(epoch._asdict() for epoch in history),
+            epochs_of(history, CONFIG),
+        )
+        report = climb(ascent)
         for file, reason in bundle.manifest.left_out.items():
             print(f"{file} is left out: {reason}")
     print_report(report)

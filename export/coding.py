@@ -55,15 +55,16 @@ class Coding:
             raise InputError(f"coding: seed must be a whole number from 0 to 2**64 - 1, but {self.seed!r} was given.")
 
     def encode(
-        self, images: Float[np.ndarray, "sample channel height width"], first_sample: int = 0
-    ) -> UInt8[np.ndarray, "time sample channel height width"]:
-        """The spikes of `images`, each 0 or 1.
+        self, images: Float[np.ndarray, "sample *shape"], first_sample: int = 0
+    ) -> UInt8[np.ndarray, "time sample *shape"]:
+        """The spikes of images, or of values of any shape, each 0 or 1.
 
         Pixels lie in [0, 1]. `first_sample` is the index of the first image within its data set: rate coding draws by
         that index, so a data set has the same spikes however it is cut into chunks. The first T steps do not depend on
         how many follow, except in latency coding, where T is the scale.
 
-        Raises InputError when the array is not floating point, not of rank 4, or holds NaN or a pixel outside [0, 1].
+        Raises InputError when the array is not floating point, has no axis beside the samples, or holds NaN or a pixel
+        outside [0, 1].
         """
         _check_images(images)
         if not _is_integer(first_sample) or first_sample < 0:
@@ -115,17 +116,15 @@ class Coding:
 
     def _latency(self, images: np.ndarray) -> np.ndarray:
         first_spike = self.steps - np.ceil(self.steps * images.astype(np.float64))
-        steps = np.arange(self.steps).reshape(-1, 1, 1, 1, 1)
+        steps = np.arange(self.steps).reshape(-1, *[1] * images.ndim)
         return (steps == first_spike).astype(np.uint8)
 
 
 def _check_images(images: np.ndarray) -> None:
     if not np.issubdtype(images.dtype, np.floating):
         raise InputError(f"coding: images must be floating-point numbers in [0, 1], but their type is {images.dtype}.")
-    if images.ndim != 4:
-        raise InputError(
-            f"coding: images must have the shape [sample, channel, height, width], but have {list(images.shape)}."
-        )
+    if images.ndim < 2:
+        raise InputError(f"coding: images must have the shape [sample, …], but have {list(images.shape)}.")
     if np.isnan(images).any():
         raise InputError("coding: images must lie in [0, 1], but hold NaN.")
     if images.size and not (images.min() >= 0 and images.max() <= 1):

@@ -1,142 +1,154 @@
-"""Both halves of a bundle together again: images in, logits out, and every value between.
+"""All stages of a network together again: samples in, the answer out, and every value between.
 
-The host codes the images to spikes, a spiking device turns them into the encoder's spikes, the host turns their
-counts into angles, a quantum device gives <Z> of each qubit, and the host reads the logits out of them.
-
-The host and the two devices work at the same time: while the quantum device has one batch, the spiking device has the
-next, and the host codes the one after it. No more than these three batches are held at once, so memory does not grow
-with the number of samples, the answers aside.
+The host and the devices work at the same time, each in a thread of its own: while the last stages, a quantum device's
+among them, have one batch, the spiking devices have the next, and what comes before them, the coding say, is done for
+the one after it. No more than these three batches are held at once, so memory does not grow with the number of samples,
+the answers aside.
 """
 
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Int64, UInt8
+from jaxtyping import Shaped
 
-from ..export.angles import ANGLES, angles_from_counts
-from ..export.bundle.folder import Bundle
 from ..export.errors import InputError
-from .devices import QuantumDevice, SpikingDevice, Watch, WatchedDevice, checked_answer, checked_expectations
-from .runtime.onnx_session import run_onnx
+from ..export.network.network import INPUT, HybridNetwork
+from ..export.network.trace import Trace, joined
+from .devices import SampleWatch, SpikingDevice, WatchedDevice
+from .stages import Devices, Values, missing_stages, run_stages
 
 BATCH = 1000
 """Samples handed to the devices at once."""
 
 
-class CoSimulation(NamedTuple):
-    """What each part gave for each sample; angles are in radians."""
+class _Parts(NamedTuple):
+    """The stages of a network by who has them: before all spiking ones, up to the last of these, and the rest."""
 
-    encoded: UInt8[np.ndarray, "time sample feature"]
-    angles: Float[np.ndarray, "sample qubit 3"]
-    expectations: Float[np.ndarray, "sample qubit"]
-    logits: Float[np.ndarray, "sample class"]
-
-    @property
-    def counts(self) -> Int64[np.ndarray, "sample feature"]:
-        """How often each feature spiked."""
-        return self.encoded.sum(0, dtype=np.int64)
-
-    @property
-    def predictions(self) -> Int64[np.ndarray, " sample"]:
-        """The class with the largest logit, the first of equals."""
-        return self.logits.argmax(-1)
+    first: set[str]
+    spiking: set[str]
+    last: set[str]
 
 
 def cosimulate(
-    bundle: Bundle,
-    snn: SpikingDevice,
-    qpu: QuantumDevice,
-    images: Float[np.ndarray, "sample channel height width"],
+    network: HybridNetwork,
+    devices: Devices,
+    samples: Shaped[np.ndarray, "..."],
     shots: int | None = None,
-    watch: Watch | None = None,
-) -> CoSimulation:
-    """Run the images, with pixels in [0, 1], through the bundle on the two devices.
+    watch: SampleWatch | None = None,
+) -> Trace:
+    """Run samples through the network on these devices; the trace has every edge but those that Encode stages give.
 
-    `shots` measurements a sample, or exact expectation values; `watch` hears how far the spiking device is. Raises
-    InputError where the images do not fit the bundle or the shots are not positive, and DeviceError where a device
-    fails or what it answers is not what it must be.
+    The samples are values [sample, *shape], in [0, 1] where they are encoded, or spikes [time, sample, *shape].
+    `shots` measurements of each basis a sample, or exact expectation values; `watch` hears how far the spiking devices
+    are. Raises InputError where the samples do not fit the network or the shots are not positive, and DeviceError where
+    a device fails or what it answers is not what it must be.
     """
-    if images.shape[1:] != bundle.image_shape:
-        needed = ", ".join(map(str, bundle.image_shape))
-        raise InputError(f"images have the shape {list(images.shape)}; the bundle reads [sample, {needed}]")
-    if not len(images):
-        raise InputError("there are no images; at least one is needed")
-    answers: list[Future[CoSimulation]] = []
-    # The spiking device has the main thread, where Ctrl-C arrives: it may have processes to end.
-    with ThreadPoolExecutor(1) as host, ThreadPoolExecutor(1) as quantum, _own_watch(snn):
-        coded = host.submit(bundle.coding.encode, images[:BATCH], 0)
-        for start in range(0, len(images), BATCH):
-            spikes = coded.result()
-            if start + BATCH < len(images):
-                coded = host.submit(bundle.coding.encode, images[start + BATCH : start + 2 * BATCH], start + BATCH)
+    count = check_samples(network, samples)
+    parts = _parts(network)
+    answers: list[Future[Trace]] = []
+
+    def before(start: int) -> Values:
+        values: Values = {INPUT: sliced(network, samples, slice(start, start + BATCH))}
+        run_stages(network, parts.first, values, devices, shots, start)
+        return values
+
+    def rest(values: Values, start: int) -> Trace:
+        run_stages(network, parts.last, values, devices, shots, start)
+        kept = {name: found for name, found in values.items() if name != INPUT and name not in network.encodes}
+        return Trace(network, kept)
+
+    # The spiking devices have the main thread, where Ctrl-C arrives: they may have processes to end.
+    with ThreadPoolExecutor(1) as host, ThreadPoolExecutor(1) as quantum, ExitStack() as told:
+        slow = [told.enter_context(_own_watch(device)) for device in devices.spiking.values()][-1:]
+        coming = host.submit(before, 0)
+        for start in range(0, count, BATCH):
+            values = coming.result()
+            if start + BATCH < count:
+                coming = host.submit(before, start + BATCH)
             if answers and answers[-1].done():
                 # What failed there need not wait for another batch of spikes.
                 answers[-1].result()
-            if watch and isinstance(snn, WatchedDevice):
-                snn.watch = partial(_tell, watch, start)
-            shape = (*spikes.shape[:2], ANGLES * bundle.circuit.n_qubits)
-            encoded = checked_answer(snn, snn.run(spikes), shape)
+            for device in slow:
+                if watch and device is not None:
+                    device.watch = partial(_tell, watch, start)
+            run_stages(network, parts.spiking, values, devices, shots, start)
             if answers:
                 answers[-1].result()
-            answers.append(quantum.submit(from_encoded, bundle, qpu, encoded, shots))
+            answers.append(quantum.submit(rest, values, start))
             if watch:
-                watch(min(start + BATCH, len(images)))
+                watch(min(start + BATCH, count))
         return joined([answer.result() for answer in answers])
 
 
-def _tell(watch: Watch, before: int, done: int) -> None:
+def completed(
+    network: HybridNetwork,
+    devices: Devices,
+    samples: Shaped[np.ndarray, "..."],
+    known: Trace,
+    shots: int | None = None,
+    watch: SampleWatch | None = None,
+) -> Trace:
+    """As `cosimulate`, where what some stages give is known already: the others run, batch by batch, in their order."""
+    count = check_samples(network, samples)
+    names = missing_stages(network, known)
+    parts = []
+    for start in range(0, count, BATCH):
+        part = slice(start, start + BATCH)
+        values: Values = {INPUT: sliced(network, samples, part)}
+        values |= {name: found[:, part] if known.sample_axis(name) else found[part] for name, found in known.items()}
+        run_stages(network, names, values, devices, shots, start)
+        kept = {name: found for name, found in values.items() if name != INPUT and name not in network.encodes}
+        parts.append(Trace(network, kept))
+        if watch:
+            watch(min(start + BATCH, count))
+    return joined(parts)
+
+
+def check_samples(network: HybridNetwork, samples: Shaped[np.ndarray, "..."]) -> int:
+    """How many samples these are. Raises InputError where there are none or they do not fit the network."""
+    read = network.input
+    if read.kind == "spikes":
+        leading, found = 2, (samples.shape[0] if samples.ndim else 0, *samples.shape[2:])
+        needed, wanted = f"[{read.steps}, sample, ", (read.steps, *read.shape)
+    else:
+        leading, found = 1, samples.shape[1:]
+        needed, wanted = "[sample, ", read.shape
+    if samples.ndim != leading + len(read.shape) or found != wanted:
+        listed = needed + ", ".join(map(str, read.shape))
+        raise InputError(f"the samples have the shape {list(samples.shape)}; the network reads {listed}]")
+    count = samples.shape[leading - 1]
+    if not count:
+        raise InputError("there are no samples; at least one is needed")
+    return count
+
+
+def sliced(network: HybridNetwork, samples: Shaped[np.ndarray, "..."], part: slice) -> Shaped[np.ndarray, "..."]:
+    """Some of the samples."""
+    return samples[:, part] if network.input.kind == "spikes" else samples[part]
+
+
+def _parts(network: HybridNetwork) -> _Parts:
+    spiking = set(network.spiking)
+    leading = network.before(spiking) | spiking
+    return _Parts(leading - network.behind_spiking, leading & network.behind_spiking, set(network.order) - leading)
+
+
+def _tell(watch: SampleWatch, before: int, done: int) -> None:
     watch(before + done)
 
 
 @contextmanager
-def _own_watch(snn: SpikingDevice) -> Iterator[None]:
-    """At the block's end the device tells whom it told before."""
-    if not isinstance(snn, WatchedDevice):
-        yield
+def _own_watch(device: SpikingDevice) -> Iterator[WatchedDevice | None]:
+    """The device, if it tells how far it is; at the block's end it tells whom it told before."""
+    if not isinstance(device, WatchedDevice):
+        yield None
         return
-    before = snn.watch
+    before = device.watch
     try:
-        yield
+        yield device
     finally:
-        snn.watch = before
-
-
-def from_encoded(
-    bundle: Bundle, qpu: QuantumDevice, encoded: UInt8[np.ndarray, "time sample feature"], shots: int | None
-) -> CoSimulation:
-    """The way from the encoder's spikes on. Raises as `cosimulate` does."""
-    angles = sample_angles(encoded, bundle.manifest.angle_scale)
-    expectations = checked_expectations(qpu, qpu.expectations(bundle.circuit, angles, shots), angles.shape[:2])
-    logits = read_out(bundle.content["readout.onnx"], expectations, str(bundle.path / "readout.onnx"))
-    return CoSimulation(encoded, angles, expectations, logits)
-
-
-def sample_angles(
-    encoded: UInt8[np.ndarray, "time sample feature"], angle_scale: float
-) -> Float[np.ndarray, "sample qubit 3"]:
-    """Each sample's angles in radians, from the encoder's spikes."""
-    return angles_from_counts(encoded.sum(0, dtype=np.float64), len(encoded), angle_scale)
-
-
-def read_out(
-    readout: bytes, expectations: Float[np.ndarray, "sample qubit"], name: str = "readout.onnx"
-) -> Float[np.ndarray, "sample class"]:
-    """The logits that readout.onnx, which errors call `name`, gives.
-
-    Raises InputError where onnxruntime cannot run it, and where a logit is not finite.
-    """
-    logits = run_onnx(readout, {"expectations": expectations.astype(np.float32)}, name)["logits"]
-    if not np.isfinite(logits).all():
-        where = ", ".join(map(str, np.argwhere(~np.isfinite(logits))[0]))
-        raise InputError(f"{name}: the logit [sample, class] = [{where}] is not finite; every logit must be")
-    return logits
-
-
-def joined(parts: list[CoSimulation]) -> CoSimulation:
-    """Batches put together along the samples."""
-    encoded, *rest = zip(*parts, strict=True)
-    return CoSimulation(np.concatenate(encoded, axis=1), *(np.concatenate(values) for values in rest))
+        device.watch = before

@@ -39,6 +39,17 @@ class WatchedDevice(Protocol):
     watch: SampleWatch | None
 
 
+@runtime_checkable
+class LayeredDevice(Protocol):
+    """A device of a fixed-point program that tells the spikes of each of its layers."""
+
+    def layers(
+        self, spikes: UInt8[np.ndarray, "time sample *shape"]
+    ) -> tuple[UInt8[np.ndarray, "time sample *layer"], ...]:
+        """Every layer's spikes in the program's order, each in its group's shape."""
+        ...
+
+
 class Estimate(NamedTuple):
     """What a quantum device found.
 

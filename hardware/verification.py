@@ -4,37 +4,45 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float, Shaped
+from jaxtyping import Shaped
 
+from ..export.bundle.entries import JSON, LOIHI, NETX, NIR, ONNX, QASM
 from ..export.bundle.folder import Bundle
-from .catalogue import loihi_program, quantum_device, spiking_device
-from .cosimulation import cosimulate, read_out, sample_angles
+from ..export.bundle.manifest import MANIFEST, TWIN
+from ..export.network.network import INPUT
+from ..export.network.stages import Classical, Encode
+from ..export.network.trace import Trace
+from ..export.onnx.encoder import COUNTS
+from ..export.onnx.model import SPIKES
+from .cosimulation import completed
+from .devices import QuantumDevice
 from .loihi.formats.netx_file import netx_differences
+from .parts import BundlePart
+from .registry import devices, quantum_devices, spiking_devices
 from .runtime.onnx_session import run_onnx
+from .stages import Devices, run_classical
 
 EXPECTATION_TOLERANCE = 1e-6
-"""Largest difference of an <Z>: the bound that the ladder's qasm rung is held to."""
+"""Largest difference of an expectation value, in parts of its bound or of 1: what the ladder's qasm rung is held to."""
 
-ANGLE_TOLERANCE = 1e-9
-"""Largest difference of an angle in radians: one rounding in float64, and room for another order of the factors."""
+VALUE_TOLERANCE = 1e-9
+"""Largest difference of a decoded value, in parts of the largest one or of 1: one rounding in float64, and room for
+another order of the factors."""
 
-LOGIT_TOLERANCE = 1e-5
-"""Largest difference of a logit, in parts of the largest logit or of 1: the readout is in float32, whose rounding grows
-with the logits."""
+ANSWER_TOLERANCE = 1e-5
+"""Largest difference of what a classical stage gives, in parts of the largest value or of 1: it may be in float32,
+whose rounding grows with the values."""
 
 STEPS_AT_ONCE = 64
 """Time steps, over all samples, that an ONNX model gets at once."""
 
-_ANGLES = "largest difference of an angle"
-_EXPECTATIONS = "largest difference of <Z>"
-_LOGITS = "largest difference of a logit, over the largest logit or 1"
+_SPIKES = "spikes that differ"
 
 
 class Check(NamedTuple):
     """One file's answer for the golden samples against the stored one.
 
-    `difference` is a number of spikes or counts, or the largest difference of a value, of logits in parts of the
-    largest one or of 1; `allowed` is its bound.
+    `difference` is a number of spikes or counts, or the largest difference of a value; `allowed` is its bound.
     """
 
     file: str
@@ -53,60 +61,122 @@ def verify(bundle: Bundle) -> Iterator[Check]:
     Every golden array is held against what a file gives, but for the labels: no file gives them again, and an opened
     bundle's are classes.
     """
-    golden = bundle.golden
-    coded = bundle.coding.encode(golden.images)
-    yield Check("manifest.json", "coded spikes that differ", _unequal(coded, golden.spikes), 0)
-    angles = sample_angles(golden.encoded, bundle.manifest.angle_scale)
-    yield Check("manifest.json", _ANGLES, _difference(angles, golden.angles), ANGLE_TOLERANCE)
-    encoded = spiking_device("nir", bundle).run(golden.spikes)
-    yield Check("encoder.nir", "encoder spikes that differ", _unequal(encoded, golden.encoded), 0)
-    counts = _over_samples(bundle, "encoder.onnx", "counts")
-    stored = golden.encoded.sum(0, dtype=np.int64)
-    yield Check("encoder.onnx", "counts that differ", _unequal(counts, stored), 0)
-    encoded = spiking_device("loihi", bundle).run(golden.spikes)
-    yield Check("loihi.npz", "encoder spikes that differ", _unequal(encoded, golden.loihi_encoded), 0)
-    if "encoder.net" in bundle.content:
-        differing = netx_differences(bundle.content["encoder.net"], loihi_program(bundle))
-        yield Check("encoder.net", "entries that are not as in loihi.npz", differing, 0)
-    for file, name in (("head.json", "exact"), ("head.qasm", "aer")):
-        device = quantum_device(name, bundle, bundle.manifest.seed)
-        found = device.expectations(bundle.circuit, golden.angles, None)
-        yield Check(file, _EXPECTATIONS, _difference(found, golden.expectations), EXPECTATION_TOLERANCE)
-    error = _logit_difference(
-        read_out(bundle.content["readout.onnx"], golden.expectations, str(bundle.path / "readout.onnx")), golden.logits
-    )
-    yield Check("readout.onnx", _LOGITS, error, LOGIT_TOLERANCE)
-    logits = _over_samples(bundle, "model.onnx", "logits")
-    unequal = _unequal(logits.argmax(-1), golden.logits.argmax(-1))
-    yield Check("model.onnx", "predictions that differ", unequal, 0)
-    error = _logit_difference(logits, golden.logits)
-    yield Check("model.onnx", _LOGITS, error, LOGIT_TOLERANCE)
-    whole = cosimulate(bundle, spiking_device("loihi", bundle), quantum_device("aer", bundle, 0), golden.images)
-    for what, error, allowed in (
-        (_ANGLES, _difference(whole.angles, golden.loihi_angles), ANGLE_TOLERANCE),
-        (_EXPECTATIONS, _difference(whole.expectations, golden.loihi_expectations), EXPECTATION_TOLERANCE),
-        (_LOGITS, _logit_difference(whole.logits, golden.loihi_logits), LOGIT_TOLERANCE),
+    network, golden = bundle.network, bundle.golden
+    values = {INPUT: golden.input, **golden.trace}
+    for name, stage in network.encodes.items():
+        found = stage.coding.encode(values[network.reads[name][0]])
+        yield Check(MANIFEST, f"{name}: coded spikes that differ", _unequal(found, golden.trace[name]), 0)
+    yield from _spiking(bundle, values)
+    for name, stage in network.decodes.items():
+        found = stage(values[network.reads[name][0]])
+        difference = _difference(found, golden.trace[name], relative=True)
+        yield Check(MANIFEST, f"{name}: largest difference", difference, VALUE_TOLERANCE)
+    for file, device in ((JSON, "exact"), (QASM, "aer")):
+        for name, made in quantum_devices(device, bundle, bundle.manifest.seed).items():
+            difference = _quantum_difference(made, values[network.reads[name][0]], golden.trace[name])
+            yield Check(bundle.file(name, file), "largest difference of <Z>", difference, EXPECTATION_TOLERANCE)
+    for name, stage in network.classical.items():
+        found = run_classical(stage, [values[source] for source in network.reads[name]], bundle.where(name, ONNX))
+        difference = _difference(found, golden.trace[name], relative=True)
+        yield Check(bundle.file(name, ONNX), "largest difference", difference, ANSWER_TOLERANCE)
+    if TWIN in bundle.content:
+        yield from _twin(bundle)
+    yield from _whole(bundle)
+
+
+def _spiking(bundle: Bundle, values: dict[str, np.ndarray]) -> Iterator[Check]:
+    network, golden = bundle.network, bundle.golden
+    loihi = golden.loihi
+    on_nir = spiking_devices("nir", bundle)
+    on_loihi = {} if loihi is None else spiking_devices("loihi", bundle)
+    for name, stage in network.spiking.items():
+        spikes = _shaped(values[network.reads[name][0]], stage.graph.input_shape)
+        found = on_nir[name].run(spikes)
+        yield Check(bundle.file(name, NIR), _SPIKES, _unequal(found, golden.trace[name]), 0)
+        if bundle.file(name, ONNX) in bundle.content:
+            counts = _over_samples(bundle.part(name, ONNX), {SPIKES: spikes}, bundle.where(name, ONNX))[COUNTS]
+            stored = golden.trace[name].sum(0, dtype=np.int64)
+            yield Check(bundle.file(name, ONNX), "counts that differ", _unequal(counts, stored), 0)
+        if loihi is not None:
+            source = network.reads[name][0]
+            given = loihi[source] if source in loihi else values[source]
+            found = on_loihi[name].run(_shaped(given, stage.graph.input_shape))
+            yield Check(bundle.file(name, LOIHI), _SPIKES, _unequal(found, loihi[name]), 0)
+        if bundle.file(name, NETX) in bundle.content:
+            part = BundlePart(bundle, name)
+            differing = netx_differences(part.netx, part.program)
+            what = f"entries that are not as in {bundle.file(name, LOIHI)}"
+            yield Check(bundle.file(name, NETX), what, differing, 0)
+
+
+def _twin(bundle: Bundle) -> Iterator[Check]:
+    network, trace = bundle.network, bundle.golden.trace
+    inputs: dict[str, np.ndarray] = {name: trace[name] for name in network.encodes}
+    if any(
+        INPUT in sources and not isinstance(network.stages[name], Encode) for name, sources in network.reads.items()
     ):
-        yield Check("all of them", f"from images through loihi.npz and head.qasm: {what}", error, allowed)
+        inputs[INPUT] = bundle.golden.input
+    found = _over_samples(bundle.content[TWIN], inputs, str(bundle.path / TWIN))
+    for stage, output in bundle.twin_outputs.items():
+        flat = found[output].reshape(len(found[output]), -1)
+        stored = trace[stage].reshape(len(flat), -1)
+        if stage == network.output and bundle.golden.labels is not None:
+            unequal = _unequal(Trace(network, {stage: flat}).predictions, trace.predictions)
+            yield Check(TWIN, "predictions that differ", unequal, 0)
+        yield Check(TWIN, f"{stage}: largest difference", _difference(flat, stored, relative=True), ANSWER_TOLERANCE)
 
 
-def _over_samples(bundle: Bundle, file: str, output: str) -> Shaped[np.ndarray, "sample value"]:
-    """That output of a model for the golden spikes, a few samples at a time: it lays out every window of each step."""
-    spikes = bundle.golden.spikes
-    size = max(1, STEPS_AT_ONCE // len(spikes))
-    parts = [spikes[:, start : start + size] for start in range(0, spikes.shape[1], size)]
-    name = str(bundle.path / file)
-    return np.concatenate([run_onnx(bundle.content[file], {"spikes": part}, name)[output] for part in parts])
+def _whole(bundle: Bundle) -> Iterator[Check]:
+    """From the samples themselves, through the fixed point and OpenQASM where the bundle has them."""
+    golden, network = bundle.golden, bundle.network
+    snn, wanted = ("nir", golden.trace) if golden.loihi is None else ("loihi", golden.loihi)
+    on: Devices = devices(bundle, snn, "aer", 0)
+    found = completed(network, on, golden.input, Trace(network, {}))
+    for name in network.order:
+        if name not in wanted or name in network.encodes:
+            continue
+        what = f"from the samples through {snn} and OpenQASM: {name}"
+        if name in network.spiking:
+            yield Check("all of them", f"{what}, {_SPIKES}", _unequal(found[name], wanted[name]), 0)
+        else:
+            classical = isinstance(network.stages[name], Classical)
+            allowed = ANSWER_TOLERANCE if classical else EXPECTATION_TOLERANCE
+            difference = _difference(found[name], wanted[name], relative=True)
+            yield Check("all of them", f"{what}, largest difference", difference, allowed)
 
 
-def _difference(found: np.ndarray, stored: np.ndarray) -> float:
-    return float(np.abs(found - stored).max())
+def _over_samples(
+    content: bytes, inputs: dict[str, np.ndarray], name: str
+) -> dict[str, Shaped[np.ndarray, "sample value"]]:
+    """What a model gives, a few samples at a time: it lays out every window of each step. uint8 are spikes."""
+    steps = max((len(values) for values in inputs.values() if values.dtype == np.uint8), default=1)
+    axes = {key: int(values.dtype == np.uint8) for key, values in inputs.items()}
+    samples = next(values.shape[axes[key]] for key, values in inputs.items())
+    size = max(1, STEPS_AT_ONCE // steps)
+    parts = []
+    for start in range(0, samples, size):
+        given = {
+            key: values.take(range(start, min(start + size, samples)), axes[key]) for key, values in inputs.items()
+        }
+        parts.append(run_onnx(content, given, name))
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 
-def _logit_difference(found: Float[np.ndarray, "sample class"], stored: Float[np.ndarray, "sample class"]) -> float:
-    """max |found - stored| / max(1, |stored|), with the largest stored logit of each sample."""
-    scale = np.maximum(1, np.abs(stored).max(-1, keepdims=True))
-    return float((np.abs(found - stored) / scale).max())
+def _quantum_difference(device: QuantumDevice, inputs: np.ndarray, stored: np.ndarray) -> float:
+    values = device.run(inputs.reshape(len(inputs), -1).astype(np.float64), None).values
+    scale = np.maximum(1, device.circuit.bounds)
+    return float((np.abs(values - stored) / scale).max())
+
+
+def _shaped(spikes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    return spikes.reshape(*spikes.shape[:2], *shape)
+
+
+def _difference(found: np.ndarray, stored: np.ndarray, relative: bool) -> float:
+    """max |found - stored|, if relative over the largest stored value of each sample, or 1."""
+    flat = stored.reshape(len(stored), -1)
+    scale = np.maximum(1, np.abs(flat).max(-1, keepdims=True)) if relative else 1.0
+    return float((np.abs(found.reshape(flat.shape) - flat) / scale).max())
 
 
 def _unequal(found: np.ndarray, stored: np.ndarray) -> int:

@@ -1,28 +1,34 @@
 """Whether a bundle's files fit each other: shapes, element types, and values that can be no such thing.
 
-What is not looked at here is held against the rest by the device that runs it: `head.qasm`, `loihi.npz` and
-`encoder.net`.
+What is not looked at here is held against the rest by the device that runs it: the OpenQASM, the fixed-point program
+and the netx file of each stage.
 """
 
 import math
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import numpy as np
 from onnx import TensorProto
 
-from ..angles import ANGLES
 from ..errors import InputError
+from ..network.network import INPUT, HybridNetwork
+from ..network.signals import Signal
 from ..onnx.encoder import COUNTS
-from ..onnx.head import HEAD_EXPECTATIONS
 from ..onnx.model import SPIKES
-from ..onnx.readout import EXPECTATIONS, LOGITS
 from ..onnx.signature import OnnxValue, check_signature
+from ..onnx.twin import twin_signature
+from .entries import ONNX, QASM
+from .folder import Bundle
+from .golden import LABELS, LOIHI
+from .manifest import CALIBRATION, SCHEMA, TWIN
 
-# `bundle` calls this module.
-if TYPE_CHECKING:
-    from .folder import Bundle
+LEAST_CALIBRATION = 1
+"""Samples that calibration.npz must have; exporting writes 64 or more where there are so many."""
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
+_BITS = (np.dtype(np.uint8),)
+_WHOLE = (np.dtype(np.int64),)
 
 
 class _Wanted(NamedTuple):
@@ -34,56 +40,59 @@ class _Wanted(NamedTuple):
     most: float = math.inf
 
 
-def check_fit(bundle: "Bundle") -> None:
-    """Raise InputError, naming the file, where two files of the bundle do not fit each other."""
-    manifest, path = bundle.manifest, bundle.path
-    if bundle.graph.input_shape != bundle.image_shape:
-        raise InputError(
-            f"{path / 'encoder.nir'}: reads {list(bundle.graph.input_shape)}, but the manifest's image_shape is "
-            f"{manifest.image_shape}"
-        )
-    qubits = bundle.circuit.n_qubits
-    if qubits != manifest.qubits:
-        raise InputError(f"{path / 'head.json'}: has {qubits} qubits, but the manifest says {manifest.qubits}")
-    features = math.prod(bundle.graph.output_shape)
-    if features != ANGLES * qubits:
-        raise InputError(
-            f"{path / 'encoder.nir'}: gives {features} features, but {qubits} qubits read {ANGLES * qubits}"
-        )
-    try:
-        program = bundle.program
-    except UnicodeDecodeError as error:
-        raise InputError(f"{path / 'head.qasm'}: not text in UTF-8: {error.reason} at byte {error.start}") from error
-    # `spiq qasm` prints it, and a terminal would do what its control characters say.
-    odd = next((character for character in program if not character.isprintable() and character not in "\t\r\n"), None)
-    if odd is not None:
-        raise InputError(f"{path / 'head.qasm'}: holds the character {odd!r}; a text of what prints is needed")
-    _check_golden(bundle)
-    _check_models(bundle)
-
-
-def _check_golden(bundle: "Bundle") -> None:
-    where, golden = bundle.path / "golden.npz", bundle.golden
-    samples = golden.images.shape[0] if golden.images.ndim else 0
+def check_arrays(network: HybridNetwork, arrays: Mapping[str, np.ndarray], where: str) -> None:
+    """Raise InputError where the golden arrays, by the names of `golden`, are not those of the network."""
+    signals, encodes = network.signals, network.encodes
+    behind = network.behind_spiking
+    required = {INPUT, *network.order}
+    with_loihi = any(name.startswith(LOIHI) for name in arrays)
+    allowed = required | {LABELS} | {f"{LOIHI}{name}" for name in behind}
+    needed = required | ({f"{LOIHI}{name}" for name in behind} if with_loihi else set())
+    odd = sorted((needed - arrays.keys()) | (arrays.keys() - allowed))
+    if odd:
+        raise InputError(f"{where}: missing or unknown arrays: {', '.join(odd)}")
+    given = arrays[INPUT]
+    axis = 1 if network.input.kind == "spikes" else 0
+    samples = given.shape[axis] if given.ndim > axis else 0
     if samples < 1:
         raise InputError(f"{where}: holds no samples; at least one is needed")
-    steps, qubits, classes = bundle.coding.steps, bundle.circuit.n_qubits, bundle.manifest.classes
-    whole, bits = (np.dtype(np.int64),), (np.dtype(np.uint8),)
-    wanted = {
-        "images": _Wanted(_FLOATS, (samples, *bundle.image_shape), 0, 1),
-        "labels": _Wanted(whole, (samples,), 0, classes - 1),
-        "spikes": _Wanted(bits, (steps, samples, *bundle.image_shape), 0, 1),
-        "encoded": _Wanted(bits, (steps, samples, ANGLES * qubits), 0, 1),
-        "angles": _Wanted(_FLOATS, (samples, qubits, ANGLES)),
-        "expectations": _Wanted(_FLOATS, (samples, qubits)),
-        "logits": _Wanted(_FLOATS, (samples, classes)),
-    }
-    arrays = [(f"{where}: {name}", array, wanted[name.removeprefix("loihi_")]) for name, array in vars(golden).items()]
-    for what, array, needed in arrays:
-        if array.shape != needed.shape:
-            raise InputError(f"{what} has the shape {list(array.shape)}, not {list(needed.shape)}")
-    for what, array, needed in arrays:
-        _check_values(array, needed, what)
+    for name, array in arrays.items():
+        if name == LABELS:
+            wanted = _Wanted(_WHOLE, (samples,), 0, max(2, network.output_size) - 1)
+        else:
+            signal = signals[name.removeprefix(LOIHI)]
+            wanted = _wanted(signal, samples)
+            if name == INPUT and encodes:
+                wanted = wanted._replace(least=0, most=1)
+        what = f"{where}: {name}"
+        if array.shape != wanted.shape:
+            raise InputError(f"{what} has the shape {list(array.shape)}, not {list(wanted.shape)}")
+        _check_values(array, wanted, what)
+
+
+def check_fit(bundle: Bundle) -> None:
+    """Raise InputError, naming the file, where two files of the bundle do not fit each other."""
+    network = bundle.network
+    for name in network.quantum:
+        _check_text(bundle, name)
+    for name, stage in network.spiking.items():
+        if bundle.file(name, ONNX) in bundle.content:
+            spikes = OnnxValue(TensorProto.UINT8, ("time", "sample", *stage.graph.input_shape))
+            counts = OnnxValue(TensorProto.INT64, ("sample", math.prod(stage.graph.output_shape)))
+            check_signature(bundle.part(name, ONNX), bundle.where(name, ONNX), {SPIKES: spikes}, {COUNTS: counts})
+    if TWIN in bundle.content:
+        inputs, outputs = twin_signature(network)
+        if bundle.manifest.schema_version != SCHEMA:
+            outputs = _outputs_of_schema_2(bundle, outputs)
+        check_signature(bundle.content[TWIN], str(bundle.path / TWIN), inputs, outputs)
+    if CALIBRATION in bundle.content:
+        _check_calibration(bundle)
+
+
+def _wanted(signal: Signal, samples: int) -> _Wanted:
+    if signal.kind == "spikes":
+        return _Wanted(_BITS, (signal.steps or 0, samples, *signal.shape), 0, 1)
+    return _Wanted(_FLOATS, (samples, *signal.shape))
 
 
 def _check_values(array: np.ndarray, wanted: _Wanted, where: str) -> None:
@@ -95,18 +104,35 @@ def _check_values(array: np.ndarray, wanted: _Wanted, where: str) -> None:
         raise InputError(f"{where} holds {odd[0]}; allowed are {allowed}")
 
 
-def _check_models(bundle: "Bundle") -> None:
-    qubits, classes = bundle.circuit.n_qubits, bundle.manifest.classes
-    spikes = OnnxValue(TensorProto.UINT8, ("time", "sample", *bundle.image_shape))
-    counts = OnnxValue(TensorProto.INT64, ("sample", ANGLES * qubits))
-    # The circuit computes in double, the readout in single precision.
-    expectations = OnnxValue(TensorProto.DOUBLE, ("sample", qubits))
-    rounded = OnnxValue(TensorProto.FLOAT, ("sample", qubits))
-    logits = OnnxValue(TensorProto.FLOAT, ("sample", classes))
-    models = {
-        "encoder.onnx": ({SPIKES: spikes}, {COUNTS: counts}),
-        "readout.onnx": ({EXPECTATIONS: rounded}, {LOGITS: logits}),
-        "model.onnx": ({SPIKES: spikes}, {LOGITS: logits, COUNTS: counts, HEAD_EXPECTATIONS: expectations}),
-    }
-    for name, (inputs, outputs) in models.items():
-        check_signature(bundle.content[name], str(bundle.path / name), inputs, outputs)
+def _check_text(bundle: Bundle, stage: str) -> None:
+    where = bundle.where(stage, QASM)
+    try:
+        program = bundle.program(stage)
+    except UnicodeDecodeError as error:
+        raise InputError(f"{where}: not text in UTF-8: {error.reason} at byte {error.start}") from error
+    # `spiq qasm` prints it, and a terminal would do what its control characters say.
+    odd = next((character for character in program if not character.isprintable() and character not in "\t\r\n"), None)
+    if odd is not None:
+        raise InputError(f"{where}: holds the character {odd!r}; a text of what prints is needed")
+
+
+def _check_calibration(bundle: Bundle) -> None:
+    where, arrays = bundle.path / CALIBRATION, bundle.calibration
+    if arrays.keys() != bundle.network.quantum.keys():
+        odd = sorted(arrays.keys() ^ bundle.network.quantum.keys())
+        raise InputError(f"{where}: missing or unknown arrays: {', '.join(odd)}")
+    for name, stage in bundle.network.quantum.items():
+        array = arrays[name]
+        samples = len(array) if array.ndim else 0
+        if samples < LEAST_CALIBRATION or array.shape != (samples, stage.circuit.input_size):
+            raise InputError(
+                f"{where}: {name} has the shape {list(array.shape)}; [sample, {stage.circuit.input_size}] is needed"
+            )
+        _check_values(array, _Wanted(_FLOATS, array.shape), f"{where}: {name}")
+
+
+def _outputs_of_schema_2(bundle: Bundle, outputs: Mapping[str, OnnxValue]) -> dict[str, OnnxValue]:
+    """By the names that they had, and the counts beside them."""
+    (stage,) = bundle.network.spiking.values()
+    counts = OnnxValue(TensorProto.INT64, ("sample", math.prod(stage.graph.output_shape)))
+    return {name: outputs[stage] for stage, name in bundle.twin_outputs.items()} | {COUNTS: counts}

@@ -23,26 +23,31 @@ PREFIX = "empty_batch/"
 
 
 def admit_no_samples(
-    nodes: OnnxNodes, given: onnx.ValueInfoProto, sample_axis: int, answers: Sequence[onnx.ValueInfoProto]
+    nodes: OnnxNodes, given: Sequence[tuple[onnx.ValueInfoProto, int]], answers: Sequence[onnx.ValueInfoProto]
 ) -> None:
     """Change a graph, whose operators are all there, so that it takes any number of samples.
 
-    `given` is its input, with the sizes of all axes behind the samples' known; the answers are [sample, size].
+    `given` are its inputs, each with the axis that counts the samples; the sizes of all axes behind it are known. The
+    answers are [sample, size].
     """
     before = OnnxNodes(PREFIX, [], nodes.constants)
-    axis, first = before.constant("axis", np.array([sample_axis])), before.constant("first", np.array([0]))
-    one = before.constant("one", np.array([1]))
-    samples = before.add("Shape", [given.name], "samples", start=sample_axis, end=sample_axis + 1)
+    first, one = before.constant("first", np.array([0])), before.constant("one", np.array([1]))
+    value, axis = given[0]
+    samples = before.add("Shape", [value.name], "samples", start=axis, end=axis + 1)
     missing = before.add("Div", [one, before.add("Add", [samples, one], "one_more")], "missing")
     needed = before.add("Add", [samples, missing], "needed")
-    element = helper.tensor_dtype_to_np_dtype(given.type.tensor_type.elem_type)
-    pads, silence = before.constant("pads", np.array([0, 1])), before.constant("silence", np.zeros((), element))
-    padded = before.add("Pad", [given.name, pads, silence, axis], "padded")
-    some = before.add("Slice", [padded, first, needed, axis], "some")
-    sizes = [dimension.dim_value for dimension in given.type.tensor_type.shape.dim][sample_axis + 1 :]
-    # Slice gives no sizes away before it runs; Reshape copies a dimension that it is told is 0.
-    shape = before.constant("shape", np.array([*[0] * (sample_axis + 1), *sizes]))
-    names = {given.name: before.add("Reshape", [some, shape], "given")}
+    pads = before.constant("pads", np.array([0, 1]))
+    names = {}
+    for value, axis in given:
+        part = before.under(f"{PREFIX}{value.name}/")
+        element = helper.tensor_dtype_to_np_dtype(value.type.tensor_type.elem_type)
+        along, silence = part.constant("axis", np.array([axis])), part.constant("silence", np.zeros((), element))
+        padded = part.add("Pad", [value.name, pads, silence, along], "padded")
+        some = part.add("Slice", [padded, first, needed, along], "some")
+        sizes = [dimension.dim_value for dimension in value.type.tensor_type.shape.dim][axis + 1 :]
+        # Slice gives no sizes away before it runs; Reshape copies a dimension that it is told is 0.
+        shape = part.constant("shape", np.array([*[0] * (axis + 1), *sizes]))
+        names[value.name] = part.add("Reshape", [some, shape], "given")
     names |= {answer.name: f"{PREFIX}{answer.name}_of_some" for answer in answers}
     for operator in nodes.operators:
         operator.input[:] = [names.get(name, name) for name in operator.input]

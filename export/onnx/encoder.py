@@ -20,6 +20,7 @@ import onnx
 from onnx import TensorProto, helper
 
 from ..errors import InputError
+from ..nir.geometry import Shape
 from ..nir.graph import PlacedGraph, PlacedNode
 from ..nir.neurons import decided_step
 from ..nir.nodes.table import NODES, has_state
@@ -46,8 +47,13 @@ def encoder_onnx(graph: PlacedGraph) -> onnx.ModelProto:
     (`neurons.neuron_step`), where a Delay in a cycle is too long, and where a value might leave the range of a double.
     """
     nodes = OnnxNodes("", [], [])
-    spikes, counts = encoder_nodes(nodes, graph)
-    admit_no_samples(nodes, spikes, 1, [counts])
+    spikes = spikes_value(SPIKES, graph.input_shape)
+    fired = spiking_nodes(nodes, graph, nodes.under("input/").add("Cast", [SPIKES], "spikes", to=_DOUBLE))
+    last = nodes.under("output/")
+    total = last.add("ReduceSum", [fired, last.constant("time_axis", np.array([0]))], "sum", keepdims=0)
+    nodes.operators.append(helper.make_node("Cast", [total], [COUNTS], name="output/counts", to=_INT64))
+    counts = helper.make_tensor_value_info(COUNTS, _INT64, ["sample", math.prod(graph.output_shape)])
+    admit_no_samples(nodes, [(spikes, 1)], [counts])
     return checked_model(
         "encoder",
         nodes,
@@ -64,8 +70,16 @@ def step_properties(graph: PlacedGraph) -> dict[str, str]:
     return {"dt": repr(float(step.dt))} | ({} if step.integration is None else {"integration": step.integration})
 
 
-def encoder_nodes(nodes: OnnxNodes, graph: PlacedGraph) -> tuple[onnx.ValueInfoProto, onnx.ValueInfoProto]:
-    """Append the operators from `spikes` to `counts`; returns what the two are. Raises as `encoder_onnx` does."""
+def spikes_value(name: str, shape: Shape) -> onnx.ValueInfoProto:
+    """Binary spikes, uint8 [time, sample, *shape], as a model's input of that name."""
+    return helper.make_tensor_value_info(name, _UINT8, ["time", "sample", *shape])
+
+
+def spiking_nodes(nodes: OnnxNodes, graph: PlacedGraph, spikes: str) -> str:
+    """Append the operators from the value `spikes`, double [time, sample, *shape], to those of the last layer.
+
+    Returns the name of these, double [time, sample, feature]. Raises as `encoder_onnx` does.
+    """
     if not graph.ends_in_spikes:
         allowed = ", ".join(node.__name__ for node, kind in NODES.items() if kind.spikes)
         raise InputError(
@@ -84,22 +98,15 @@ def encoder_nodes(nodes: OnnxNodes, graph: PlacedGraph) -> tuple[onnx.ValueInfoP
         elif placed.name not in values:
             inputs = [values[source] for source in placed.sources]
             joined = here.add("Sum", inputs, "input") if len(inputs) > 1 else "".join(inputs)
-            values[placed.name] = _lowered(here, placed, joined, graph)
-    return (
-        helper.make_tensor_value_info(SPIKES, _UINT8, ["time", "sample", *graph.input_shape]),
-        helper.make_tensor_value_info(COUNTS, _INT64, ["sample", math.prod(graph.output_shape)]),
-    )
+            values[placed.name] = _lowered(here, placed, joined, graph, spikes)
+    return values[graph.nodes[-1].name]
 
 
-def _lowered(nodes: OnnxNodes, placed: PlacedNode, x: str, graph: PlacedGraph) -> str:
+def _lowered(nodes: OnnxNodes, placed: PlacedNode, x: str, graph: PlacedGraph, spikes: str) -> str:
     """Add what a node without a state means; returns the name of its output, double [time, sample, *output_shape]."""
     if isinstance(placed.node, nir.Input):
-        return nodes.add("Cast", [SPIKES], "spikes", to=_DOUBLE)
+        return spikes
     if isinstance(placed.node, nir.Output):
-        spikes = nodes.reshaped(x, (math.prod(placed.output_shape),), "flat")
-        axes = nodes.constant("time_axis", np.array([0]))
-        counts = nodes.add("ReduceSum", [spikes, axes], "sum", keepdims=0)
-        nodes.operators.append(helper.make_node("Cast", [counts], [COUNTS], name=f"{nodes.prefix}counts", to=_INT64))
-        return COUNTS
+        return nodes.reshaped(x, (math.prod(placed.output_shape),), "flat")
     operation = placed.operation(graph.step, f"{graph.name}: {placed}")
     return operation_nodes(nodes, operation, x, placed.input_shape, placed.output_shape)

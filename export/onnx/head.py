@@ -23,15 +23,13 @@ import math
 from typing import NamedTuple
 
 import numpy as np
-import onnx
 from jaxtyping import Float, Int, Int8
-from onnx import TensorProto, helper
+from onnx import TensorProto
 
-from ..angles import ANGLES
-from ..circuit.reupload import ReuploadCircuit
+from ..circuit.circuit import Circuit
+from ..circuit.reupload import ANGLES, Entangler, as_reupload, entangled_pairs
 from ..errors import InputError
-from .empty_batch import admit_no_samples
-from .model import OnnxNodes, checked_model
+from .model import OnnxNodes
 
 ROTATION_ANGLES = "angles"
 """The head's input: radians, float64 [sample, qubit, 3]."""
@@ -59,6 +57,23 @@ _OF_BLOCH_VECTORS = np.stack([_TURN_Z, _TURN_Y, _TURN_Z])
 _OF_SPINORS = np.stack([_real_form(-1j * pauli) for pauli in (_Z, _Y, _Z)])
 
 
+class _Rings(NamedTuple):
+    weights: Float[np.ndarray, "block qubit 3"]
+    entangler: Entangler
+
+    @property
+    def n_qubits(self) -> int:
+        return self.weights.shape[1]
+
+    @property
+    def n_blocks(self) -> int:
+        return self.weights.shape[0]
+
+    @property
+    def entangled_pairs(self):
+        return entangled_pairs(self.n_qubits, self.entangler)
+
+
 class _Windows(NamedTuple):
     """`qubits` are those of each window, of which the first `measured` ones are read out."""
 
@@ -66,26 +81,19 @@ class _Windows(NamedTuple):
     measured: int
 
 
-def head_onnx(circuit: ReuploadCircuit) -> onnx.ModelProto:
-    """The circuit alone: input `angles`, output `expectations`. The number of samples is open.
-
-    Raises InputError for more than two blocks on so many qubits that a sample takes more than `MOST_NUMBERS` numbers
-    or the file more than `MOST_GATES` gates.
-    """
-    nodes = OnnxNodes("head/", [], [])
-    expectations = head_nodes(nodes, ROTATION_ANGLES, circuit)
-    angles = helper.make_tensor_value_info(ROTATION_ANGLES, TensorProto.DOUBLE, ["sample", circuit.n_qubits, ANGLES])
-    admit_no_samples(nodes, angles, 0, [expectations])
-    return checked_model(
-        "head", nodes, [angles], [expectations], "A re-upload circuit: <Z> of each qubit for rotation angles.", {}
+def head_nodes(nodes: OnnxNodes, inputs: str, circuit: Circuit) -> str:
+    found = as_reupload(circuit)
+    if found is None:
+        raise InputError("the circuit has no form in ONNX yet")
+    angles = (
+        nodes.reshaped(inputs, (), "x")
+        if False
+        else nodes.add("Reshape", [inputs, nodes.constant("qshape", np.array([0, circuit.n_qubits, 3]))], "angles3")
     )
+    return _reupload_nodes(nodes, angles, _Rings(*found))
 
 
-def head_nodes(nodes: OnnxNodes, angles: str, circuit: ReuploadCircuit) -> onnx.ValueInfoProto:
-    """Append the operators from the value `angles`, double [sample, qubit, 3], to `expectations`; returns what it is.
-
-    Raises as `head_onnx` does.
-    """
+def _reupload_nodes(nodes: OnnxNodes, angles: str, circuit: _Rings) -> str:
     trained = _rotations(circuit.weights, _OF_BLOCH_VECTORS)
     data = _data_rotations(nodes.under(f"{nodes.prefix}bloch/"), angles, _OF_BLOCH_VECTORS)
     last_row = nodes.constant("last_block", trained[-1, :, 2:])
@@ -99,10 +107,7 @@ def head_nodes(nodes: OnnxNodes, angles: str, circuit: ReuploadCircuit) -> onnx.
             vectors = _after_many_blocks(nodes, angles, circuit)
     values = nodes.add("MatMul", [observables, vectors], "values")
     axes = nodes.constant("matrix_axes", np.array([2, 3]))
-    nodes.operators.append(
-        helper.make_node("Squeeze", [values, axes], [HEAD_EXPECTATIONS], name=f"{nodes.prefix}{HEAD_EXPECTATIONS}")
-    )
-    return helper.make_tensor_value_info(HEAD_EXPECTATIONS, TensorProto.DOUBLE, ["sample", circuit.n_qubits])
+    return nodes.add("Squeeze", [values, axes], HEAD_EXPECTATIONS)
 
 
 def _rotations(
@@ -135,9 +140,7 @@ def _data_rotations(nodes: OnnxNodes, turns: str, generators: Float[np.ndarray, 
     return nodes.add("MatMul", [omega, tilted], "rotations")
 
 
-def _after_one_block(
-    nodes: OnnxNodes, data: str, trained: Float[np.ndarray, "qubit 3 3"], circuit: ReuploadCircuit
-) -> str:
+def _after_one_block(nodes: OnnxNodes, data: str, trained: Float[np.ndarray, "qubit 3 3"], circuit: _Rings) -> str:
     """The Bloch vectors after the first block and its CZ gates, [sample, qubit, 3, 1]."""
     ups = nodes.add("Gather", [data, nodes.constant("up", np.array([2]))], "data_on_up", axis=3)
     vectors = nodes.add("MatMul", [nodes.constant("first_block", trained), ups], "prepared")
@@ -158,7 +161,7 @@ def _after_one_block(
     return nodes.add("Mul", [vectors, nodes.add("Mul", factors, "z_of_neighbours")], "vectors")
 
 
-def _after_many_blocks(nodes: OnnxNodes, angles: str, circuit: ReuploadCircuit) -> str:
+def _after_many_blocks(nodes: OnnxNodes, angles: str, circuit: _Rings) -> str:
     """The Bloch vectors before the last block, [sample, qubit, 3, 1], for three blocks or more.
 
     A state is [sample, window, rest]: the rest are two parts, real and imaginary, and in each the basis states of the
@@ -216,7 +219,7 @@ def _next_qubit(nodes: OnnxNodes, state: str) -> str:
     return nodes.add("Transpose", [split], "moved", perm=(0, 1, 2, 4, 3))
 
 
-def _windows(circuit: ReuploadCircuit) -> _Windows:
+def _windows(circuit: _Rings) -> _Windows:
     """The cheapest windows. Raises InputError where they take too much."""
     n_qubits, n_blocks = circuit.n_qubits, circuit.n_blocks
     reach = n_blocks - 1
@@ -242,9 +245,7 @@ def _windows(circuit: ReuploadCircuit) -> _Windows:
     return _Windows((np.arange(n_qubits)[:, None] + offsets) % n_qubits, 1)
 
 
-def _cz_signs(
-    circuit: ReuploadCircuit, windows: Int[np.ndarray, "window position"]
-) -> Int8[np.ndarray, "window_or_1 1 state"]:
+def _cz_signs(circuit: _Rings, windows: Int[np.ndarray, "window position"]) -> Int8[np.ndarray, "window_or_1 1 state"]:
     """What a block's CZ gates multiply each basis state of each window by; one row where all windows agree."""
     width = windows.shape[1]
     bits = np.arange(2**width) >> np.arange(width)[::-1, None] & 1

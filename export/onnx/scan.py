@@ -20,7 +20,7 @@ from ..nir.neurons import neuron_step
 from ..nir.nodes.table import gives_spikes, has_state
 from ..nir.operations import DelayLine
 from ..nir.time_step import TimeStep
-from .model import SPIKES, OnnxNodes
+from .model import OnnxNodes
 from .neurons import neuron_nodes
 from .operations import as_spikes, compact, operation_nodes
 
@@ -54,6 +54,13 @@ class _Scan:
     ) -> None:
         self.nodes, self.group, self.values, self.step, self.name = nodes, group, values, step, name
         self.shapes = {placed.name: placed.output_shape for placed in group}
+        # Tells how many samples there are.
+        self.outside = next(
+            values[source]
+            for placed in group
+            for source in (*placed.sources, *placed.delayed)
+            if source not in self.shapes
+        )
         # What comes from outside has the shape of what reads it.
         for placed in group:
             for source in (*placed.sources, *placed.delayed):
@@ -143,7 +150,7 @@ class _Scan:
 
     def _keep(self, before: str, after: str, start: Float[np.ndarray, "*shape"]) -> None:
         part = self.nodes.under(f"{self.nodes.prefix}start_{len(self.states)}.")
-        samples = part.add("Shape", [SPIKES], "samples", start=1, end=2)
+        samples = part.add("Shape", [self.outside], "samples", start=1, end=2)
         size = part.add("Concat", [samples, part.constant("shape", np.array(start.shape))], "size", axis=0)
         zero = helper.make_tensor(f"{part.prefix}rest_value", TensorProto.DOUBLE, [1], [0.0])
         name = part.add("ConstantOfShape", [size], "rest", value=zero)

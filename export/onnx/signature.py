@@ -23,6 +23,11 @@ class OnnxValue(NamedTuple):
     element: int
     shape: tuple[int | str, ...]
 
+    def __str__(self) -> str:
+        known = self.element in TensorProto.DataType.values()
+        element = TensorProto.DataType.Name(self.element).lower() if known else f"type {self.element}"
+        return f"{element} [{', '.join(map(str, self.shape))}]"
+
     def fits(self, wanted: "OnnxValue") -> bool:
         """Whether this is what is wanted, with the same axes open."""
         lengths, needed = ([_length(axis) for axis in value.shape] for value in (self, wanted))
@@ -34,9 +39,20 @@ def check_signature(
 ) -> None:
     """Raise InputError where a file's content is no valid ONNX model, or does not read and give just these values.
 
-    Errors call the file `where`. ONNX infers every shape from the operators and the constants, so a model whose graph
-    says one shape and computes another is no valid one. Before that, what it uses is held against `table`, and
-    after it, what it takes for one sample and one step against `sizes`.
+    Errors call the file `where`; `read_signature` says what else is refused.
+    """
+    read, given = read_signature(content, where)
+    for verb, found, wanted in (("reads", read, inputs), ("gives", given, outputs)):
+        if found.keys() != wanted.keys() or not all(found[name].fits(wanted[name]) for name in wanted):
+            raise InputError(f"{where}: {verb} {_listed(found)}; needed is {_listed(wanted)}")
+
+
+def read_signature(content: bytes, where: str) -> tuple[dict[str, OnnxValue], dict[str, OnnxValue]]:
+    """What a model reads and gives, in its own order. Raises InputError, calling it `where`, if it is no valid one.
+
+    ONNX infers every shape from the operators and the constants, so a model whose graph says one shape and computes
+    another is no valid one. Before that, what it uses is held against `table`, and after it, what it takes for one
+    sample and one step against `sizes`.
     """
     model = read_model(content, where)
     check_operators(model, where)
@@ -46,13 +62,15 @@ def check_signature(
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
         raise InputError(f"{where}: not a valid ONNX model: {' '.join(str(error).split())}") from error
     graph = model.graph
-    for verb, stored, wanted in (("reads", graph.input, inputs), ("gives", graph.output, outputs)):
-        found = {value.name: _value(value.type.tensor_type) for value in stored}
-        if found.keys() != wanted.keys() or not all(found[name].fits(wanted[name]) for name in wanted):
-            raise InputError(f"{where}: {verb} {_listed(found)}; needed is {_listed(wanted)}")
+    constants = {constant.name for constant in graph.initializer}
+    inputs, outputs = (
+        {value.name: _value(value.type.tensor_type) for value in values if value.name not in constants}
+        for values in (graph.input, graph.output)
+    )
     # Whoever runs it looks once more, with as many samples as there are.
     one = {name: tuple(axis if isinstance(axis, int) else 1 for axis in value.shape) for name, value in inputs.items()}
     check_sizes(model, one, where)
+    return inputs, outputs
 
 
 def read_model(content: bytes, where: str) -> onnx.ModelProto:
@@ -91,10 +109,4 @@ def _value(tensor: onnx.TypeProto.Tensor) -> OnnxValue:
 
 
 def _listed(values: Mapping[str, OnnxValue]) -> str:
-    return ", ".join(f"{name!r} {_text(value)}" for name, value in values.items()) or "nothing"
-
-
-def _text(value: OnnxValue) -> str:
-    known = value.element in TensorProto.DataType.values()
-    element = TensorProto.DataType.Name(value.element).lower() if known else f"type {value.element}"
-    return f"{element} [{', '.join(map(str, value.shape))}]"
+    return ", ".join(f"{name!r} {value}" for name, value in values.items()) or "nothing"

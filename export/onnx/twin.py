@@ -1,88 +1,108 @@
-"""The whole twin as one ONNX model: from input spikes to the score of each class, for whoever has onnxruntime only.
+"""The whole network as one ONNX model, for whoever has onnxruntime only.
 
-    spikes [time, sample, *shape]
-      → counts [sample, feature]              encoder.onnx's operators, in double
-      → angles [sample, qubit, 3]             angle_scale / T · count, T the number of time steps in the spikes
-      → expectations [sample, qubit]          the circuit, exact, in double
-      → logits [sample, class]                readout.onnx's operators, in float32
+It begins where the host has coded the samples: its inputs are the spikes of each Encode stage, uint8 [time, sample,
+*shape] under the stage's name, and `input`, the samples themselves, where another stage reads them. Its outputs are the
+values of each circuit and of the stage that answers, [sample, value] under the stage's name.
 
-The counts are those of encoder.onnx, spike by spike. The circuit differs from a state vector simulator in the last
-digits of a double.
+Spiking stages, decoding and circuits are computed in double; a classical stage is its own model. The spikes are those
+of each spiking stage's own model. A circuit differs from a state vector simulator in the last digits of a double.
 """
 
 import math
 
 import numpy as np
 import onnx
-from jaxtyping import Float
-from onnx import TensorProto
+from onnx import TensorProto, helper
 
-from ..angles import ANGLES
-from ..circuit.reupload import ReuploadCircuit
-from ..errors import InputError
-from ..nir.graph import PlacedGraph
+from ..network.decoding import Decode
+from ..network.network import INPUT, HybridNetwork
+from ..network.stages import Classical, Encode, Quantum, Spiking
+from .decode import decode_nodes
 from .empty_batch import admit_no_samples
-from .encoder import COUNTS, encoder_nodes, step_properties
-from .head import HEAD_EXPECTATIONS, head_nodes
-from .model import SPIKES, OnnxNodes, checked_model
-from .readout import readout_nodes
+from .encoder import spikes_value, spiking_nodes, step_properties
+from .head import head_nodes
+from .inlined import classical_nodes
+from .model import OnnxNodes, checked_model
+from .signature import OnnxValue
+from .value import Value, cast, shaped
+
+_DOUBLE, _UINT8 = TensorProto.DOUBLE, TensorProto.UINT8
 
 
-def twin_onnx(
-    graph: PlacedGraph,
-    angle_scale: float,
-    circuit: ReuploadCircuit,
-    weight: Float[np.ndarray, "class qubit"],
-    bias: Float[np.ndarray, " class"],
-    relu: bool,
-) -> onnx.ModelProto:
-    """The encoder, the circuit, and the readout with a ReLU on top if `relu`.
+def twin_signature(network: HybridNetwork) -> tuple[dict[str, OnnxValue], dict[str, OnnxValue]]:
+    """What the network's twin reads and gives, by name."""
+    inputs, outputs = {}, {}
+    for name, signal in network.signals.items():
+        stage = None if name == INPUT else network.stages[name]
+        if isinstance(stage, Encode):
+            inputs[name] = OnnxValue(_UINT8, ("time", "sample", *signal.shape))
+        elif stage is None and _reads_input(network):
+            spikes = signal.kind == "spikes"
+            axes = ("time", "sample") if spikes else ("sample",)
+            inputs[name] = OnnxValue(_UINT8 if spikes else _DOUBLE, (*axes, *signal.shape))
+        elif isinstance(stage, Quantum) or name == network.output:
+            outputs[name] = OnnxValue(_element(stage), ("sample", math.prod(signal.shape)))
+    return inputs, outputs
 
-    Input `spikes`: uint8 [time, sample, *shape], 0 or 1. Outputs: `logits` float32 [sample, class], and on the way
-    there `counts` int64 [sample, feature] and `expectations` float64 [sample, qubit]. The numbers of time steps, from
-    one on, and of samples, from none on, are open.
 
-    Raises InputError where the parts do not fit each other, and as `encoder_onnx`, `head_onnx` and `readout_onnx` do.
+def twin_onnx(network: HybridNetwork) -> onnx.ModelProto:
+    """The network as a model. The numbers of time steps, from one on, and of samples, from none on, are open.
+
+    Raises InputError where a stage has no form in ONNX: as `encoder_onnx` and `head_onnx` do, and where a classical
+    stage's model is of a version of the operators that cannot be made today's.
     """
-    features, needed = math.prod(graph.output_shape), ANGLES * circuit.n_qubits
-    if features != needed:
-        raise InputError(f"{graph.name}: gives {features} features, but {circuit.n_qubits} qubits read {needed}")
-    if not math.isfinite(angle_scale):
-        raise InputError(f"angle_scale: found {angle_scale!r}; a finite number is needed")
+    inputs, outputs = twin_signature(network)
     operators: list[onnx.NodeProto] = []
     constants: list[onnx.TensorProto] = []
+    whole = OnnxNodes("", operators, constants)
+    values: dict[str, Value] = {}
+    given: list[tuple[onnx.ValueInfoProto, int]] = []
+    properties: dict[str, str] = {}
+    for name, value in inputs.items():
+        spikes = value.element == _UINT8
+        shape = network.signals[name].shape
+        info = spikes_value(name, shape) if spikes else helper.make_tensor_value_info(name, _DOUBLE, ["sample", *shape])
+        given.append((info, int(spikes)))
+        started = whole.under(f"{name}/").add("Cast", [name], "double", to=_DOUBLE) if spikes else name
+        values[name] = Value(started, _DOUBLE, shape)
+    for name in network.order:
+        stage, part = network.stages[name], whole.under(f"{name}/")
+        read = [values[source] for source in network.reads[name] if source in values]
+        match stage:
+            case Encode():
+                continue
+            case Spiking():
+                spikes = shaped(part, read[0], stage.graph.input_shape, 2)
+                found = spiking_nodes(part, stage.graph, spikes)
+                step = step_properties(stage.graph)
+                properties |= {f"{name}.{key}": text for key, text in step.items()}
+                element = _DOUBLE
+            case Decode():
+                steps = network.signals[network.reads[name][0]].steps or 0
+                found, element = decode_nodes(part, stage, read[0], steps), _DOUBLE
+            case Quantum():
+                flat = shaped(part, cast(part, read[0], _DOUBLE), (stage.circuit.input_size,), 1)
+                found, element = head_nodes(part, flat, stage.circuit), _DOUBLE
+            case Classical():
+                found, element = classical_nodes(part, stage, read), _element(stage)
+        values[name] = Value(found, element, network.signals[name].shape)
+    answers = []
+    for name, value in outputs.items():
+        flat = shaped(whole.under(f"{name}/answer/"), values[name], value.shape[1:], 1)
+        operators.append(helper.make_node("Identity", [flat], [name], name=f"{name}/answer"))
+        answers.append(helper.make_tensor_value_info(name, value.element, ["sample", *value.shape[1:]]))
+    admit_no_samples(whole, given, answers)
+    description = "A hybrid spiking-quantum network, from the spikes of its coded samples to its answer."
+    return checked_model("model", whole, [info for info, _ in given], answers, description, properties)
 
-    def part(name: str) -> OnnxNodes:
-        return OnnxNodes(f"{name}/", operators, constants)
 
-    spikes, counts = encoder_nodes(part("encoder"), graph)
-    angles = _angles(part("angles"), circuit.n_qubits, angle_scale)
-    expectations = head_nodes(part("head"), angles, circuit)
-    readout = part("readout")
-    single = readout.add("Cast", [HEAD_EXPECTATIONS], "expectations", to=TensorProto.FLOAT)
-    logits = readout_nodes(readout, single, weight, bias, relu)
-    found = np.shape(weight)[1]
-    if found != circuit.n_qubits:
-        raise InputError(f"readout: reads {found} qubits, but the circuit has {circuit.n_qubits}")
-    answers = [logits, counts, expectations]
-    admit_no_samples(readout, spikes, 1, answers)
-    return checked_model(
-        "model",
-        readout,
-        [spikes],
-        answers,
-        "A spiking-quantum network: the score of each class for binary input spikes.",
-        {**step_properties(graph), "angle_scale": repr(float(angle_scale))},
+def _reads_input(network: HybridNetwork) -> bool:
+    return any(
+        INPUT in sources and not isinstance(network.stages[name], Encode) for name, sources in network.reads.items()
     )
 
 
-def _angles(nodes: OnnxNodes, n_qubits: int, angle_scale: float) -> str:
-    """The rule of `angles_from_counts`, in the same order of its factors."""
-    steps = nodes.add("Shape", [SPIKES], "time", start=0, end=1)
-    steps = nodes.add("Cast", [steps], "steps", to=TensorProto.DOUBLE)
-    factor = nodes.add("Div", [nodes.constant("angle_scale", np.array(float(angle_scale))), steps], "angle_of_a_spike")
-    counts = nodes.add("Cast", [COUNTS], "counts", to=TensorProto.DOUBLE)
-    flat = nodes.add("Mul", [counts, factor], "flat")
-    # The samples are open, so their number is what is left.
-    shape = nodes.constant("shape", np.array([-1, n_qubits, ANGLES]))
-    return nodes.add("Reshape", [flat, shape], "angles")
+def _element(stage: object) -> int:
+    if isinstance(stage, Classical):
+        return helper.np_dtype_to_tensor_dtype(np.dtype(stage.result.dtype))
+    return _DOUBLE

@@ -1,64 +1,111 @@
 """What is in a bundle, in numbers: the layers on the chip, what they do on data, the circuit, the files."""
 
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, UInt8
+from jaxtyping import Shaped, UInt8
 
-from ...export.angles import ANGLES
-from ...export.bundle.folder import MANIFEST, Bundle
+from ...export.bundle.entries import LOIHI
+from ...export.bundle.folder import Bundle
+from ...export.bundle.manifest import MANIFEST
+from ...export.circuit.circuit import TWO_QUBIT_GATES, Circuit
+from ...export.circuit.reupload import as_reupload
 from ...export.errors import InputError
+from ...export.network.network import INPUT as SAMPLES
 from ...export.nir.neurons import decided_step
-from ..cosimulation import BATCH
-from ..devices import Watch
+from ..cosimulation import BATCH, check_samples, sliced
+from ..devices import SampleWatch
 from ..loihi.cost import published
 from ..loihi.cost.activity import Activity, measured
-from ..loihi.cost.energy import LEFT_OUT, Estimate, estimate
+from ..loihi.cost.energy import LEFT_OUT, Cost, estimate
 from ..loihi.cost.resources import ConnectionResources, LayerResources, Resources, resources
 from ..loihi.lowering.losses import LayerLoss, losses
 from ..loihi.lowering.network import float_layers
 from ..loihi.neuron_group import PerNeuron
 from ..loihi.program import INPUT, Connection, Layer, LoihiProgram
 from ..loihi.synapse import ConvSynapse
+from ..parts import BundlePart
+from ..registry import devices
+from ..stages import Devices, run_stages
 
 
 def inspection(
     bundle: Bundle,
-    program: LoihiProgram,
-    images: Float[np.ndarray, "sample channel height width"],
+    samples: Shaped[np.ndarray, "..."],
     measured_on: str,
-    watch: Watch | None = None,
+    watch: SampleWatch | None = None,
 ) -> dict[str, Any]:
-    """Plain data: what the bundle is, its `layers`, `circuit`, `files` and `versions`, and what a sample costs.
+    """Plain data: what the bundle is, its `stages`, `spiking` halves, `circuits`, `files` and `versions`.
 
-    A layer's `programmable` says why it needs a programmable neuron, which Lava's LIF is not, and is empty where it
-    does not; its `threshold` is one number or, where neurons differ, the least and the most. `pixel_range` is the value
-    that means white in integer images, and `epochs` how far the network was trained, both None where the bundle does
-    not say it. `quantization` has what each layer lost in the chip's 8 bits, `warnings` a
-    sentence for each loss that is large, `chip` what the layers take of Loihi 2, `activity` the mean spikes and
-    synaptic operations of the images' samples, `measured_on` naming them, and `estimate` the energy (pJ) and time (µs)
-    of a sample on another chip, the first Loihi, which `chip` and `source` in it name. Sizes are in bytes. Raises
-    InputError where there are no images, where they do not fit the bundle, or where a layer does not fit the chip.
+    `pixel_range` is the value that means white in integer images, and `epochs` how far the network was trained, both
+    None where the bundle does not say it. Of each spiking stage that has a form on the chip: `layers`; `quantization`
+    has what each layer lost in the chip's 8 bits, `warnings` a sentence for each loss that is large, `chip` what the
+    layers take of Loihi 2, `activity` the mean spikes and synaptic operations of the samples, `measured_on` naming
+    them, and `estimate` the energy (pJ) and time (µs) of a sample on another chip, the first Loihi, which `chip` and
+    `source` in it name. A layer's `programmable` says why it needs a programmable neuron, which Lava's LIF is not, and
+    is empty where it does not; its `threshold` is one number or, where neurons differ, the least and the most. Sizes
+    are in bytes. Raises InputError where there are no samples, where they do not fit the bundle, or where a layer does
+    not fit the chip.
     """
-    manifest, circuit = bundle.manifest, bundle.circuit
+    manifest, network = bundle.manifest, bundle.network
     files = {name: len(content) for name, content in bundle.content.items()}
-    taken = resources(program)
-    activity = measured(program, _coded(bundle, images, watch))
-    lost, warnings = quantization_losses(bundle, program)
     return {
         "name": manifest.name,
         "data": manifest.data,
         "pixel_range": manifest.pixel_range,
         "epochs": None if manifest.epochs is None else manifest.epochs.model_dump(),
-        "image_shape": manifest.image_shape,
-        "classes": manifest.classes,
-        "coding": manifest.coding,
-        "angle_scale": manifest.angle_scale,
-        "dt": manifest.dt,
-        "integration": decided_step(bundle.graph).integration,
+        "input": manifest.input.model_dump(exclude_none=True),
+        "classes": bundle.classes,
         "seed": manifest.seed,
-        "golden_samples": len(bundle.golden.labels),
+        "golden_samples": bundle.golden.samples,
+        "calibration_samples": max((len(inputs) for inputs in bundle.calibration.values()), default=0),
+        "stages": {name: _stage(bundle, name) for name in network.order},
+        "spiking": [
+            found
+            for name in network.spiking
+            if (found := _spiking(bundle, name, samples, measured_on, watch)) is not None
+        ],
+        "circuits": [{"stage": name, **_circuit(stage.circuit)} for name, stage in network.quantum.items()],
+        "left_out": manifest.left_out,
+        "files": files | {MANIFEST: len(manifest.text().encode())},
+        "versions": manifest.versions,
+    }
+
+
+def quantization_losses(part: BundlePart) -> tuple[tuple[LayerLoss, ...], list[str]]:
+    """What each layer of the stage's program lost in the chip's 8 bits, and a sentence for each loss that is large.
+
+    There is no more than a sentence where the program is not one of the stage's graph.
+    """
+    try:
+        lost = losses(float_layers(part.graph), part.program)
+    except InputError as error:
+        return (), [str(error)]
+    return lost, [warning for loss in lost for warning in loss.warnings()]
+
+
+def _stage(bundle: Bundle, name: str) -> dict[str, Any]:
+    """What the manifest says of a stage, and what it gives."""
+    signal = bundle.network.signals[name]
+    return {**bundle.manifest.stages[name].model_dump(exclude_none=True), "gives": str(signal)}
+
+
+def _spiking(
+    bundle: Bundle, name: str, samples: Shaped[np.ndarray, "..."], measured_on: str, watch: SampleWatch | None
+) -> dict[str, Any] | None:
+    """A spiking stage in numbers; None where it has no form on the chip."""
+    if bundle.file(name, LOIHI) not in bundle.content:
+        return None
+    part = BundlePart(bundle, name)
+    program = part.program
+    taken = resources(program)
+    activity = measured(program, _given(bundle, name, samples, watch))
+    lost, warnings = quantization_losses(part)
+    return {
+        "stage": name,
+        "integration": decided_step(part.graph).integration,
         "layers": [
             _layer(program, layer, depth, found)
             for layer, depth, found in zip(program.layers, program.depths, taken.layers, strict=True)
@@ -68,39 +115,41 @@ def inspection(
         "chip": _chip(taken),
         "activity": {"measured_on": measured_on, **_activity(program, activity)},
         "estimate": _estimate(estimate(program, taken, activity)),
-        "circuit": {
-            "qubits": circuit.n_qubits,
-            "blocks": circuit.n_blocks,
-            "entangler": circuit.entangler,
-            "inputs": ANGLES * circuit.n_qubits,
-            "weights": circuit.weights.size,
-            "rotations": 2 * ANGLES * circuit.n_qubits * circuit.n_blocks,
-            "controlled-Z": len(circuit.entangled_pairs) * (circuit.n_blocks - 1),
-        },
-        "files": files | {MANIFEST: len(manifest.text().encode())},
-        "versions": manifest.versions,
     }
 
 
-def quantization_losses(bundle: Bundle, program: LoihiProgram) -> tuple[tuple[LayerLoss, ...], list[str]]:
-    """What each layer of the bundle's program lost in the chip's 8 bits, and a sentence for each loss that is large.
+def _circuit(circuit: Circuit) -> dict[str, Any]:
+    gates = Counter(gate.name for gate in circuit.gates)
+    reupload = as_reupload(circuit)
+    kind = {} if reupload is None else {"blocks": len(reupload.weights), "entangler": reupload.entangler}
+    return {
+        "qubits": circuit.n_qubits,
+        **kind,
+        "inputs": circuit.input_size,
+        "observables": circuit.output_size,
+        "gates": len(circuit.gates),
+        "two-qubit gates": sum(gates[name] for name in TWO_QUBIT_GATES),
+        "rotations by data": sum(bool(gate.slopes) for gate in circuit.gates),
+    }
 
-    There is no more than a sentence where the program is not one of the bundle's graph.
-    """
-    try:
-        lost = losses(float_layers(bundle.graph), program)
-    except InputError as error:
-        return (), [str(error)]
-    return lost, [warning for loss in lost for warning in loss.warnings()]
 
-
-def _coded(
-    bundle: Bundle, images: Float[np.ndarray, "sample channel height width"], watch: Watch | None
-) -> Iterator[UInt8[np.ndarray, "time sample channel height width"]]:
-    for start in range(0, len(images), BATCH):
-        yield bundle.coding.encode(images[start : start + BATCH], start)
+def _given(
+    bundle: Bundle, name: str, samples: Shaped[np.ndarray, "..."], watch: SampleWatch | None
+) -> Iterator[UInt8[np.ndarray, "time sample *shape"]]:
+    """The spikes that a stage reads, batch by batch, with all that comes before it on simulated chips."""
+    network = bundle.network
+    count = check_samples(network, samples)
+    before = network.before({name})
+    source = network.reads[name][0]
+    on = devices(bundle, "loihi", "exact") if before - network.encodes.keys() else Devices({}, {})
+    shape = network.spiking[name].graph.input_shape
+    for start in range(0, count, BATCH):
+        values = {SAMPLES: sliced(network, samples, slice(start, start + BATCH))}
+        run_stages(network, before, values, on, first_sample=start)
+        spikes = values[source]
+        yield spikes.reshape(*spikes.shape[:2], *shape)
         if watch:
-            watch(min(start + BATCH, len(images)))
+            watch(min(start + BATCH, count))
 
 
 def _source(program: LoihiProgram, source: int) -> str:
@@ -184,7 +233,7 @@ def _activity(program: LoihiProgram, activity: Activity) -> dict[str, Any]:
     }
 
 
-def _estimate(found: Estimate) -> dict[str, Any]:
+def _estimate(found: Cost) -> dict[str, Any]:
     return {
         **found._asdict(),
         "energy_pj": found.energy_pj,

@@ -8,8 +8,10 @@ import numpy as np
 from jaxtyping import UInt8
 
 from ...export.errors import InputError
-from ..devices import Watch
+from ..devices import SampleWatch, SpikingDevice
+from ..entries import SpikingEntry
 from ..loihi.program import LoihiProgram
+from ..parts import SpikingPart
 from ..runtime.network_input import checked_spikes
 from .jobs import TIME_LIMIT, Layers, ProgramJob, run_jobs
 
@@ -32,7 +34,7 @@ class LavaDevice:
         self,
         program: LoihiProgram,
         hardware: bool = False,
-        watch: Watch | None = None,
+        watch: SampleWatch | None = None,
         time_limit: float = TIME_LIMIT,
         python: Path | None = None,
     ) -> None:
@@ -92,3 +94,33 @@ def _check_runs_on_hardware(program: LoihiProgram) -> None:
 def _cores() -> int:
     """How many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _make(part: SpikingPart) -> SpikingDevice:
+    return LavaDevice(part.program)
+
+
+def _make_on_hardware(part: SpikingPart) -> SpikingDevice:
+    return LavaDevice(part.program, hardware=True)
+
+
+def _missing() -> str | None:
+    from .environment.setup import required
+
+    try:
+        required("lava")
+    except InputError as error:
+        return str(error)
+    return None
+
+
+DEVICE = SpikingEntry(
+    "lava",
+    "the same program on Intel's Lava, or on Loihi itself",
+    _make,
+    reference="loihi",
+    must_be_equal=True,
+    is_slow=True,
+    missing=_missing,
+    make_on_hardware=_make_on_hardware,
+)

@@ -17,7 +17,7 @@ from jaxtyping import UInt8
 from ...export.errors import InputError
 from ...export.files.arrays import read_npz
 from ...export.nir.geometry import Shape
-from ..devices import Watch
+from ..devices import SampleWatch
 from ..loihi.program import LoihiProgram
 from ..runtime.network_input import checked_spikes
 from .client import WORKER, LavaWorker, worker_stack
@@ -95,7 +95,7 @@ def run_jobs(
     python: Path,
     jobs: Sequence[Job],
     workers: int = 1,
-    watch: Watch | None = None,
+    watch: SampleWatch | None = None,
     time_limit: float = TIME_LIMIT,
     script: Path = WORKER,
 ) -> list[Layers]:

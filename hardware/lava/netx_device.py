@@ -12,8 +12,10 @@ from ...export.files.arrays import write_npz
 from ...export.files.hdf5 import read_hdf5
 from ...export.files.plain import read_file
 from ...export.nir.geometry import Shape
-from ..devices import Watch
+from ..devices import SampleWatch, SpikingDevice
+from ..entries import SpikingEntry
 from ..loihi.formats.netx_file import netx_content
+from ..parts import SpikingPart
 from ..runtime.network_input import checked_spikes
 from .jobs import TIME_LIMIT, run_jobs
 from .netx_layers import checked_layers
@@ -80,7 +82,7 @@ class NetxDevice:
         self,
         file: Path | str | NetxFile,
         input_shape: Shape,
-        watch: Watch | None = None,
+        watch: SampleWatch | None = None,
         time_limit: float = TIME_LIMIT,
         python: Path | None = None,
     ) -> None:
@@ -114,3 +116,32 @@ def open_netx(source: Path | str | bytes, name: str = "encoder.net") -> NetxFile
         source = read_file(source, "a netx file (.net, HDF5)")
     layers = checked_layers(read_hdf5(source, name).root, name)
     return NetxFile(name, netx_content(layers.entries), layers.input_size, layers.output_size)
+
+
+def _make(part: SpikingPart) -> SpikingDevice:
+    file = open_netx(part.netx, part.netx_name)
+    features = math.prod(part.graph.output_shape)
+    if file.output_size != features:
+        raise InputError(f"{file.name}: gives {file.output_size} features, but the graph gives {features}")
+    return NetxDevice(file, part.graph.input_shape)
+
+
+def _missing() -> str | None:
+    from .environment.setup import required
+
+    try:
+        required("netx")
+    except InputError as error:
+        return str(error)
+    return None
+
+
+DEVICE = SpikingEntry(
+    "netx",
+    "the netx file on lava-dl's netx, in Lava",
+    _make,
+    reference="loihi",
+    must_be_equal=True,
+    is_slow=True,
+    missing=_missing,
+)

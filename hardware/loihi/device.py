@@ -3,8 +3,11 @@
 import numpy as np
 from jaxtyping import UInt8
 
+from ..devices import SpikingDevice
+from ..entries import SpikingEntry
+from ..parts import SpikingPart
 from .program import LoihiProgram
-from .simulator.simulate import simulate
+from .simulator.simulate import simulate, simulate_layers
 
 
 class LoihiDevice:
@@ -20,3 +23,16 @@ class LoihiDevice:
         program's input shape.
         """
         return simulate(self.program, spikes)
+
+    def layers(
+        self, spikes: UInt8[np.ndarray, "time sample *shape"]
+    ) -> tuple[UInt8[np.ndarray, "time sample *layer"], ...]:
+        """Every layer's spikes, each in its group's shape. Raises as `run` does."""
+        return simulate_layers(self.program, spikes)
+
+
+def _make(part: SpikingPart) -> SpikingDevice:
+    return LoihiDevice(part.program)
+
+
+DEVICE = SpikingEntry("loihi", "Loihi's fixed point, simulated", _make, reference="nir")

@@ -19,9 +19,11 @@ from qiskit_aer import AerSimulator
 from qiskit_aer.library import SaveProbabilities
 from qiskit_qasm3_import import ConversionError, convert
 
-from ...export.circuit.qasm import angle_names, to_openqasm3
-from ...export.circuit.reupload import ReuploadCircuit
+from ...export.circuit.circuit import Circuit
+from ...export.circuit.qasm import input_names, to_openqasm3
 from ...export.errors import InputError
+from ..devices import Estimate
+from ..entries import QuantumEntry
 from .measurement import check_shots, expectations_of_counts, expectations_of_probabilities, sample_runs, seed_sequence
 from .program_limits import PROGRAM, parsed
 
@@ -68,32 +70,27 @@ class AerDevice:
     Raises `InputError` when the program cannot be read, or is not gates and then one measurement of every qubit.
     """
 
-    def __init__(self, seed: int, program: str | None = None) -> None:
+    def __init__(self, circuit: Circuit, seed: int, program: str | None = None) -> None:
+        self.circuit = circuit
         self._seeds = seed_sequence(seed)
         self._program = None if program is None else read_program(program)
         self._simulator = AerSimulator(
             method="statevector", max_parallel_experiments=0, statevector_sample_measure_opt=TABLE_QUBITS
         )
 
-    def expectations(
-        self, circuit: ReuploadCircuit, angles: Float[np.ndarray, "sample qubit 3"], shots: int | None
-    ) -> Float[np.ndarray, "sample qubit"]:
-        """<Z> of each qubit for each sample's angles (radians), in [-1, 1]; exact when `shots` is None.
-
-        Raises `InputError` for angles that do not fit the circuit, fewer shots than one, a program whose qubits or
-        inputs are not the circuit's, and more qubits than Aer has memory for.
-        """
+    def run(self, inputs, shots):
         check_shots(shots)
-        angles = circuit.checked_angles(angles)
+        circuit = self.circuit
+        angles = circuit.feature_values(circuit.checked_inputs(inputs))
         program = read_program(to_openqasm3(circuit)) if self._program is None else self._program
-        names = angle_names(circuit)
+        names = input_names(circuit)
         _check_fit(program, circuit.n_qubits, names)
-        columns = {name: angles.reshape(-1, len(names))[:, column] for column, name in enumerate(names)}
-        values = np.empty(angles.shape[:2])
+        columns = {name: angles[:, column] for column, name in enumerate(names)}
+        values = np.empty((len(angles), circuit.n_qubits))
         for run in sample_runs(len(angles), circuit.n_qubits):
             samples = {name: column[run].tolist() for name, column in columns.items()}
             values[run] = self._exact(program, samples) if shots is None else self._shots(program, samples, shots)
-        return values
+        return Estimate(values, np.zeros_like(values), shots, {})
 
     def _exact(self, program: MeasuredProgram, samples: dict[str, list[float]]) -> Float[np.ndarray, "sample bit"]:
         circuit = program.unitary.copy()
@@ -201,3 +198,13 @@ def _check_fit(program: MeasuredProgram, n_qubits: int, names: tuple[str, ...]) 
             f"{PROGRAM}: its inputs are not the circuit's angles {names[0]} to {names[-1]} "
             f"(missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'})"
         )
+
+
+def _make(part):
+    try:
+        return AerDevice(part.circuit, part.seed, part.program)
+    except InputError as error:
+        raise InputError(f"{part.where}: {error}") from error
+
+
+DEVICE = QuantumEntry("aer", "the OpenQASM file in Qiskit Aer, state vector or shots", _make)

@@ -4,15 +4,13 @@
 the exact probabilities of the bit-strings, which is what an ideal processor does.
 """
 
-from typing import Any
-
 import numpy as np
 import pennylane as qml
-from jaxtyping import Float
-from pennylane.devices import Device
 
-from ...export.circuit.reupload import ReuploadCircuit, reupload_layers
-from ...export.errors import InputError
+from ...export.circuit.circuit import Circuit
+from ...export.circuit.to_pennylane import queue_gates, to_qnode
+from ..devices import Estimate
+from ..entries import QuantumEntry
 from .measurement import check_shots, expectations_of_probabilities, sample_runs, seed_sequence
 
 # A state vector of 24 qubits takes 0.27 GB, and PennyLane holds several.
@@ -25,39 +23,34 @@ class PennyLaneDevice:
     Each call draws new shots; a new device with the same seed draws the same ones for the same calls.
     """
 
-    def __init__(self, seed: int = 0) -> None:
+    def __init__(self, circuit: Circuit, seed: int = 0) -> None:
+        self.circuit = circuit
         self._random = np.random.default_rng(seed_sequence(seed))
 
-    def expectations(
-        self, circuit: ReuploadCircuit, angles: Float[np.ndarray, "sample qubit 3"], shots: int | None
-    ) -> Float[np.ndarray, "sample qubit"]:
-        """<Z> of each qubit for each sample's angles (radians), in [-1, 1]; exact when `shots` is None.
-
-        Raises `InputError` for angles that do not fit the circuit, fewer shots than one, or more than `MAX_QUBITS`.
-        """
+    def run(self, inputs, shots):
         check_shots(shots)
-        if circuit.n_qubits > MAX_QUBITS:
-            raise InputError(f"n_qubits: found {circuit.n_qubits}, allowed for a state vector are at most {MAX_QUBITS}")
-        angles = circuit.checked_angles(angles)
+        circuit = self.circuit
+        angles = circuit.checked_inputs(inputs)
+        values = np.empty((len(angles), circuit.output_size))
         device = qml.device("default.qubit", wires=circuit.n_qubits)
-        values = np.empty(angles.shape[:2])
         for run in sample_runs(len(angles), circuit.n_qubits):
             if shots is None:
-                values[run] = np.clip(np.stack(circuit.qnode(device)(angles[run]), axis=-1), -1.0, 1.0)
+                got = [np.broadcast_to(one, len(angles[run])) for one in to_qnode(circuit, device)(angles[run])]
+                values[run] = np.clip(np.stack(got, axis=-1), -1.0, 1.0)
             else:
                 shares = self._random.multinomial(shots, _probabilities(circuit, device, angles[run])) / shots
-                # PennyLane's wire 0 is the highest bit of its bit-strings.
                 values[run] = expectations_of_probabilities(shares)[:, ::-1]
-        return values
+        return Estimate(values, np.zeros_like(values), shots, {})
 
 
-def _probabilities(
-    circuit: ReuploadCircuit, device: Device, angles: Float[np.ndarray, "sample qubit 3"]
-) -> Float[np.ndarray, "sample bit_string"]:
+def _probabilities(circuit, device, angles):
     @qml.qnode(device)
-    def head(angles: Any) -> Any:
-        reupload_layers(angles, circuit.weights, circuit.entangler)
+    def head(angles):
+        queue_gates(circuit, angles)
         return qml.probs(wires=range(circuit.n_qubits))
 
     probabilities = np.asarray(head(angles), dtype=np.float64)
     return probabilities / probabilities.sum(axis=-1, keepdims=True)
+
+
+DEVICE = QuantumEntry("pennylane", "PennyLane", lambda part: PennyLaneDevice(part.circuit, part.seed))

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...export.errors import InputError
-from ...hardware.catalogue import quantum_device, spiking_device
 from ...hardware.cosimulation import cosimulate
 from ...hardware.loihi.device import LoihiDevice
+from ...hardware.registry import devices
 from ..run.exporting import export_bundle
 from .comparison import Work, seconds
 from .heads import head_step, lightcone
@@ -59,10 +59,10 @@ def grown() -> Iterator[Point]:
     chosen = mnist_encoder()
     with tempfile.TemporaryDirectory() as folder:
         bundle = export_bundle(chosen.config, copy.deepcopy(chosen.model), image_set(chosen), Path(folder) / "bundle")
-        snn, qpu = spiking_device("loihi", bundle), quantum_device("exact", bundle, 0)
+        on = devices(bundle, "loihi", "exact", 0)
         for samples in SAMPLES:
             images = chosen.take(samples)
-            whole = Work(lambda images=images: cosimulate(bundle, snn, qpu, images))
+            whole = Work(lambda images=images: cosimulate(bundle.network, on, images))
             yield _point("co-simulation, loihi and exact, 8-16-16, T = 8", "samples", samples, whole)
 
 

@@ -12,8 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from ...export.angles import ANGLES
-from ...export.circuit.reupload import reupload_layers
+from ...export.circuit.reupload import ANGLES, reupload_layers
 from ...hardware.qpu.exact.lightcone import expectations
 from ...hardware.qpu.noise import Noise
 from ...hardware.qpu.qnode import pennylane_expectations

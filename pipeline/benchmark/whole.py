@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 
 from ...export.bundle.folder import Bundle
-from ...hardware.catalogue import quantum_device, spiking_device
-from ...hardware.cosimulation import cosimulate, from_encoded
-from ...hardware.devices import QuantumDevice, SpikingDevice
+from ...export.network.network import INPUT
+from ...hardware.cosimulation import cosimulate
+from ...hardware.registry import devices
+from ...hardware.stages import Devices, Values, run_stages
 from ..run.exporting import export_bundle
 from .comparison import Result, Work, compared, seconds, side_by_side
 from .networks import image_set
@@ -34,23 +35,28 @@ def overlap_comparison(repetitions: int, quick: bool) -> Result:
     images = chosen.take(count)
     with tempfile.TemporaryDirectory() as folder:
         bundle = export_bundle(chosen.config, copy.deepcopy(chosen.model), image_set(chosen), Path(folder) / "bundle")
-        snn, qpu = spiking_device("loihi", bundle), quantum_device("exact", bundle, 0)
-        name, slower = _slower(bundle, snn, qpu, images)
+        on = devices(bundle, "loihi", "exact", 0)
+        name, slower = _slower(bundle, on, images)
         return compared(
             "cosim.overlap",
             f"{count} images from pixels to logits, 28x28, channels 8-16-16, T = 8, loihi and exact",
             f"{name} alone, the slower of the two",
-            side_by_side(Work(lambda: cosimulate(bundle, snn, qpu, images), count), slower, repetitions),
+            side_by_side(Work(lambda: cosimulate(bundle.network, on, images), count), slower, repetitions),
             needed=0.8,
         )
 
 
-def _slower(bundle: Bundle, snn: SpikingDevice, qpu: QuantumDevice, images: np.ndarray) -> tuple[str, Work]:
-    spikes = bundle.coding.encode(images)
-    encoded = snn.run(spikes)
+def _slower(bundle: Bundle, on: Devices, images: np.ndarray) -> tuple[str, Work]:
+    network = bundle.network
+    values: Values = {INPUT: images}
+    spiking = set(network.spiking)
+    run_stages(network, network.before(spiking), values, on)
+    spikes = dict(values)
+    run_stages(network, spiking, values, on)
+    rest = set(network.order) - values.keys()
     works = {
-        "loihi": Work(lambda: snn.run(spikes), len(images)),
-        "exact": Work(lambda: from_encoded(bundle, qpu, encoded, None), len(images)),
+        "loihi": Work(lambda: run_stages(network, spiking, dict(spikes), on), len(images)),
+        "exact": Work(lambda: run_stages(network, rest, dict(values), on), len(images)),
     }
     name = max(works, key=lambda key: seconds(works[key]))
     return name, works[name]

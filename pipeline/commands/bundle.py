@@ -7,6 +7,7 @@ import typer
 
 from ...export.bundle.epochs import training_in_words
 from ...export.errors import InputError
+from ...hardware.names import quantum_names, spiking_names
 from .options import BundlePath, Json, Limit, Shots, at_least_one, print_json, print_table, tell
 
 if TYPE_CHECKING:
@@ -26,13 +27,13 @@ def register(app: typer.Typer) -> None:
 def cosim(
     bundle: BundlePath,
     snn: Annotated[
-        str, typer.Option("--snn", help="Spiking device: nir, loihi, lava or netx.", metavar="NAME")
+        str, typer.Option("--snn", help=f"Spiking device: {', '.join(spiking_names())}.", metavar="NAME")
     ] = "loihi",
     hardware: Annotated[
         bool, typer.Option("--hardware", help="With --snn lava: on a Loihi 2; needs Intel's lava-loihi.")
     ] = False,
     qpu: Annotated[
-        str, typer.Option("--qpu", help="Quantum device: exact, pennylane or aer.", metavar="NAME")
+        str, typer.Option("--qpu", help=f"Quantum device: {', '.join(quantum_names())}.", metavar="NAME")
     ] = "exact",
     shots: Shots = None,
     limit: Limit = None,
@@ -67,74 +68,70 @@ def cosim(
     from ...export.bundle.folder import open_bundle
 
     opened = open_bundle(bundle)
-    from ...hardware.catalogue import MUST_BE_EQUAL, REFERENCES, quantum_device, spiking_device
     from ...hardware.comparison import compare
     from ...hardware.cosimulation import cosimulate
+    from ...hardware.registry import devices, spiking_entry
     from .progress import sample_bars
 
     epochs = opened.manifest.epochs
     if epochs is not None and not epochs.finished:
         tell(f"{bundle}: training is {training_in_words(epochs)}")
-    spiking = spiking_device(snn, opened, hardware)
-    if seed is None:
-        seed = opened.manifest.seed
-    quantum = quantum_device(qpu, opened, seed)
-    pixels, labels = _images(opened, images, limit)
+    entry = spiking_entry(snn)
+    made = devices(opened, snn, qpu, seed, hardware)
+    values, labels = _samples(opened, images, limit)
+    network, count = opened.network, check_count(opened, values)
     started = time.perf_counter()
     with sample_bars() as watch:
-        result = cosimulate(opened, spiking, quantum, pixels, shots, lambda done: watch(snn, done, len(pixels)))
+        result = cosimulate(network, made, values, shots, lambda done: watch(snn, done, count))
         seconds = time.perf_counter() - started
-        figures: dict[str, Any] = {
-            "bundle": str(bundle),
-            "snn": snn,
-            "qpu": qpu,
-            "shots": shots,
-            "samples": len(pixels),
-        }
+        figures: dict[str, Any] = {"bundle": str(bundle), "snn": snn, "qpu": qpu, "shots": shots, "samples": count}
         if labels is not None:
             from ..validation.rung import wilson
 
             right = int((result.predictions == labels).sum())
             figures |= {"accuracy": right / len(labels), "interval": wilson(right, len(labels))}
-        if snn in REFERENCES:
-            reference = REFERENCES[snn]
-            other = cosimulate(
-                opened, spiking_device(reference, opened), quantum_device(qpu, opened, seed), pixels, shots,
-                lambda done: watch(reference, done, len(pixels)),
-            )  # fmt: skip
-            found = compare({"output": result.encoded}, {"output": other.encoded})
+        reference = entry.reference
+        if reference is not None and network.spiking:
+            held = devices(opened, reference, qpu, seed)
+            other = cosimulate(network, held, values, shots, lambda done: watch(reference, done, count))
+            spiking = tuple(network.spiking)
+            found = compare({name: result[name] for name in spiking}, {name: other[name] for name in spiking})
             figures |= {
                 "compared_with": reference,
                 "agreement": float((result.predictions == other.predictions).mean()),
-                "spike_mismatches": found.mismatches["output"],
+                "spike_mismatches": sum(found.mismatches.values()),
                 "first_difference": found.first._asdict() if found.first else None,
             }
     figures["seconds"] = round(seconds, 3)
     if out is not None:
         from ...export.files.arrays import write_npz
 
-        write_npz(out, result._asdict() | {"counts": result.counts, "predictions": result.predictions})
+        counts = {f"{name}_counts": result[name].sum(0, dtype="int64") for name in network.spiking}
+        write_npz(out, {**result, **counts, "predictions": result.predictions})
     if json:
         print_json(figures)
     else:
         print_table(
             f"{opened.manifest.name}", ("figure", "value"), [(key, _text(value)) for key, value in figures.items()]
         )
-    if snn in MUST_BE_EQUAL and figures["spike_mismatches"]:
+    if entry.must_be_equal and figures["spike_mismatches"]:
         raise typer.Exit(1)
 
 
 def qasm(
     bundle: BundlePath,
-    version: Annotated[int, typer.Option("--version", help="OpenQASM 3, angles as inputs; or 2, angles bound.")] = 3,
+    version: Annotated[int, typer.Option("--version", help="OpenQASM 3 with inputs; or 2, inputs bound.")] = 3,
     sample: Annotated[
-        int | None, typer.Option("--sample", help="Bind the angles of the bundle's golden sample I.", metavar="I")
+        int | None, typer.Option("--sample", help="Bind the inputs of the bundle's golden sample I.", metavar="I")
     ] = None,
     angles: Annotated[
         Path | None,
         typer.Option(
-            "--angles", help="Bind these: a .json list or .npy array, three angles a qubit, radians.", metavar="FILE"
+            "--angles", help="Bind these: a .json list or .npy array of the circuit's inputs.", metavar="FILE"
         ),
+    ] = None,
+    circuit: Annotated[
+        str | None, typer.Option("--circuit", help="Which circuit, where the network has several.", metavar="STAGE")
     ] = None,
 ) -> None:
     """Print the quantum half as OpenQASM.
@@ -152,12 +149,13 @@ def qasm(
     from ...export.bundle.folder import open_bundle
 
     opened = open_bundle(bundle)
+    stage = _circuit_stage(opened, circuit)
     if version == 3:
-        typer.echo(opened.program, nl=False)
+        typer.echo(opened.program(stage), nl=False)
         return
     from ...export.circuit.qasm import to_openqasm2
 
-    typer.echo(to_openqasm2(opened.circuit, _angles(opened, sample, angles)), nl=False)
+    typer.echo(to_openqasm2(opened.network.quantum[stage].circuit, _inputs(opened, stage, sample, angles)), nl=False)
 
 
 def inspect(
@@ -185,24 +183,20 @@ def inspect(
     from ...export.bundle.folder import open_bundle
 
     opened = open_bundle(bundle)
-    from ...hardware.catalogue import loihi_program
+    from ...hardware.cosimulation import sliced
     from ...hardware.inspection.bundle import inspection
     from ..report.inspection_tables import inspection_tables
     from .progress import sample_bars
 
     if test_set or images is not None:
-        pixels, _ = _images(opened, images, limit)
+        values, _ = _samples(opened, images, limit)
         measured_on = f"the test set of {opened.manifest.data}" if images is None else str(images)
     else:
-        pixels, measured_on = opened.golden.images[:limit], "the golden samples"
+        count = opened.golden.samples if limit is None else min(limit, opened.golden.samples)
+        values, measured_on = sliced(opened.network, opened.golden.input, slice(0, count)), "the golden samples"
+    count = check_count(opened, values)
     with sample_bars() as watch:
-        found = inspection(
-            opened,
-            loihi_program(opened),
-            pixels,
-            measured_on,
-            lambda done: watch("loihi", done, len(pixels)),
-        )
+        found = inspection(opened, values, measured_on, lambda done: watch("loihi", done, count))
     if json:
         print_json(found)
         return
@@ -228,36 +222,50 @@ def verify(bundle: BundlePath, json: Json = False) -> None:
             (check.file, check.what, _text(check.difference), _text(check.allowed), "ok" if check.passed else "DIFFERS")
             for check in found
         ]
-        title = f"{opened.manifest.name}: {len(opened.golden.labels)} golden samples"
+        title = f"{opened.manifest.name}: {opened.golden.samples} golden samples"
         print_table(title, ("file", "compared", "found", "allowed", ""), rows)
     if not passed:
         raise typer.Exit(1)
 
 
-def _images(bundle: "Bundle", path: Path | None, limit: int | None) -> "tuple[np.ndarray, np.ndarray | None]":
-    from ..data import load_images, load_npz_images
+def check_count(bundle: "Bundle", values: "np.ndarray") -> int:
+    """How many samples these are. Raises InputError where they do not fit the bundle."""
+    from ...hardware.cosimulation import check_samples
 
+    return check_samples(bundle.network, values)
+
+
+def _samples(bundle: "Bundle", path: Path | None, limit: int | None) -> "tuple[np.ndarray, np.ndarray | None]":
+    from ..data.samples import load_samples
+
+    given = load_samples(bundle, path, limit)
+    tell(given.note)
+    return given.values, given.labels
+
+
+def _circuit_stage(bundle: "Bundle", asked: str | None) -> str:
+    """The circuit that is meant: the one asked for, or the only one."""
+    there = tuple(bundle.network.quantum)
+    if not there:
+        raise InputError(f"{bundle.path}: the network has no circuit")
+    if asked is None and len(there) > 1:
+        raise InputError(f"{bundle.path}: has the circuits {', '.join(there)}; --circuit says which")
+    if asked is not None and asked not in there:
+        raise InputError(f"--circuit {asked}: the bundle's circuits are {', '.join(there)}")
+    return asked or next(iter(there))
+
+
+def _inputs(bundle: "Bundle", stage: str, sample: int | None, path: Path | None) -> "np.ndarray":
     if path is not None:
-        given = load_npz_images(path, bundle.image_shape, bundle.manifest.classes, bundle.manifest.pixel_range)
-        tell(given.note)
-        return given.images[:limit], None if given.labels is None else given.labels[:limit]
-    data = load_images(bundle.manifest.data, bundle.manifest.pixel_range).limited(None, limit)
-    tell(data.note)
-    if data.test_images.shape[1:] != bundle.image_shape:
-        found, needed = list(data.test_images.shape[1:]), list(bundle.image_shape)
-        raise InputError(f"{bundle.manifest.data}: its images have the shape {found}, but the bundle reads {needed}")
-    return data.test_images, data.test_labels
+        from ..data.input_file import read_circuit_inputs
 
-
-def _angles(bundle: "Bundle", sample: int | None, path: Path | None) -> "np.ndarray":
-    if path is not None:
-        from ..data.angle_file import read_angles
-
-        return read_angles(path, bundle.circuit.n_qubits)
-    count = len(bundle.golden.angles)
+        return read_circuit_inputs(path, bundle.network.quantum[stage].circuit)
+    count = bundle.golden.samples
     if sample is None or not 0 <= sample < count:
         raise InputError(f"--sample {sample}: the bundle's golden samples are 0 to {count - 1}")
-    return bundle.golden.angles[sample]
+    (source,) = bundle.network.reads[stage]
+    values = bundle.golden.input if source == "input" else bundle.golden.trace[source]
+    return values[sample].reshape(-1)
 
 
 def _text(value: Any) -> str:

@@ -1,5 +1,6 @@
 """spiq check: what of a file is supported where."""
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, cast
@@ -124,11 +125,22 @@ def _bundle(path: Path, target: str | None) -> dict[str, Any]:
     bundle = open_bundle(path)
     found: dict[str, Any] = {"nodes": [], "gates": {}, "supported": {}}
     if target != PROCESSOR:
-        found |= _graph(bundle.graph, target)
+        for stage in bundle.network.spiking.values():
+            part = _graph(stage.graph, target)
+            found["nodes"] += part["nodes"]
+            _add(found["supported"], part["supported"])
     if PROCESSOR in targets:
-        program = _gates(bundle.program)
-        found |= {"gates": program["gates"], "supported": found["supported"] | program["supported"]}
+        for name in bundle.network.quantum:
+            program = _gates(bundle.program(name))
+            found["gates"] = dict(Counter(found["gates"]) + Counter(program["gates"]))
+            _add(found["supported"], program["supported"])
     return found
+
+
+def _add(whole: dict[str, str | None], part: dict[str, str | None]) -> None:
+    """What a part is refused for, the whole is refused for too; the first reason is told."""
+    for target, reason in part.items():
+        whole[target] = whole.get(target) or reason
 
 
 def _print(title: str, found: dict[str, Any]) -> None:
@@ -138,7 +150,7 @@ def _print(title: str, found: dict[str, Any]) -> None:
         print_table(title, columns, [tuple(_cell(key, row[key]) for key in columns) for row in nodes])
     if gates:
         counts = [(name, str(count)) for name, count in gates.items()]
-        print_table("head.qasm" if nodes else title, ("gate", "how many"), counts)
+        print_table("circuit" if nodes else title, ("gate", "how many"), counts)
     whole: dict[str | None, list[str]] = {}
     for target, reason in found["supported"].items():
         whole.setdefault(reason, []).append(target)

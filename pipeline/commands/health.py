@@ -10,8 +10,9 @@ from typing import NamedTuple
 from packaging.requirements import Requirement
 from packaging.version import InvalidVersion
 
-from ...export.errors import InputError
+from ...export.errors import InputError, SpiqError
 from ...hardware.lava.environment.setup import COMMANDS, required
+from ...hardware.names import OWN_QUANTUM, OWN_SPIKING, quantum_names, spiking_names
 from ..data_folder import DATA_VARIABLE, data_folder
 
 
@@ -26,8 +27,9 @@ class Finding(NamedTuple):
 
 
 def health() -> list[Finding]:
-    """Every finding: Python, the packages that spiq needs, cores and memory, GPU, data folder, Lava's environments."""
-    return [_python(), *_packages(), _machine(), _gpu(), _data(), *_lava()]
+    """Every finding: Python, the packages that spiq needs, cores and memory, GPU, data folder, Lava's environments,
+    devices of other packages."""
+    return [_python(), *_packages(), _machine(), _gpu(), _data(), *_lava(), *_added_devices()]
 
 
 def _python() -> Finding:
@@ -88,4 +90,23 @@ def _lava() -> list[Finding]:
         except InputError as error:
             advice = f"{COMMANDS[name]}, to run on it ({error})"
             found.append(Finding(title, "not set up", False, optional=True, advice=advice))
+    return found
+
+
+def _added_devices() -> list[Finding]:
+    """The devices that other packages add; only these are imported to be asked."""
+    groups = ((spiking_names(), OWN_SPIKING, "spiking"), (quantum_names(), OWN_QUANTUM, "quantum"))
+    names = [(name, kind) for there, own, kind in groups for name in there if name not in own]
+    if not names:
+        return []
+    from ...hardware.registry import quantum_entry, spiking_entry
+
+    found = []
+    for name, kind in names:
+        try:
+            missing = (spiking_entry(name) if kind == "spiking" else quantum_entry(name)).missing()
+        except SpiqError as error:
+            missing = str(error)
+        word = "ready" if missing is None else "not ready"
+        found.append(Finding(f"{kind} device {name}", word, missing is None, optional=True, advice=missing or ""))
     return found

@@ -14,16 +14,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
-from ...export.errors import InputError
+from ...export.errors import SpiqError
 from ...export.wording import one_line
-from . import bench as cli_bench
-from . import bundle as cli_bundle
-from . import check as cli_check
-from . import config as cli_config
-from . import doctor as cli_doctor
-from . import lava as cli_lava
-from . import nir as cli_nir
-from . import run as cli_run
+from . import bench, bundle, check, config, devices, doctor, lava, nir, run, validate
 
 STOPPED = 130
 """Exit status after Ctrl-C."""
@@ -37,7 +30,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (cli_run, cli_config, cli_bundle, cli_nir, cli_check, cli_doctor, cli_lava, cli_bench):
+for module in (run, config, bundle, validate, devices, nir, check, doctor, lava, bench):
     module.register(app)
 
 
@@ -72,7 +65,7 @@ def main() -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         status = app(args=sys.argv[1:] or ["--help"], prog_name="spiq", standalone_mode=False)
-    except (InputError, typer.TyperException) as error:
+    except (SpiqError, typer.TyperException) as error:
         message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
         _fail(message, 2)
     except (KeyboardInterrupt, typer.Abort):

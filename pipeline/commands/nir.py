@@ -8,6 +8,7 @@ import typer
 
 from ...export.errors import InputError
 from ...export.nir.time_step import DEFAULT_DT, INTEGRATIONS
+from ...hardware.names import spiking_names
 from .options import Json, print_json, print_line, print_table
 
 if TYPE_CHECKING:
@@ -16,12 +17,6 @@ if TYPE_CHECKING:
     from ...export.nir.file import NirFile
     from ...export.nir.graph import PlacedGraph, PlacedNode
     from ...export.nir.time_step import Integration
-
-DEVICES = ("nir", "loihi", "lava")
-"""Where a graph can run: in floating point, in Loihi's fixed point, or as the same on real Lava."""
-
-EQUAL = {"loihi", "lava"}
-"""Two devices whose spikes must be the same."""
 
 
 def register(app: typer.Typer) -> None:
@@ -41,7 +36,7 @@ def nir(
         ),
     ] = None,
     on: Annotated[
-        str, typer.Option("--on", help="nir, loihi or lava; two with a comma between.", metavar="DEVICE")
+        str, typer.Option("--on", help=f"{', '.join(spiking_names())}; two with a comma between.", metavar="DEVICE")
     ] = "nir",
     dt: Annotated[float, typer.Option("--dt", help="Seconds a time step stands for.")] = DEFAULT_DT,
     integration: Annotated[
@@ -90,11 +85,14 @@ def nir(
         raise InputError("--out needs --spikes")
     if spikes is not None and len(devices) > 1 and not compare:
         raise InputError(f"--on {on}: two devices are for --compare")
-    if "lava" in devices:
-        from ...hardware.lava.environment.setup import required
+    from ...hardware.registry import spiking_entry
 
-        # Before anything that takes long.
-        required("lava")
+    # Before anything that takes long.
+    entries = [spiking_entry(name) for name in devices]
+    for entry in entries:
+        missing = entry.missing()
+        if missing is not None:
+            raise InputError(missing)
     if integration is not None and integration not in INTEGRATIONS:
         raise InputError(f"--if {integration}: there are {' and '.join(INTEGRATIONS)}")
     if reset not in (None, "subtract"):
@@ -152,15 +150,17 @@ def nir(
         print_json(found)
     else:
         _print(found)
-    if compare and found["first_difference"] and (len(devices) == 1 or set(devices) == EQUAL):
+    equal = len(devices) == 1 or any(entry.must_be_equal and entry.reference in devices for entry in entries)
+    if compare and found["first_difference"] and equal:
         raise typer.Exit(1)
 
 
 def _devices(on: str) -> list[str]:
     devices = [name.strip() for name in on.split(",")]
     for device in devices:
-        if device not in DEVICES:
-            raise InputError(f"--on {device}: there is no such device for a graph; there are {', '.join(DEVICES)}")
+        if device not in spiking_names():
+            there = ", ".join(spiking_names())
+            raise InputError(f"--on {device}: there is no such spiking device; there are {there}")
     if len(set(devices)) < len(devices) or len(devices) > 2:
         raise InputError(f"--on {on}: one device, or two different ones, can be named")
     return devices

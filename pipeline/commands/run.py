@@ -144,8 +144,9 @@ def _exported(
     folder: Path, config: "Config", data: "ImageSet", may_replace: bool
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Write the bundle; what each layer lost to the chip's 8 bits, and the warnings, which are told."""
-    from ...hardware.catalogue import loihi_program
+    from ...export.bundle.entries import LOIHI
     from ...hardware.inspection.bundle import quantization_losses
+    from ...hardware.parts import BundlePart
     from ..run.exporting import export_bundle
     from ..training.checkpoint import epochs_of, load_model
     from .progress import working
@@ -165,20 +166,27 @@ def _exported(
         )
     if not epochs.finished:
         tell(f"{folder}: training is {training_in_words(epochs)}, and the bundle says so")
-    lost, warnings = quantization_losses(bundle, loihi_program(bundle))
+    for name, reason in bundle.manifest.left_out.items():
+        tell(f"{bundle.path / name}: left out: {reason}")
+    lost: list[dict[str, Any]] = []
+    warnings: list[str] = []
+    for stage in bundle.network.spiking:
+        if bundle.file(stage, LOIHI) in bundle.content:
+            losses, sentences = quantization_losses(BundlePart(bundle, stage))
+            lost += [loss._asdict() for loss in losses]
+            warnings += sentences
     for warning in warnings:
         tell(f"{bundle.path}: {warning}")
-    return [loss._asdict() for loss in lost], warnings
+    return lost, warnings
 
 
 def _climbed(folder: Path, config: "Config", data: "ImageSet") -> "Report":
     from ...export.bundle.folder import open_bundle
     from ...export.errors import InputError
-    from ...export.files.atomic import new_file
-    from ..report.page import render
+    from ..report.written import write_report
     from ..run.exporting import is_bundle_of
-    from ..training.checkpoint import load_model
-    from ..validation.ladder import climb
+    from ..training.checkpoint import epochs_of, load_model
+    from ..validation.ladder import Ascent, climb
     from .progress import sample_bars
 
     # Before anything is read: what changes meanwhile makes the report one of other files.
@@ -186,21 +194,26 @@ def _climbed(folder: Path, config: "Config", data: "ImageSet") -> "Report":
     bundle = open_bundle(folder / run_folder.BUNDLE)
     model, progress = load_model(folder, config)
     _check_fit(progress, data, folder)
-    if bundle.image_shape != progress.image_shape or not is_bundle_of(bundle, model):
+    if bundle.network.input.shape != progress.image_shape or not is_bundle_of(bundle, model):
         raise InputError(
             f"{bundle.path}: was not made of the network that is in {folder / run_folder.CHECKPOINT} now; "
             f"`spiq export {folder} --force` makes it anew"
         )
     limit = config.ladder.limit
     with sample_bars() as watch:
-        found = climb(
-            config, model, progress.history, bundle, data.test_images[:limit], data.test_labels[:limit], watch
+        ascent = Ascent(
+            bundle,
+            data.test_images[:limit],
+            data.test_labels[:limit],
+            config.ladder,
+            config.gate,
+            model,
+            tuple(epoch._asdict() for epoch in progress.history),
+            epochs_of(progress.history, config),
         )
+        found = climb(ascent, watch)
     found = found.model_copy(update={"made_of": made_of})
-    # The page first: where report.json is, its page is there too.
-    for name, text in ((run_folder.REPORT_HTML, render(found)), (run_folder.REPORT_JSON, found.text())):
-        with new_file(folder / name) as written:
-            written.write_text(text, encoding="utf-8")
+    write_report(folder, found)
     return found
 
 

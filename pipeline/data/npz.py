@@ -86,12 +86,16 @@ def load_npz_images(
         )
     remedy = "the bundle does not say it either, so x must be floating-point numbers from 0 to 1"
     found = pixel_range({"x": images}, str(path), white, remedy)
-    labels = None
-    if "y" in arrays:
-        labels = _labels(arrays["y"], f"{path}: y", len(images))
-        if labels.max() >= classes:
-            raise InputError(f"{path}: y has the unknown label {labels.max()}; the network's are 0 to {classes - 1}.")
+    labels = labels_of(arrays["y"], f"{path}: y", len(images), classes) if "y" in arrays else None
     return EvaluationImages(_fractions(images, found), labels, found.note)
+
+
+def labels_of(array: np.ndarray, where: str, count: int, classes: int) -> Int64[np.ndarray, " sample"]:
+    """The labels of so many samples for a network of so many classes. Raises InputError where they are none."""
+    labels = _labels(array, where, count)
+    if labels.max() >= classes:
+        raise InputError(f"{where} has the unknown label {labels.max()}; the network's are 0 to {classes - 1}.")
+    return labels
 
 
 def _images(array: np.ndarray, where: str) -> Num[np.ndarray, "sample channel height width"]:

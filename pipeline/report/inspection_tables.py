@@ -17,25 +17,48 @@ class Table(NamedTuple):
 
 
 def inspection_tables(found: dict[str, Any]) -> Iterator[Table]:
-    """The layers, what they do on data, what that costs, then how it was trained, circuit, files and versions."""
-    yield _layers(found)
-    programmable = [layer for layer in found["layers"] if layer["programmable"]]
-    if programmable:
-        yield _programmable(programmable)
-    yield quantization_table(found["quantization"])
-    yield _activity(found)
-    yield _estimate(found)
+    """The stages; of each spiking one the layers, what they do on data and what it costs; circuits, files, versions."""
+    yield _stages(found)
+    for half in found["spiking"]:
+        yield _layers(half)
+        programmable = [layer for layer in half["layers"] if layer["programmable"]]
+        if programmable:
+            yield _programmable(programmable)
+        yield quantization_table(half["quantization"])
+        yield _activity(half)
+        yield _estimate(half)
     yield _network(found)
-    for key in ("circuit", "files", "versions"):
-        yield Table(key, ("", ""), [(name, str(value)) for name, value in found[key].items()])
+    for circuit in found["circuits"]:
+        yield Table(f"circuit {circuit['stage']}", ("", ""), _pairs(circuit, ("stage",)))
+    for key in ("left_out", "files", "versions"):
+        if found[key]:
+            yield Table(key.replace("_", " "), ("", ""), _pairs(found[key]))
+
+
+def _stages(found: dict[str, Any]) -> Table:
+    """The network's graph: each stage, what it reads and gives."""
+    rows = [
+        (name, stage["kind"], ", ".join(stage["reads"]), stage["gives"], _settings(stage))
+        for name, stage in found["stages"].items()
+    ]
+    return Table(found["name"], ("stage", "kind", "reads", "gives", "settings"), rows)
+
+
+def _settings(stage: dict[str, Any]) -> str:
+    told = {key: value for key, value in stage.items() if key not in ("kind", "reads", "gives")}
+    told |= told.pop("coding", {})
+    return ", ".join(
+        f"{key} {value:.6g}" if isinstance(value, float) else f"{key} {value}" for key, value in told.items()
+    )
+
+
+def _pairs(values: dict[str, Any], without: tuple[str, ...] = ()) -> list[tuple[str, str]]:
+    return [(name, str(value)) for name, value in values.items() if name not in without]
 
 
 def _layers(found: dict[str, Any]) -> Table:
-    coding, chip = found["coding"], found["chip"]
-    inputs = " × ".join(map(str, found["image_shape"]))
-    rows: list[tuple[str | list[str], ...]] = [
-        ("input", "", inputs, "", "", "", "", str(chip["input_fan_out"]), "", "")
-    ]
+    chip = found["chip"]
+    rows: list[tuple[str | list[str], ...]] = [("input", "", "", "", "", "", "", str(chip["input_fan_out"]), "", "")]
     rows += [
         (
             layer["layer"],
@@ -48,10 +71,7 @@ def _layers(found: dict[str, Any]) -> Table:
     ]
     sums = (str(chip[key]) for key in ("neurons", "synapses", "nonzero"))
     rows.append(("all", "", *sums, "", "", "", f"{chip['synaptic_bytes'] / KIBIBYTE:.1f}", str(chip["cores"])))
-    title = (
-        f"{found['name']}: spiking half, T = {coding['steps']}, {coding['kind']} coding; "
-        f"Loihi 2 chips: {chip['chips']}, of {chip['cores_a_chip']} neuro-cores"
-    )
+    title = f"spiking stage {found['stage']}; Loihi 2 chips: {chip['chips']}, of {chip['cores_a_chip']} neuro-cores"
     columns = ("layer", "reads", "neurons", "synapses", "not 0", "bits", "fan-in", "fan-out", "KB", "cores")
     return Table(title, columns, rows)
 

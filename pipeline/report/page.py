@@ -10,7 +10,7 @@ from ..validation.gate import verdict
 from ..validation.rung import Report, Rung
 from .chart import accuracy_chart, loss_chart, printable, training_accuracy_chart
 from .table import EPOCH_COLUMNS, cells, epoch_cells
-from .words import HALVES, MEANINGS, PAGE_COLUMNS, UNKNOWN
+from .words import MEANINGS, PAGE_COLUMNS, halves
 
 TEMPLATE = "report.html.jinja"
 
@@ -42,7 +42,7 @@ def render(report: Report) -> str:
 def _page_cells(rung: Rung) -> tuple[str, ...]:
     """The rung's cells in the order of PAGE_COLUMNS."""
     name, *figures = cells(rung)
-    return (name, *HALVES.get(rung.name, UNKNOWN), *figures)
+    return (name, *halves(rung.name), *figures)
 
 
 def _facts(report: Report) -> tuple[tuple[str, str], ...]:
@@ -50,7 +50,7 @@ def _facts(report: Report) -> tuple[tuple[str, str], ...]:
     white = () if report.pixel_range is None else (("pixels", f"0 to {report.pixel_range}"),)
     own = (("need a programmable neuron", report.programmable_in_words()),) if report.programmable else ()
     return (
-        ("parameters", f"{report.parameters}"),
+        *(() if report.parameters is None else (("parameters", f"{report.parameters}"),)),
         ("time steps T", f"{report.steps}"),
         ("qubits", f"{report.qubits}"),
         ("shots a sample", f"{report.shots}"),

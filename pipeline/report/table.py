@@ -49,7 +49,8 @@ def epoch_cells(number: int, epoch: Epoch) -> tuple[str, ...]:
 
 def print_report(report: Report) -> None:
     """The table, what was skipped and why, whether the training is finished, and the gate, on stdout."""
-    size = f"{report.parameters} parameters, T = {report.steps}, {report.qubits} qubits"
+    known = "" if report.parameters is None else f"{report.parameters} parameters, "
+    size = f"{known}T = {report.steps}, {report.qubits} qubits"
     climbed = [cells(rung) for rung in report.rungs if rung.skipped is None]
     print_table(f"{report.name}: {size}, {report.shots} shots", COLUMNS, climbed)
     for rung in report.rungs:

@@ -1,35 +1,15 @@
 """What the report says in words: what each rung runs on, and how each column is read."""
 
-from typing import NamedTuple
-
 from ..validation.rung import CONFIDENCE
+from ..validation.rungs import rung_kind
 from .table import COLUMNS
 
 
-class Halves(NamedTuple):
-    """What the two halves of a rung run on."""
+def halves(name: str) -> tuple[str, str]:
+    """What the two halves of a rung run on; nothing is known of a rung that another version wrote."""
+    kind = rung_kind(name)
+    return ("", "") if kind is None else (kind.spiking, kind.quantum)
 
-    spiking: str
-    quantum: str
-
-
-_PYTORCH = "PyTorch, 64-bit floating point"
-_LOIHI = "Loihi's fixed point, simulated"
-_EXACT = "exact, by the circuit's light cone"
-
-HALVES = {
-    "trained": Halves(_PYTORCH, _PYTORCH),
-    "nir": Halves("the NIR file, floating point", _EXACT),
-    "loihi": Halves(_LOIHI, _EXACT),
-    "lava": Halves("Intel's Lava, fixed point", _EXACT),
-    "qasm": Halves(_LOIHI, "head.qasm in Qiskit Aer, state vector"),
-    "shots": Halves(_LOIHI, "head.qasm in Qiskit Aer, finite shots"),
-    "device": Halves(_LOIHI, "head.qasm with a device's noise, finite shots"),
-}
-"""The rungs of `ladder.climb` by name."""
-
-UNKNOWN = Halves("", "")
-"""A rung that another version wrote."""
 
 _MEANINGS = (
     "A step on the way from the training code to the hardware. One thing changes from a rung to the next, so a loss "
@@ -49,10 +29,13 @@ _MEANINGS = (
     "Wall-clock time of the rung on the machine named below. It says how long the check took, not how fast the "
     "hardware would be.",
 )
-_SPIKING_HALF = "What ran the spiking encoder, which turns an image into spike counts, and those into angles."
+_SPIKING_HALF = (
+    "What ran the spiking stages, which turn coded samples into spikes. Numbers that are decoded of these go into the "
+    "circuit."
+)
 _QUANTUM_HALF = (
-    "What ran the quantum circuit, which turns the angles into one expectation value <Z> a qubit; a linear layer "
-    "reads the class from them."
+    "What ran the quantum circuit, which turns its inputs into expectation values. A classical stage, or the largest "
+    "value, tells the class."
 )
 
 PAGE_COLUMNS = (COLUMNS[0], "spiking half", "quantum half", *COLUMNS[1:])

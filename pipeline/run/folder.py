@@ -10,18 +10,18 @@ import hashlib
 import os
 from pathlib import Path
 
+from ...export.bundle.manifest import RUN_BUNDLE
 from ...export.errors import InputError
 from ...export.files.atomic import new_file, remove_folder
 from ...export.files.plain import opened
 from ..config.file import load_config
 from ..config.schema import Config
+from ..report.names import REPORT_HTML, REPORT_JSON
 
 CONFIG = "config.toml"
 CHECKPOINT = "checkpoint.safetensors"
 RESUME = "resume.safetensors"
-BUNDLE = "bundle"
-REPORT_JSON = "report.json"
-REPORT_HTML = "report.html"
+BUNDLE = RUN_BUNDLE
 
 FILES = (CONFIG, CHECKPOINT, RESUME, BUNDLE, REPORT_JSON, REPORT_HTML)
 """All that spiq writes into the folder."""

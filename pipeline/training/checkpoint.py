@@ -5,6 +5,7 @@ RUN/resume.safetensors       the latest weights and the optimizer's state, while
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,7 +50,7 @@ class Progress(NamedTuple):
     history: tuple[Epoch, ...]
 
 
-def epochs_of(history: tuple[Epoch, ...], config: Config) -> Epochs:
+def epochs_of(history: Sequence[Epoch], config: Config) -> Epochs:
     """How far a run of this configuration was trained: a checkpoint's history is as long as what it was trained for."""
     return Epochs(trained=len(history), planned=config.training.epochs)
 

@@ -30,7 +30,7 @@ from .checkpoint import Epoch, Progress
 EVALUATION_BATCH = 256
 """Samples a forward pass without gradients takes at once."""
 
-Watch = Callable[[int, int, int, float, float, float | None], None]
+TrainingWatch = Callable[[int, int, int, float, float, float | None], None]
 """Told after each batch, and once more when the epoch is kept: epoch, batch, batches, mean loss, training accuracy, the
 newest validation accuracy (None before there is one)."""
 
@@ -45,7 +45,9 @@ class Part(NamedTuple):
         return Part(self.images[index], self.labels[index])
 
 
-def train(config: Config, data: ImageSet, run: Path, resume: bool = False, watch: Watch | None = None) -> SQDRCNN:
+def train(
+    config: Config, data: ImageSet, run: Path, resume: bool = False, watch: TrainingWatch | None = None
+) -> SQDRCNN:
     """Train and leave the best network in the run's folder; with `resume`, go on where an earlier call was stopped.
 
     Ctrl-C leaves a usable checkpoint: the best so far, or, in the first epoch, the weights as they are.
@@ -139,7 +141,7 @@ def _epoch(
     part: Part,
     number: int,
     device: torch.device,
-    watch: Watch | None,
+    watch: TrainingWatch | None,
     last: float | None,
 ) -> tuple[float, float]:
     """One pass over the training images; the mean loss and the accuracy on the way."""

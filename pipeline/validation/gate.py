@@ -6,7 +6,7 @@ It is passed where
 - at least two rungs were measured on all images, and the last of them lies no further below the first than
   `gate.max_accuracy_drop`;
 - the last of them is right on at least `gate.min_accuracy` of the images;
-- real Lava, if its rung was climbed, gave loihi's spikes.
+- a device that must give another one's spikes, as real Lava those of loihi, gave them if its rung was climbed.
 
 A skipped rung does not count. Where it is not known how far the training went, or what accuracy was needed, as in a
 report of an earlier version, that is not asked for.
@@ -17,6 +17,7 @@ from jaxtyping import Int64
 
 from ...export.bundle.epochs import Epochs
 from .rung import Gate, Report, Rung
+from .rungs import rung_kind
 
 ROUNDING = 1e-12
 """A share of whole samples is not exact in binary: 0.95 - 0.94 must pass a gate of 0.01."""
@@ -65,9 +66,7 @@ def _failures(rungs: list[Rung], gate: Gate, epochs: Epochs | None) -> list[str]
     reasons = []
     if epochs is not None and not epochs.finished:
         reasons.append(f"training is not finished, {epochs.trained} of {epochs.planned} epochs")
-    wrong = _lava_mismatches(rungs)
-    if wrong:
-        reasons.append(f"{wrong} of Lava's spikes are not loihi's")
+    reasons += _unequal(rungs)
     ends = judged(rungs)
     if not ends:
         return [*reasons, "no rung was measured"]
@@ -106,9 +105,14 @@ def _accuracy_in_words(last: Rung, needed: float) -> str:
     return f"{last.name}, the last rung measured, is right on {_accuracy(last):.2%}, at least {needed:.2%} is needed"
 
 
-def _lava_mismatches(rungs: list[Rung]) -> int:
-    """Spikes of real Lava that are not loihi's, where that rung was climbed."""
-    return sum(rung.spike_mismatches or 0 for rung in rungs if rung.name == "lava")
+def _unequal(rungs: list[Rung]) -> list[str]:
+    """The rungs that were climbed on a device whose spikes must be its reference's, and are not, in words."""
+    kinds = ((rung, rung_kind(rung.name)) for rung in rungs if rung.spike_mismatches)
+    return [
+        f"{rung.spike_mismatches} of {rung.name.capitalize()}'s spikes are not {kind.reference}'s"
+        for rung, kind in kinds
+        if kind is not None and kind.must_be_equal
+    ]
 
 
 def _accuracy(rung: Rung) -> float:

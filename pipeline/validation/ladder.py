@@ -1,14 +1,8 @@
 """The validation ladder: one thing changes from rung to rung, and each is compared with the one before.
 
-    trained   PyTorch in float64                    PyTorch in float64
-    nir       the NIR file in floating point        exact
-    loihi     Loihi's fixed point                   exact
-    lava      the same on real Lava, some samples   exact
-    qasm      Loihi's fixed point                   head.qasm in Qiskit Aer, state vector
-    shots     Loihi's fixed point                   head.qasm in Qiskit Aer, finite shots
-
-All but the first run from the bundle alone. Lava's rung is compared with loihi's first samples; qasm's again with all
-of loihi's. A rung that fails is skipped, and the others are climbed.
+`rungs` lists them. All but the first run from the bundle alone. A rung of some samples only, such as Lava's, is
+compared with the first samples of the one before; the rung after it again with all. A rung that fails is skipped, and
+the others are climbed.
 """
 
 import importlib.metadata
@@ -16,43 +10,41 @@ import os
 import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 import onnxruntime.capi.onnxruntime_pybind11_state as onnxruntime_errors
-from jaxtyping import Float, Int64
+from jaxtyping import Int64, Shaped
 from qiskit.exceptions import QiskitError
 
-from ...export.angles import ANGLES
+from ...export.bundle.entries import LOIHI
+from ...export.bundle.epochs import Epochs
 from ...export.bundle.folder import WRITERS, Bundle
-from ...export.errors import InputError
-from ...hardware.catalogue import loihi_program, quantum_device, spiking_device
-from ...hardware.cosimulation import BATCH, CoSimulation, cosimulate, from_encoded, joined
-from ...hardware.lava.environment.setup import required
+from ...export.errors import InputError, SpiqError
+from ...export.network.network import HybridNetwork
+from ...export.network.trace import Trace
+from ...hardware.cosimulation import check_samples, completed, cosimulate, sliced
+from ...hardware.parts import BundlePart
+from ...hardware.registry import devices, quantum_devices, spiking_entry
 from ...hardware.runtime.sample_parts import over_parts
-from ..config.schema import Config
-from ..models.sqdr_cnn import SQDRCNN
-from ..models.tracing import traced
-from ..training.checkpoint import Epoch, epochs_of
+from ...hardware.stages import Devices
+from ..config.schema import Gate as GateLimits
+from ..config.schema import Ladder
+from ..models.tracing import TrainedNetwork
 from .gate import gate, least_accuracy
-from .rung import Climbed, Report, Rung, measured
-
-SKIPPED = {
-    "device": "device noise models are not part of this version",
-}
-"""Rungs that are never climbed, with the reason."""
+from .rung import Report, Rung, measured
+from .rungs import CHIP, FLOAT, RungKind, rung_kinds
 
 FAILURES = (
-    InputError,
+    SpiqError,
     MemoryError,
     OSError,
     RuntimeError,
     QiskitError,
     *(error for error in vars(onnxruntime_errors).values() if isinstance(error, type) and issubclass(error, Exception)),
 )
-"""What a rung may fail by: a device that refuses or fails (DeviceError is an InputError), memory that is full, a
-process or file of the system, and what PyTorch and other C++ libraries (RuntimeError), Qiskit and onnxruntime raise,
-whose errors have no common base."""
+"""What a rung may fail by: a device that refuses or fails, memory that is full, a process or file of the system, and
+what PyTorch and other C++ libraries (RuntimeError), Qiskit and onnxruntime raise, whose errors have no common base."""
 
 LONGEST_REASON = 300
 """Characters of a library's own message that a report quotes."""
@@ -60,173 +52,211 @@ LONGEST_REASON = 300
 PYTORCH_BATCH = 16
 """Samples that a thread of PyTorch takes at once in float64: what stays in the cache is twice as fast."""
 
-Watch = Callable[[str, int, int], None]
+LadderWatch = Callable[[str, int, int], None]
 """Told on the way: the rung's name, samples done, samples in all."""
 
 
-def climb(
-    config: Config,
-    model: SQDRCNN,
-    history: tuple[Epoch, ...],
-    bundle: Bundle,
-    images: Float[np.ndarray, "sample channel height width"],
-    labels: Int64[np.ndarray, " sample"],
-    watch: Watch | None = None,
-) -> Report:
-    """Climb every rung on these images; the report says how the accuracy fared and whether the gate is passed.
+@dataclass(frozen=True)
+class Ascent:
+    """What is climbed: a bundle with test samples and their labels, and how.
+
+    `trained` is the network in its own framework, for the first rung; without it the ladder begins with the next one.
+    `training` is how each epoch went, `epochs` how far it was trained.
+    """
+
+    bundle: Bundle
+    samples: Shaped[np.ndarray, "..."]
+    labels: Int64[np.ndarray, " sample"]
+    ladder: Ladder
+    limits: GateLimits
+    trained: TrainedNetwork | None = None
+    training: tuple[dict[str, float | None], ...] = ()
+    epochs: Epochs | None = None
+
+    @property
+    def total(self) -> int:
+        return len(self.labels)
+
+    def count(self, kind: RungKind) -> int:
+        """How many samples a rung runs."""
+        return min(self.ladder.lava_samples, self.total) if kind.is_slow else self.total
+
+
+def climb(ascent: Ascent, watch: LadderWatch | None = None) -> Report:
+    """Climb every rung; the report says how the accuracy fared and whether the gate is passed.
 
     A rung that fails, by what FAILURES lists, is skipped with the reason, and so are the rungs that need its spikes;
-    the others are climbed, each compared with the last one before it that was measured on all images. Any other
-    exception is a fault in the program and is raised.
+    the others are climbed, each compared with the last one before it that was measured on all samples. Any other
+    exception is a fault in the program and is raised. Raises InputError where samples and labels do not fit the bundle.
     """
+    bundle, labels = ascent.bundle, ascent.labels
+    _check(ascent)
     skipped: dict[str, str] = {}
-    try:
-        required("lava")
-    except InputError as error:
-        skipped["lava"] = str(error)
     rungs: list[Rung] = []
-    climbed: dict[str, Climbed] = {}
-    before: Climbed | None = None
-    for step in _steps(config, model, bundle, images, climbed, watch):
-        started = time.perf_counter()
-        result = _attempt(step, skipped)
-        seconds = time.perf_counter() - started
-        if result is None:
-            rungs.append(Rung(name=step.name, skipped=skipped[step.name]))
+    climbed: dict[str, Trace] = {}
+    before: Trace | None = None
+    for kind in rung_kinds():
+        if kind.snn is None and kind.never is None and ascent.trained is None:
             continue
-        here = Climbed(result.encoded, result.expectations, result.predictions)
-        samples = len(here.predictions)
+        started = time.perf_counter()
+        trace = _attempt(kind, ascent, climbed, skipped, watch)
+        seconds = time.perf_counter() - started
+        if trace is None:
+            rungs.append(Rung(name=kind.name, skipped=skipped[kind.name]))
+            continue
+        samples = trace.samples
         against = before.first(samples) if before else None
-        rungs.append(measured(step.name, here, labels[:samples], against, seconds, step.compare))
-        climbed[step.name] = here
+        rungs.append(measured(kind, trace, labels[:samples], against, seconds))
+        climbed[kind.name] = trace
         if samples == len(labels):
-            before = here
-    rungs += [Rung(name=name, skipped=reason) for name, reason in SKIPPED.items()]
-    least = least_accuracy(labels) if config.gate.min_accuracy is None else config.gate.min_accuracy
-    epochs = epochs_of(history, config)
+            before = trace
+    least = least_accuracy(labels) if ascent.limits.min_accuracy is None else ascent.limits.min_accuracy
+    network = bundle.network
     return Report(
-        name=config.name,
-        data=config.data.source,
-        parameters=model.parameter_count,
-        steps=config.coding.steps,
-        qubits=config.circuit.qubits,
-        shots=config.ladder.shots,
-        seed=config.seed,
+        name=bundle.manifest.name,
+        data=bundle.manifest.data,
+        parameters=ascent.trained.parameter_count if ascent.trained else None,
+        steps=max((network.signals[name].steps or 0 for name in network.spiking), default=0),
+        qubits=sum(stage.circuit.n_qubits for stage in network.quantum.values()),
+        shots=ascent.ladder.shots,
+        seed=bundle.manifest.seed,
         rungs=rungs,
-        gate=gate(rungs, config.gate.max_accuracy_drop, least, epochs),
-        training=[epoch._asdict() for epoch in history],
+        gate=gate(rungs, ascent.limits.max_accuracy_drop, least, ascent.epochs),
+        training=list(ascent.training),
         pixel_range=bundle.manifest.pixel_range,
-        epochs=epochs,
+        epochs=ascent.epochs,
         programmable=_programmable(bundle),
         versions={package: importlib.metadata.version(package) for package in (*WRITERS, "qiskit", "qiskit-aer")},
         machine=f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
     )
 
 
+def _check(ascent: Ascent) -> None:
+    count = check_samples(ascent.bundle.network, ascent.samples)
+    labels, classes = ascent.labels, ascent.bundle.classes
+    if not np.issubdtype(labels.dtype, np.integer) or labels.shape != (count,):
+        raise InputError(
+            f"labels are {labels.dtype} {list(labels.shape)}; whole numbers, one for each of the {count} samples, are "
+            "needed"
+        )
+    odd = labels[(labels < 0) | (labels >= classes)]
+    if odd.size:
+        raise InputError(f"labels hold {odd[0]}; 0 to {classes - 1} are allowed")
+
+
 def _programmable(bundle: Bundle) -> dict[str, list[str]]:
     """By layer, why the chip needs a programmable neuron for it."""
-    try:
-        layers = loihi_program(bundle).layers
-    # Then the rung loihi is skipped with the reason.
-    except InputError:
-        return {}
-    return {layer.name: list(layer.neuron.beyond_stock) for layer in layers if layer.neuron.beyond_stock}
+    found: dict[str, list[str]] = {}
+    for name in bundle.network.spiking:
+        try:
+            layers = BundlePart(bundle, name).program.layers
+        # Then the rung loihi is skipped with the reason.
+        except InputError:
+            continue
+        found |= {layer.name: list(layer.neuron.beyond_stock) for layer in layers if layer.neuron.beyond_stock}
+    return found
 
 
-class _Step(NamedTuple):
-    """A rung to climb: how, what is held against the rung before, and the rung whose spikes it takes or must equal."""
-
-    name: str
-    run: Callable[[], CoSimulation]
-    compare: str | None = None
-    needs: str | None = None
-
-
-def _steps(
-    config: Config,
-    model: SQDRCNN,
-    bundle: Bundle,
-    images: Float[np.ndarray, "sample channel height width"],
-    climbed: Mapping[str, Climbed],
-    watch: Watch | None,
-) -> Iterator[_Step]:
-    """The rungs in their order; a device is made by the rung that runs on it, so it can fail alone.
-
-    `climbed` has what the rungs before gave.
-    """
-    total = len(images)
-
-    def on_loihi(name: str, shots: int | None) -> CoSimulation:
-        # The fixed-point spikes are the same on every rung from loihi on, so they are computed once.
-        encoded = climbed["loihi"].encoded
-        aer = quantum_device("aer", bundle, config.seed)
-        parts = []
-        for start in range(0, total, BATCH):
-            parts.append(from_encoded(bundle, aer, encoded[:, start : start + BATCH], shots))
-            _tell(watch, name, min(start + BATCH, total), total)
-        return joined(parts)
-
-    def on_spiking(name: str, samples: int) -> CoSimulation:
-        device, exact = spiking_device(name, bundle), quantum_device("exact", bundle, config.seed)
-        return cosimulate(bundle, device, exact, images[:samples], None, lambda done: _tell(watch, name, done, samples))
-
-    lava_samples = min(config.ladder.lava_samples, total)
-    yield _Step("trained", lambda: _trained(config, model, images, watch))
-    yield _Step("nir", lambda: on_spiking("nir", total), "spikes")
-    yield _Step("loihi", lambda: on_spiking("loihi", total), "spikes")
-    yield _Step("lava", lambda: on_spiking("lava", lava_samples), "spikes", needs="loihi")
-    yield _Step("qasm", lambda: on_loihi("qasm", None), "expectations", needs="loihi")
-    yield _Step("shots", lambda: on_loihi("shots", config.ladder.shots), "expectations", needs="loihi")
-
-
-def _attempt(step: _Step, skipped: dict[str, str]) -> CoSimulation | None:
+def _attempt(
+    kind: RungKind,
+    ascent: Ascent,
+    climbed: Mapping[str, Trace],
+    skipped: dict[str, str],
+    watch: LadderWatch | None,
+) -> Trace | None:
     """What the rung gives; None where it is skipped, and why is in `skipped` then."""
-    if step.name in skipped:
-        return None
-    if step.needs in skipped:
-        skipped[step.name] = f"needs the spikes of {step.needs}, which was skipped: {skipped[step.needs]}"
+    reason = _obstacle(kind, ascent, skipped)
+    if reason is not None:
+        skipped[kind.name] = reason
         return None
     try:
-        return step.run()
+        return _climbed(kind, ascent, climbed, watch)
     except FAILURES as error:
         # What fails beside us must not cost the other rungs.
-        skipped[step.name] = _reason(error)
+        skipped[kind.name] = _reason(error)
         return None
+
+
+def _obstacle(kind: RungKind, ascent: Ascent, skipped: Mapping[str, str]) -> str | None:
+    """Why a rung cannot be climbed, None where it can."""
+    network = ascent.bundle.network
+    if kind.never is not None:
+        return kind.never
+    if kind.needs_circuit and not network.quantum:
+        return "the network has no circuit"
+    if kind.compares == "spikes" and not network.spiking:
+        return None if kind.name == FLOAT else "the network has no spiking stage"
+    needed = _spikes_from(ascent.bundle) if kind.starts_from_spikes else kind.reference
+    if needed is not None and needed in skipped:
+        return f"needs the spikes of {needed}, which was skipped: {skipped[needed]}"
+    return spiking_entry(kind.snn).missing() if kind.snn else None
+
+
+def _spikes_from(bundle: Bundle) -> str:
+    """The rung whose spikes the quantum half starts from."""
+    on_chip = all(bundle.file(name, LOIHI) in bundle.content for name in bundle.network.spiking)
+    return CHIP if on_chip and bundle.network.spiking else FLOAT
+
+
+def _climbed(kind: RungKind, ascent: Ascent, climbed: Mapping[str, Trace], watch: LadderWatch | None) -> Trace:
+    bundle, network, count = ascent.bundle, ascent.bundle.network, ascent.count(kind)
+    if kind.snn is None or kind.qpu is None:
+        return _trained(kind, ascent, watch)
+
+    def tell(done: int) -> None:
+        _tell(watch, kind.name, done, count)
+
+    shots = ascent.ladder.shots if kind.with_shots else None
+    samples = sliced(network, ascent.samples, slice(0, count))
+    if kind.starts_from_spikes:
+        # The fixed-point spikes are the same on every rung from loihi on, so they are computed once.
+        known = climbed[_spikes_from(bundle)]
+        spikes = Trace(network, {name: known[name] for name in network.spiking})
+        on = Devices({}, quantum_devices(kind.qpu, bundle, bundle.manifest.seed))
+        return completed(network, on, samples, spikes, shots, tell)
+    return cosimulate(network, devices(bundle, kind.snn, kind.qpu), samples, shots, tell)
 
 
 def _reason(error: BaseException) -> str:
     """Why a rung failed, on one line."""
-    if isinstance(error, InputError):
+    if isinstance(error, SpiqError):
         return str(error)
     words = " ".join(str(error).split())
     return f"{type(error).__name__}: {words[:LONGEST_REASON]}" if words else type(error).__name__
 
 
-def _trained(
-    config: Config, model: SQDRCNN, images: Float[np.ndarray, "sample channel height width"], watch: Watch | None
-) -> CoSimulation:
-    samples, qubits, classes = len(images), config.circuit.qubits, model.readout.out_features
+def _trained(kind: RungKind, ascent: Ascent, watch: LadderWatch | None) -> Trace:
+    trained, network = ascent.trained, ascent.bundle.network
+    assert trained is not None
     # One place for all answers: small ones kept between the large tensors of every part would hold their memory open.
-    whole = CoSimulation(
-        np.empty((config.coding.steps, samples, ANGLES * qubits), np.uint8),
-        np.empty((samples, qubits, ANGLES)),
-        np.empty((samples, qubits)),
-        np.empty((samples, classes)),
-    )
+    whole = dict(_places(network, ascent.total))
+    answers = Trace(network, whole)
 
     def run(part: slice) -> int:
-        found = traced(model, config.coding_scheme.encode(images[part], part.start))
-        whole.encoded[:, part] = found.encoded
-        whole.angles[part], whole.expectations[part], whole.logits[part] = found[1:]
+        found = trained.traced(network, sliced(network, ascent.samples, part), part.start)
+        for name, values in whole.items():
+            (values[:, part] if answers.sample_axis(name) else values[part])[...] = found[name]
         return part.stop
 
     # Converted before the threads begin, each of which would do it.
-    model.double().eval()
-    for done in over_parts(run, samples, PYTORCH_BATCH):
-        _tell(watch, "trained", done, samples)
-    return whole
+    trained.prepare()
+    for done in over_parts(run, ascent.total, PYTORCH_BATCH):
+        _tell(watch, kind.name, done, ascent.total)
+    return answers
 
 
-def _tell(watch: Watch | None, name: str, done: int, total: int) -> None:
+def _places(network: HybridNetwork, samples: int) -> Iterator[tuple[str, np.ndarray]]:
+    """An array for each edge but those that Encode stages give, still empty."""
+    for name in network.order:
+        signal = network.signals[name]
+        if name in network.encodes:
+            continue
+        if signal.kind == "spikes":
+            yield name, np.empty((signal.steps or 0, samples, *signal.shape), np.uint8)
+        else:
+            yield name, np.empty((samples, *signal.shape))
+
+
+def _tell(watch: LadderWatch | None, name: str, done: int, total: int) -> None:
     if watch:
         watch(name, done, total)

@@ -11,13 +11,17 @@ from ...export.errors import InputError
 from ...export.nir.graph import PlacedGraph
 from ...export.nir.nodes.table import gives_spikes
 from ...hardware.comparison import compare
+from ...hardware.devices import LayeredDevice, WatchedDevice
 from ...hardware.loihi.lowering.losses import LayerLoss, losses
-from ...hardware.loihi.lowering.lower import lower_to_loihi
 from ...hardware.loihi.lowering.network import float_layers
 from ...hardware.loihi.program import LoihiProgram
-from ...hardware.loihi.simulator.simulate import simulate, simulate_layers
+from ...hardware.parts import GraphPart
+from ...hardware.registry import spiking_entry
 from ...hardware.runtime.nir_runtime import NirRuntime
 from ..commands.progress import sample_bars, working
+
+FLOAT = "nir"
+"""The device that runs the graph itself, whose output need not be spikes."""
 
 
 class Answer(NamedTuple):
@@ -29,22 +33,25 @@ class Answer(NamedTuple):
 
 
 def answer(device: str, placed: PlacedGraph, x: UInt8[np.ndarray, "time sample *shape"], with_layers: bool) -> Answer:
-    """What the device `nir`, `loihi` or `lava` gives for the spikes. The latter two are quantized with them."""
-    with working(f"running on {device}"):
-        if device == "nir":
+    """What the spiking device of that name gives for the spikes, with which its program is quantized."""
+    if device == FLOAT:
+        with working(f"running on {device}"):
             return _in_floating_point(placed, x, with_layers)
-        program = lower_to_loihi(placed, x)
-        if device == "loihi":
-            return _of_program(placed, program, simulate_layers(program, x) if with_layers else (simulate(program, x),))
-    from ...hardware.lava.device import LavaDevice
-
+    with working(f"running on {device}"):
+        part = GraphPart(placed, x)
+        made = spiking_entry(device).make(part)
     with sample_bars() as watch:
-        lava = LavaDevice(program, watch=lambda done: watch("lava", done, x.shape[1]))
-        return _of_program(placed, program, lava.layers(x) if with_layers else (lava.run(x),))
+        if isinstance(made, WatchedDevice):
+            made.watch = lambda done: watch(device, done, x.shape[1])
+        if with_layers and isinstance(made, LayeredDevice):
+            return _of_program(placed, part.program, made.layers(x))
+        output = made.run(x)
+    name = part.program.layers[-1].name
+    return Answer(output, {name: output}, losses(float_layers(placed), part.program))
 
 
 def comparison(answers: Sequence[Answer], stored: np.ndarray | None, path: Path) -> dict[str, Any]:
-    """Two devices' spikes against each other, layer by layer, or one's against those stored in the file `path`.
+    """Two devices' spikes against each other, layer by layer where both tell them, or one's against the file `path`'s.
 
     Raises InputError where there is nothing to compare.
     """

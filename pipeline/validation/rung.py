@@ -2,15 +2,17 @@
 
 import json
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int64
+from jaxtyping import Int64
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from ...export.bundle.epochs import Epochs
 from ...export.errors import InputError
 from ...export.files.plain import MOST_TEXT_BYTES, read_file
+from ...export.network.trace import Trace
+from .rungs import RungKind
 
 CONFIDENCE = 0.95
 
@@ -20,8 +22,8 @@ class Rung(BaseModel):
 
     The rung before is the last one that was measured on all images. accuracy, agreement: shares in [0, 1]; interval:
     the accuracy's 95% Wilson interval; agreement: samples with the same prediction as on the rung before;
-    spike_mismatches: encoder spikes that differ from it; max_error: the largest difference of an <Z> from it; seconds:
-    how long the rung took; skipped: why it was not climbed.
+    spike_mismatches: spikes of the spiking stages that differ from it; max_error: the largest difference of an
+    expectation value from it; seconds: how long the rung took; skipped: why it was not climbed.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -55,6 +57,8 @@ class Gate(BaseModel):
 class Report(BaseModel):
     """The whole ladder; the rest says on what it was climbed.
 
+    parameters: how many numbers were trained, None where only the bundle is known; steps: T of the longest spiking
+    stage, 0 without one; qubits: of all circuits;
     pixel_range: the value that means white where the images are integers, None where nobody has said it; epochs: how
     far the network was trained, None in a report of an earlier version; programmable: by layer, why the chip needs a
     programmable neuron for it;
@@ -66,7 +70,7 @@ class Report(BaseModel):
 
     name: str
     data: str
-    parameters: int
+    parameters: int | None
     steps: int
     qubits: int
     shots: int
@@ -89,18 +93,6 @@ class Report(BaseModel):
         return "; ".join(f"{layer} ({', '.join(reasons)})" for layer, reasons in self.programmable.items())
 
 
-class Climbed(NamedTuple):
-    """What a rung gave, for comparison with the next."""
-
-    encoded: np.ndarray
-    expectations: Float[np.ndarray, "sample qubit"]
-    predictions: Int64[np.ndarray, " sample"]
-
-    def first(self, samples: int) -> "Climbed":
-        """What it gave for the first samples."""
-        return Climbed(self.encoded[:, :samples], self.expectations[:samples], self.predictions[:samples])
-
-
 def read_report(path: Path) -> Report:
     """Read a report.json. Raises InputError where it is missing or not one."""
     content = read_file(path, "a report.json", most=MOST_TEXT_BYTES)
@@ -112,24 +104,24 @@ def read_report(path: Path) -> Report:
 
 
 def measured(
-    name: str,
-    climbed: Climbed,
-    labels: Int64[np.ndarray, " sample"],
-    before: Climbed | None,
-    seconds: float,
-    compare: str | None = None,
+    kind: RungKind, trace: Trace, labels: Int64[np.ndarray, " sample"], before: Trace | None, seconds: float
 ) -> Rung:
-    """The rung's figures. `compare` says what is held against the rung before: "spikes" or "expectations"."""
-    right = int((climbed.predictions == labels).sum())
+    """The rung's figures, held against what the rung before gave for the same samples."""
+    predictions = trace.predictions
+    right = int((predictions == labels).sum())
     figures: dict[str, Any] = {}
     if before is not None:
-        figures["agreement"] = float((climbed.predictions == before.predictions).mean())
-        if compare == "spikes":
-            figures["spike_mismatches"] = int((climbed.encoded != before.encoded).sum())
-        if compare == "expectations":
-            figures["max_error"] = float(np.abs(climbed.expectations - before.expectations).max())
+        figures["agreement"] = float((predictions == before.predictions).mean())
+        if kind.compares == "spikes":
+            figures["spike_mismatches"] = sum(
+                int((trace[name] != before[name]).sum()) for name in trace.network.spiking
+            )
+        if kind.compares == "expectations":
+            figures["max_error"] = max(
+                float(np.abs(trace[name] - before[name]).max()) for name in trace.network.quantum
+            )
     return Rung(
-        name=name,
+        name=kind.name,
         samples=len(labels),
         accuracy=right / len(labels),
         interval=wilson(right, len(labels)),

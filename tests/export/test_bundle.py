@@ -1,6 +1,5 @@
 """A bundle is whole and unchanged, or it is refused."""
 
-import dataclasses
 import json
 import os
 import shutil
@@ -13,23 +12,43 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spiq.export.bundle.folder import FILES, MANIFEST, Bundle, Golden, open_bundle, save_golden, write_bundle
+from spiq.export.bundle.folder import Bundle, open_bundle, write_bundle
+from spiq.export.bundle.golden import save_golden
+from spiq.export.bundle.manifest import CALIBRATION, MANIFEST
 from spiq.export.errors import InputError
+from spiq.export.files.arrays import write_npz
 from spiq.export.onnx.model import onnx_bytes
 from spiq.export.onnx.readout import readout_onnx
-from spiq.hardware.catalogue import spiking_device
+from spiq.hardware.registry import spiking_devices
+
+FILES = (
+    "encoder.nir",
+    "encoder.onnx",
+    "encoder.loihi.npz",
+    "encoder.net",
+    "head.json",
+    "head.qasm",
+    "readout.onnx",
+    "model.onnx",
+    "golden.npz",
+    "calibration.npz",
+)
 
 
 def test_the_tiny_network_fires_so_that_comparisons_with_it_mean_something(tiny_bundle: Bundle) -> None:
-    for encoded in (tiny_bundle.golden.encoded, tiny_bundle.golden.loihi_encoded):
+    golden = tiny_bundle.golden
+    assert golden.loihi is not None
+    assert golden.labels is not None
+    for encoded in (golden.trace["encoder"], golden.loihi["encoder"]):
         assert 0.05 < encoded.mean() < 0.95
-        assert len(np.unique(encoded.sum(0), axis=0)) == len(tiny_bundle.golden.labels)
+        assert len(np.unique(encoded.sum(0), axis=0)) == len(golden.labels)
 
 
 def test_what_is_written_is_read_again(tiny_bundle: Bundle) -> None:
     again = open_bundle(tiny_bundle.path)
     assert again.manifest == tiny_bundle.manifest
-    assert again.circuit == tiny_bundle.circuit
+    assert again.network.quantum == tiny_bundle.network.quantum
+    assert repr(again) == repr(tiny_bundle)
     assert set(os.listdir(tiny_bundle.path)) == {*FILES, MANIFEST}
 
 
@@ -71,18 +90,29 @@ def rewritten(bundle: Bundle, copy: Path, **changes: object) -> None:
     (copy / MANIFEST).write_text(manifest.text())
 
 
+def stage(name: str, **changes: object) -> dict[str, object]:
+    """What the manifest says otherwise of one stage."""
+    return {name: changes}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"schema_version": 99}, "schema_version is 99"),
         ({"schema_version": "1"}, "schema_version is '1'"),
-        ({"qubits": 5}, "qubits, but the manifest says 5"),
-        ({"classes": 7}, "golden.npz: logits has the shape"),
-        ({"image_shape": [1, 9, 8]}, "encoder.nir: reads"),
-        ({"coding": {"kind": "phase", "steps": 5, "seed": 0}}, "golden.npz: spikes has the shape"),
-        ({"coding": {"kind": "morse", "steps": 8, "seed": 0}}, "kind must be one of"),
-        ({"dt": 0.0}, "dt"),
-        ({"angle_scale": "3"}, "angle_scale"),
+        ({"input": {"kind": "values", "shape": [1, 9, 8]}}, "stage 'encoder': reads spikes .* but gets"),
+        ({"input": {"kind": "values", "shape": []}}, "input.shape"),
+        ({"output": "nonesuch"}, "output: found 'nonesuch', which is no stage"),
+        ({"output": "head"}, "stage 'readout': does not lead to the output 'head'"),
+        (stage("spikes", coding={"kind": "phase", "steps": 5, "seed": 0}), "golden.npz: spikes has the shape"),
+        (stage("spikes", coding={"kind": "morse", "steps": 8, "seed": 0}), "kind must be one of"),
+        (stage("encoder", dt=0.0), "dt"),
+        (stage("encoder", kind="spinning"), "stages.encoder"),
+        (stage("angles", scale="3"), "scale"),
+        (stage("angles", windows=3), "windows of equal length"),
+        (stage("angles", reads=["head"]), "is a cycle"),
+        (stage("head", reads=["encoder"]), "stage 'head': reads spikes .*; values are needed"),
+        (stage("readout", reads=["head", "angles"]), "stage 'readout': reads 2 of what others give; it needs 1"),
         ({"files": {"encoder.nir": "0"}}, "files must list"),
     ],
 )
@@ -90,6 +120,9 @@ def rewritten(bundle: Bundle, copy: Path, **changes: object) -> None:
 def test_a_manifest_that_does_not_fit_is_refused(
     tiny_bundle: Bundle, tmp_path: Path, changes: dict, message: str
 ) -> None:
+    if changes.keys() & tiny_bundle.manifest.stages.keys():
+        stages = tiny_bundle.manifest.model_dump(exclude_none=True)["stages"]
+        changes = {"stages": {name: entry | changes.get(name, {}) for name, entry in stages.items()}}
     rewritten(tiny_bundle, tmp_path / "copy", **changes)
     with pytest.raises(InputError, match=message):
         open_bundle(tmp_path / "copy")
@@ -157,8 +190,8 @@ def test_a_file_that_a_network_has_no_form_for_is_left_out_with_the_reason(tiny_
     assert written.manifest.left_out == {"encoder.net": "it branches"}
     assert "encoder.net" not in open_bundle(path).content
     with pytest.raises(InputError, match=r"bundle: has no encoder\.net: it branches"):
-        spiking_device("netx", written)
-    with pytest.raises(InputError, match=r"left_out holds head\.qasm; encoder\.net is allowed"):
+        spiking_devices("netx", written)
+    with pytest.raises(InputError, match=r"left_out holds head\.qasm; encoder\.onnx, .* may be left out"):
         write_bundle(
             tmp_path / "other", tiny_bundle.manifest, lambda folder: copied(tiny_bundle, folder) | {"head.qasm": "no"}
         )
@@ -206,8 +239,8 @@ def test_a_failure_on_the_way_leaves_the_old_bundle_or_none(
 def test_a_bundle_that_its_own_check_refuses_replaces_nothing(tiny_bundle: Bundle, tmp_path: Path) -> None:
     path = tmp_path / "bundle"
     write_bundle(path, tiny_bundle.manifest, lambda folder: copied(tiny_bundle, folder))
-    wrong = tiny_bundle.manifest.model_copy(update={"classes": 7})
-    with pytest.raises(InputError, match=r"bundle/golden\.npz: logits has the shape"):
+    wrong = tiny_bundle.manifest.model_copy(update={"output": "nonesuch"})
+    with pytest.raises(InputError, match=r"bundle/manifest\.json: output: found 'nonesuch'"):
         write_bundle(path, wrong, lambda folder: copied(tiny_bundle, folder), may_replace=True)
     assert open_bundle(path).manifest == tiny_bundle.manifest
     assert os.listdir(tmp_path) == ["bundle"]
@@ -224,68 +257,113 @@ def with_content(bundle: Bundle, path: Path, name: str, content: bytes) -> Bundl
     return write_bundle(path, bundle.manifest, fill)
 
 
+def with_golden(bundle: Bundle, folder: Path, arrays: dict[str, np.ndarray]) -> Bundle:
+    """The bundle with other golden arrays."""
+    write_npz(folder / "golden.npz", arrays)
+    return with_content(bundle, folder / "bundle", "golden.npz", (folder / "golden.npz").read_bytes())
+
+
 @pytest.mark.parametrize(
-    ("field", "change", "message"),
+    ("name", "change", "message"),
     [
-        ("images", lambda images: images.astype(np.float16), "images is float16; float32 or float64 is needed"),
-        ("images", lambda images: images * 255, r"images holds \d+\.\d*; allowed are 0 to 1"),
-        ("images", lambda images: images[:0], "holds no samples"),
-        ("images", lambda images: images.sum(), "holds no samples"),
+        ("input", lambda images: images.astype(np.float16), "input is float16; float32 or float64 is needed"),
+        ("input", lambda images: images * 255, r"input holds \d+\.\d*; allowed are 0 to 1"),
+        ("input", lambda images: images[:0], "holds no samples"),
+        ("input", lambda images: images.sum(), "holds no samples"),
         ("labels", lambda labels: labels.astype(float), "labels is float64; int64 is needed"),
         ("labels", lambda labels: labels - 10, r"labels holds -\d+; allowed are 0 to 9"),
         ("labels", lambda labels: labels + 10, r"labels holds 1\d; allowed are 0 to 9"),
         ("spikes", lambda spikes: spikes.astype(bool), "spikes is bool; uint8 is needed"),
-        ("encoded", lambda encoded: encoded.astype(np.float32), "encoded is float32; uint8 is needed"),
-        ("loihi_encoded", lambda encoded: encoded + 2, "loihi_encoded holds [23]; allowed are 0 to 1"),
-        ("loihi_angles", lambda angles: angles[:, :2], r"loihi_angles has the shape \[3, 2, 3\], not \[3, 3, 3\]"),
-        ("expectations", lambda values: values.astype("S4"), r"expectations is \|S4; float32 or float64 is needed"),
-        ("logits", lambda logits: logits * np.nan, "logits holds nan; allowed are finite numbers"),
-        ("loihi_logits", lambda logits: logits - np.inf, "loihi_logits holds -inf; allowed are finite numbers"),
+        ("encoder", lambda encoded: encoded.astype(np.float32), "encoder is float32; uint8 is needed"),
+        ("loihi.encoder", lambda encoded: encoded + 2, "loihi.encoder holds [23]; allowed are 0 to 1"),
+        ("loihi.angles", lambda angles: angles[:, :6], r"loihi.angles has the shape \[3, 6\], not \[3, 9\]"),
+        ("head", lambda values: values.astype("S4"), r"head is \|S4; float32 or float64 is needed"),
+        ("readout", lambda logits: logits * np.nan, "readout holds nan; allowed are finite numbers"),
+        ("loihi.readout", lambda logits: logits - np.inf, "loihi.readout holds -inf; allowed are finite numbers"),
     ],
 )
 def test_golden_arrays_that_can_be_no_such_thing_are_refused(
-    tiny_bundle: Bundle, tmp_path: Path, field: str, change: Callable[[np.ndarray], np.ndarray], message: str
+    tiny_bundle: Bundle, tmp_path: Path, name: str, change: Callable[[np.ndarray], np.ndarray], message: str
 ) -> None:
-    golden = dataclasses.replace(tiny_bundle.golden, **{field: change(getattr(tiny_bundle.golden, field))})
-    save_golden(tmp_path / "golden.npz", golden)
+    arrays = tiny_bundle.golden.arrays()
     with pytest.raises(InputError, match=rf"bundle/golden\.npz: {message}"):
-        with_content(tiny_bundle, tmp_path / "bundle", "golden.npz", (tmp_path / "golden.npz").read_bytes())
+        with_golden(tiny_bundle, tmp_path, arrays | {name: np.asarray(change(arrays[name]))})
 
 
-@pytest.mark.parametrize("field", [field.name for field in dataclasses.fields(Golden)])
-def test_every_golden_array_is_looked_at(tiny_bundle: Bundle, tmp_path: Path, field: str) -> None:
-    golden = dataclasses.replace(tiny_bundle.golden, **{field: getattr(tiny_bundle.golden, field).astype(complex)})
-    save_golden(tmp_path / "golden.npz", golden)
-    with pytest.raises(InputError, match=rf"golden\.npz: {field} is complex128"):
-        with_content(tiny_bundle, tmp_path / "bundle", "golden.npz", (tmp_path / "golden.npz").read_bytes())
+def test_every_golden_array_is_looked_at(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    arrays = tiny_bundle.golden.arrays()
+    assert len(arrays) == 11
+    for name, values in arrays.items():
+        with pytest.raises(InputError, match=rf"golden\.npz: {name} is complex128"):
+            with_golden(tiny_bundle, tmp_path, arrays | {name: values.astype(complex)})
+
+
+@pytest.mark.parametrize("name", ["input", "encoder", "loihi.head"])
+def test_a_golden_array_that_is_missing_or_unknown_is_refused(tiny_bundle: Bundle, tmp_path: Path, name: str) -> None:
+    arrays = tiny_bundle.golden.arrays()
+    for changed in (
+        {key: values for key, values in arrays.items() if key != name},
+        arrays | {f"{name}s": arrays[name]},
+    ):
+        with pytest.raises(InputError, match=rf"golden\.npz: missing or unknown arrays: {name}"):
+            with_golden(tiny_bundle, tmp_path, changed)
+
+
+def test_golden_samples_need_no_labels(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    arrays = {name: values for name, values in tiny_bundle.golden.arrays().items() if name != "labels"}
+    assert with_golden(tiny_bundle, tmp_path, arrays).golden.labels is None
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"head": np.zeros((64, 8))}, r"head has the shape \[64, 8\]; \[sample, 9\] is needed"),
+        ({"head": np.zeros((0, 9))}, r"head has the shape \[0, 9\]"),
+        ({"head": np.full((4, 9), np.nan)}, "head holds nan"),
+        ({"other": np.zeros((64, 9))}, "missing or unknown arrays: head, other"),
+    ],
+)
+def test_calibration_that_can_be_no_such_thing_is_refused(
+    tiny_bundle: Bundle, tmp_path: Path, arrays: dict, message: str
+) -> None:
+    write_npz(tmp_path / CALIBRATION, arrays)
+    with pytest.raises(InputError, match=rf"bundle/calibration\.npz: {message}"):
+        with_content(tiny_bundle, tmp_path / "bundle", CALIBRATION, (tmp_path / CALIBRATION).read_bytes())
 
 
 def test_a_readout_of_another_circuit_or_other_classes_is_refused(tiny_bundle: Bundle, tmp_path: Path) -> None:
     for classes, qubits, message in (
-        (10, 7, r"reads 'expectations' float \[sample, 7\]; needed is 'expectations' float \[sample, 3\]"),
-        (4, 3, r"gives 'logits' float \[sample, 4\]; needed is 'logits' float \[sample, 10\]"),
+        (10, 7, r"manifest\.json: stage 'readout': its input 'expectations' is \[sample, 7\], but it gets \[3\]"),
+        (4, 3, r"golden\.npz: labels holds \d; allowed are 0 to 3"),
     ):
         readout = onnx_bytes(readout_onnx(np.zeros((classes, qubits)), np.zeros(classes), False))
-        with pytest.raises(InputError, match=rf"bundle/readout\.onnx: {message}"):
+        with pytest.raises(InputError, match=rf"bundle/{message}"):
             with_content(tiny_bundle, tmp_path / "bundle", "readout.onnx", readout)
 
 
-@pytest.mark.parametrize("name", ["encoder.onnx", "readout.onnx", "model.onnx"])
+@pytest.mark.parametrize("name", ["encoder.onnx", "model.onnx"])
 def test_an_onnx_model_in_another_ones_place_is_refused(tiny_bundle: Bundle, tmp_path: Path, name: str) -> None:
     for other in {"encoder.onnx", "readout.onnx", "model.onnx"} - {name}:
-        with pytest.raises(
-            InputError, match=rf"bundle/{name}: (reads|gives) .*; needed is '(spikes|exp|counts|logits)"
-        ):
+        with pytest.raises(InputError, match=rf"bundle/{name}: (reads|gives) .*; needed is '(spikes|counts|head)"):
             with_content(tiny_bundle, tmp_path / "bundle", name, tiny_bundle.content[other])
+
+
+def test_a_classical_stage_reads_numbers(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"bundle/readout\.onnx: 'spikes' is uint8 .*; a float or double"):
+        with_content(tiny_bundle, tmp_path / "bundle", "readout.onnx", tiny_bundle.content["encoder.onnx"])
+
+
+@pytest.mark.parametrize("name", ["encoder.onnx", "readout.onnx", "model.onnx"])
+def test_what_is_no_onnx_model_is_refused(tiny_bundle: Bundle, tmp_path: Path, name: str) -> None:
     with pytest.raises(InputError, match=rf"bundle/{name}: "):
         with_content(tiny_bundle, tmp_path / "bundle", name, b"no model")
 
 
-def test_a_whole_model_that_keeps_its_counts_to_itself_is_refused(tiny_bundle: Bundle, tmp_path: Path) -> None:
+def test_a_whole_model_that_keeps_its_expectations_to_itself_is_refused(tiny_bundle: Bundle, tmp_path: Path) -> None:
     model = onnx.load_from_string(tiny_bundle.content["model.onnx"])
-    (counts,) = (value for value in model.graph.output if value.name == "counts")
-    model.graph.output.remove(counts)
-    with pytest.raises(InputError, match=r"model\.onnx: gives 'logits' .*; needed is .*'counts' int64 \[sample, 9\]"):
+    (head,) = (value for value in model.graph.output if value.name == "head")
+    model.graph.output.remove(head)
+    with pytest.raises(InputError, match=r"model\.onnx: gives 'readout' .*; needed is 'head' double \[sample, 3\]"):
         with_content(tiny_bundle, tmp_path / "bundle", "model.onnx", onnx_bytes(model))
 
 
@@ -295,7 +373,7 @@ def test_a_whole_model_that_keeps_its_counts_to_itself_is_refused(tiny_bundle: B
         ("encoder.nir", "not readable as HDF5; it is not an HDF5 file"),
         ("head.json", "not readable as JSON"),
         ("head.qasm", "not text in UTF-8: invalid start byte at byte 0"),
-        ("golden.npz", "this is no readable .npz archive"),
+        ("golden.npz", "not readable as an .npz archive of golden samples: this is no readable .npz archive"),
     ],
 )
 def test_content_that_was_sealed_but_is_not_what_its_name_says_is_refused(
@@ -307,7 +385,7 @@ def test_content_that_was_sealed_but_is_not_what_its_name_says_is_refused(
 
 def test_a_written_bundle_names_no_folder_that_is_gone(tiny_bundle: Bundle, tmp_path: Path) -> None:
     written = write_bundle(tmp_path / "bundle", tiny_bundle.manifest, lambda folder: copied(tiny_bundle, folder))
-    assert written.graph.name == str(tmp_path / "bundle" / "encoder.nir")
+    assert written.network.spiking["encoder"].graph.name == str(tmp_path / "bundle" / "encoder.nir")
 
 
 def test_the_same_golden_samples_give_the_same_bytes(tiny_bundle: Bundle, tmp_path: Path) -> None:
@@ -317,14 +395,12 @@ def test_the_same_golden_samples_give_the_same_bytes(tiny_bundle: Bundle, tmp_pa
 
 
 def test_golden_arrays_are_never_pickled(tiny_bundle: Bundle, tmp_path: Path) -> None:
-    objects = dataclasses.replace(tiny_bundle.golden, labels=np.array([{}], dtype=object))
-    arrays = {field.name: getattr(objects, field.name) for field in dataclasses.fields(objects)}
-    copy = tmp_path / "copy"
+    arrays = tiny_bundle.golden.arrays() | {"labels": np.array([{}], dtype=object)}
 
     def fill(folder: Path) -> dict[str, str]:
         copied(tiny_bundle, folder)
         np.savez(folder / "golden.npz", **arrays)
         return {}
 
-    with pytest.raises(InputError, match=r"golden\.npz: labels cannot be read"):
-        write_bundle(copy, tiny_bundle.manifest, fill)
+    with pytest.raises(InputError, match=r"golden\.npz: the key labels: "):
+        write_bundle(tmp_path / "copy", tiny_bundle.manifest, fill)

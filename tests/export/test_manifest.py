@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 
 from spiq.export.bundle.epochs import Epochs
-from spiq.export.bundle.folder import MANIFEST, Bundle, Manifest, open_bundle
+from spiq.export.bundle.folder import Bundle, open_bundle
+from spiq.export.bundle.manifest import MANIFEST
+from spiq.export.bundle.schema2 import Manifest2
 from spiq.export.errors import InputError
 
-EARLIER = {
-    "angle_scale", "classes", "coding", "data", "digest", "dt", "files", "image_shape", "left_out", "name", "qubits",
-    "schema_version", "seed", "versions",
+KEYS = {
+    "data", "digest", "files", "input", "left_out", "name", "output", "schema_version", "seed", "stages", "versions",
 }  # fmt: skip
-"""The keys of schema 2 as it was first written."""
+"""What always stands in a manifest."""
 
 
 def sealed(bundle: Bundle, copy: Path, **changes: object) -> Path:
@@ -27,13 +28,13 @@ def sealed(bundle: Bundle, copy: Path, **changes: object) -> Path:
     return copy
 
 
-def test_a_manifest_of_an_earlier_version_keeps_its_bytes(tiny_bundle: Bundle, tmp_path: Path) -> None:
-    path = sealed(tiny_bundle, tmp_path / "bundle", pixel_range=None, epochs=None, integration=None) / MANIFEST
+def test_what_is_not_known_is_left_out(tiny_bundle: Bundle, tmp_path: Path) -> None:
+    path = sealed(tiny_bundle, tmp_path / "bundle", pixel_range=None, epochs=None) / MANIFEST
     stored = json.loads(path.read_text())
-    assert set(stored) == EARLIER
+    assert set(stored) == KEYS
     assert path.read_text() == json.dumps(stored, indent=2, sort_keys=True) + "\n"
     manifest = open_bundle(path.parent).manifest
-    assert (manifest.pixel_range, manifest.epochs, manifest.integration) == (None, None, None)
+    assert (manifest.pixel_range, manifest.epochs) == (None, None)
     assert manifest.text() == path.read_text()
 
 
@@ -46,7 +47,7 @@ FIRST = (
 
 
 def test_the_digest_of_an_earlier_manifest_is_the_one_it_had() -> None:
-    manifest = Manifest.model_validate(json.loads(FIRST))
+    manifest = Manifest2.model_validate(json.loads(FIRST))
     assert manifest.content_digest() == hashlib.sha256(FIRST.encode()).hexdigest()
 
 

@@ -11,18 +11,40 @@ import pytest
 from onnx import numpy_helper
 
 from spiq.export.bundle.folder import Bundle
-from spiq.export.circuit.reupload import ReuploadCircuit
+from spiq.export.circuit.circuit import Circuit
+from spiq.export.circuit.reupload import as_reupload
 from spiq.export.errors import DeviceError, InputError
+from spiq.export.network.network import INPUT
+from spiq.export.onnx.classical import read_classical
 from spiq.hardware import cosimulation
-from spiq.hardware.catalogue import quantum_device, spiking_device
 from spiq.hardware.cosimulation import cosimulate
-from spiq.hardware.devices import QuantumDevice, SpikingDevice, Watch
+from spiq.hardware.devices import Estimate, QuantumDevice, SampleWatch, SpikingDevice
+from spiq.hardware.registry import devices, quantum_devices, spiking_devices
+from spiq.hardware.stages import Devices, run_classical
+
+
+def circuit_of(bundle: Bundle) -> Circuit:
+    return bundle.network.quantum["head"].circuit
+
+
+def random_images(bundle: Bundle, samples: int) -> np.ndarray:
+    return np.random.default_rng(samples).random((samples, *bundle.network.signals[INPUT].shape))
+
+
+def both(snn: SpikingDevice, qpu: QuantumDevice) -> Devices:
+    return Devices({"encoder": snn}, {"head": qpu})
+
+
+def zeros(inputs: np.ndarray, shots: int | None) -> Estimate:
+    values = np.zeros((len(inputs), 3))
+    return Estimate(values, values, shots, {})
 
 
 def expected_logits(bundle: Bundle, encoded: np.ndarray) -> np.ndarray:
     """From the encoder's spikes to the logits without any of spiq's runtimes."""
-    weights = bundle.circuit.weights
-    qubits = bundle.circuit.n_qubits
+    made_of = as_reupload(circuit_of(bundle))
+    assert made_of is not None
+    weights, qubits = made_of.weights, circuit_of(bundle).n_qubits
     constants = {
         part.name: numpy_helper.to_array(part)
         for part in onnx.load_from_string(bundle.content["readout.onnx"]).graph.initializer
@@ -41,65 +63,58 @@ def expected_logits(bundle: Bundle, encoded: np.ndarray) -> np.ndarray:
         return [qml.expval(qml.Z(qubit)) for qubit in range(qubits)]
 
     rates = encoded.astype(float).sum(0) / len(encoded)
-    expectations = np.array([circuit(bundle.manifest.angle_scale * rate) for rate in rates])
+    expectations = np.array([circuit(bundle.network.decodes["angles"].scale * rate) for rate in rates])
     return expectations @ (weight if weight.shape[0] == qubits else weight.T) + bias
 
 
 @pytest.mark.parametrize(("snn", "qpu"), [("nir", "exact"), ("loihi", "exact"), ("loihi", "aer")])
 def test_the_logits_are_those_of_the_parts(tiny_bundle: Bundle, snn: str, qpu: str) -> None:
     golden = tiny_bundle.golden
-    result = cosimulate(
-        tiny_bundle, spiking_device(snn, tiny_bundle), quantum_device(qpu, tiny_bundle, 0), golden.images
-    )
-    assert np.array_equal(result.encoded, golden.encoded if snn == "nir" else golden.loihi_encoded)
-    expected = expected_logits(tiny_bundle, result.encoded)
-    assert np.abs(result.logits - expected).max() < 1e-5
+    assert golden.loihi is not None
+    result = cosimulate(tiny_bundle.network, devices(tiny_bundle, snn, qpu), golden.input)
+    assert np.array_equal(result["encoder"], (golden.trace if snn == "nir" else golden.loihi)["encoder"])
+    expected = expected_logits(tiny_bundle, result["encoder"])
+    assert np.abs(result.output - expected).max() < 1e-5
     assert np.array_equal(result.predictions, expected.argmax(-1))
-    assert np.array_equal(result.counts, result.encoded.astype(int).sum(0))
+    assert set(result) == {"encoder", "angles", "head", "readout"}
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_logit_that_is_not_finite_is_no_answer(tiny_bundle: Bundle, value: float) -> None:
+def test_a_value_that_is_not_finite_is_no_answer(tiny_bundle: Bundle, value: float) -> None:
     model = onnx.load_from_string(tiny_bundle.content["readout.onnx"])
     bias = next(part for part in model.graph.initializer if len(part.dims) == 1)
     changed = numpy_helper.to_array(bias).copy()
     changed[2] = value
     bias.CopyFrom(numpy_helper.from_array(changed, bias.name))
-    with pytest.raises(InputError, match=r"r\.onnx: the logit \[sample, class\] = \[0, 2\] is not finite"):
-        cosimulation.read_out(model.SerializeToString(), np.zeros((3, tiny_bundle.circuit.n_qubits)), "r.onnx")
+    stage = read_classical(model.SerializeToString(), "r.onnx")
+    with pytest.raises(InputError, match=r"r\.onnx: the value at \[sample, …\] = \[0, 2\] is not finite"):
+        run_classical(stage, [np.zeros((3, 3))], "r.onnx")
 
 
 def test_the_answer_does_not_depend_on_the_batches(tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
-    images = np.random.default_rng(0).random((7, *tiny_bundle.image_shape))
-    devices = spiking_device("loihi", tiny_bundle), quantum_device("exact", tiny_bundle, 0)
-    whole = cosimulate(tiny_bundle, *devices, images)
+    images = random_images(tiny_bundle, 7)
+    on = devices(tiny_bundle, "loihi", "exact")
+    whole = cosimulate(tiny_bundle.network, on, images)
     monkeypatch.setattr(cosimulation, "BATCH", 3)
     told: list[int] = []
-    parts = cosimulate(tiny_bundle, *devices, images, watch=told.append)
+    parts = cosimulate(tiny_bundle.network, on, images, watch=told.append)
     assert told == [3, 6, 7]
-    assert all(np.allclose(one, other, rtol=0, atol=1e-6) for one, other in zip(whole, parts, strict=True))
-    assert np.array_equal(whole.encoded, parts.encoded)
+    assert all(np.allclose(whole[name], parts[name], rtol=0, atol=1e-6) for name in whole)
+    assert np.array_equal(whole["encoder"], parts["encoder"])
 
 
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (np.zeros((2, 1, 9, 8)), "images have the shape"),
-        (np.zeros((0, 1, 8, 8)), "there are no images"),
+        (np.zeros((2, 1, 9, 8)), "the samples have the shape"),
+        (np.zeros((0, 1, 8, 8)), "there are no samples"),
         (np.full((1, 1, 8, 8), np.nan), "images must lie in .0, 1., but hold NaN"),
         (np.full((1, 1, 8, 8), 2.0), "images must lie in .0, 1., but range from 2 to 2"),
     ],
 )
 def test_images_that_do_not_fit_are_refused(tiny_bundle: Bundle, images: np.ndarray, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        cosimulate(tiny_bundle, spiking_device("nir", tiny_bundle), quantum_device("exact", tiny_bundle, 0), images)
-
-
-def test_unknown_devices_are_refused_with_those_there_are(tiny_bundle: Bundle) -> None:
-    with pytest.raises(InputError, match="there are nir, loihi"):
-        spiking_device("brain", tiny_bundle)
-    with pytest.raises(InputError, match="there are exact, pennylane, aer"):
-        quantum_device("abacus", tiny_bundle, 0)
+        cosimulate(tiny_bundle.network, devices(tiny_bundle, "nir", "exact"), images)
 
 
 WAIT = 30
@@ -124,25 +139,24 @@ class FakeSpiking:
 class FakeQuantum:
     """Gives zeros; answers batch 1 only when the spiking device has worked on batch 2."""
 
-    def __init__(self, begins: Event, spiking_is_done: Event) -> None:
-        self.begins, self.spiking_is_done = begins, spiking_is_done
+    def __init__(self, circuit: Circuit, begins: Event, spiking_is_done: Event) -> None:
+        self.circuit, self.begins, self.spiking_is_done = circuit, begins, spiking_is_done
 
-    def expectations(self, circuit: ReuploadCircuit, angles: np.ndarray, shots: int | None) -> np.ndarray:
+    def run(self, inputs: np.ndarray, shots: int | None) -> Estimate:
         self.begins.set()
         assert self.spiking_is_done.wait(WAIT)
-        return np.zeros(angles.shape[:2])
+        return zeros(inputs, shots)
 
 
 def test_both_devices_work_at_the_same_time(tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cosimulation, "BATCH", 2)
     begins, done = Event(), Event()
-    snn = FakeSpiking(3 * tiny_bundle.circuit.n_qubits, begins, done)
+    snn = FakeSpiking(9, begins, done)
     # Each waits for the other: one after the other, neither would ever go on.
-    result = cosimulate(
-        tiny_bundle, snn, FakeQuantum(begins, done), np.random.default_rng(1).random((5, *tiny_bundle.image_shape))
-    )
+    on = both(snn, FakeQuantum(circuit_of(tiny_bundle), begins, done))
+    result = cosimulate(tiny_bundle.network, on, random_images(tiny_bundle, 5))
     assert snn.calls == 3
-    assert result.encoded.shape[1] == 5
+    assert result["encoder"].shape[1] == 5
 
 
 class FailingSpiking:
@@ -161,52 +175,56 @@ class FailingSpiking:
 class FailingQuantum:
     """Fails in the batch of that number."""
 
-    def __init__(self, batch: int) -> None:
-        self.batch, self.calls = batch, 0
+    def __init__(self, circuit: Circuit, batch: int) -> None:
+        self.circuit, self.batch, self.calls = circuit, batch, 0
 
-    def expectations(self, circuit: ReuploadCircuit, angles: np.ndarray, shots: int | None) -> np.ndarray:
+    def run(self, inputs: np.ndarray, shots: int | None) -> Estimate:
         self.calls += 1
         if self.calls == self.batch:
             raise DeviceError("the quantum device fell over")
-        return np.zeros(angles.shape[:2])
+        return zeros(inputs, shots)
 
 
 def test_an_error_of_either_device_comes_through(tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cosimulation, "BATCH", 2)
-    images = np.random.default_rng(2).random((6, *tiny_bundle.image_shape))
-    snn = spiking_device("loihi", tiny_bundle)
+    images, circuit = random_images(tiny_bundle, 6), circuit_of(tiny_bundle)
+    (snn,) = spiking_devices("loihi", tiny_bundle).values()
     with pytest.raises(DeviceError, match="the spiking device fell over"):
-        cosimulate(tiny_bundle, FailingSpiking(snn), FailingQuantum(0), images)
+        cosimulate(tiny_bundle.network, both(FailingSpiking(snn), FailingQuantum(circuit, 0)), images)
     for batch in (1, 2, 3):
         with pytest.raises(DeviceError, match="the quantum device fell over"):
-            cosimulate(tiny_bundle, snn, FailingQuantum(batch), images)
+            cosimulate(tiny_bundle.network, both(snn, FailingQuantum(circuit, batch)), images)
 
 
 @pytest.mark.parametrize("qpu", ["exact", "aer"])
 def test_shots_are_drawn_batch_after_batch(tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, qpu: str) -> None:
     monkeypatch.setattr(cosimulation, "BATCH", 2)
-    images = np.random.default_rng(3).random((7, *tiny_bundle.image_shape))
-    snn = spiking_device("loihi", tiny_bundle)
-    result = cosimulate(tiny_bundle, snn, quantum_device(qpu, tiny_bundle, 5), images, shots=50)
-    device = quantum_device(qpu, tiny_bundle, 5)
-    serial = [
-        device.expectations(tiny_bundle.circuit, result.angles[start : start + 2], 50) for start in range(0, 7, 2)
-    ]
-    assert np.array_equal(result.expectations, np.concatenate(serial))
+    result = cosimulate(
+        tiny_bundle.network, devices(tiny_bundle, "loihi", qpu, 5), random_images(tiny_bundle, 7), shots=50
+    )
+    (device,) = quantum_devices(qpu, tiny_bundle, 5).values()
+    serial = [device.run(result["angles"][start : start + 2], 50).values for start in range(0, 7, 2)]
+    assert np.array_equal(result["head"], np.concatenate(serial))
 
 
-class Answering:
-    """A device of either kind that answers with what a rule makes of a right answer."""
+class AnsweringSpiking:
+    """Answers with what a rule makes of a right answer."""
 
-    def __init__(self, device: SpikingDevice | QuantumDevice, change: Callable[[np.ndarray], object]) -> None:
+    def __init__(self, device: SpikingDevice, change: Callable[[np.ndarray], object]) -> None:
         self.device, self.change = device, change
 
     def run(self, spikes: np.ndarray) -> np.ndarray:
-        return cast(np.ndarray, self.change(cast(SpikingDevice, self.device).run(spikes)))
+        return cast(np.ndarray, self.change(self.device.run(spikes)))
 
-    def expectations(self, circuit: ReuploadCircuit, angles: np.ndarray, shots: int | None) -> np.ndarray:
-        values = cast(QuantumDevice, self.device).expectations(circuit, angles, shots)
-        return cast(np.ndarray, self.change(values))
+
+class AnsweringQuantum:
+    """Answers with what a rule makes of a right answer."""
+
+    def __init__(self, device: QuantumDevice, change: Callable[[Estimate], object]) -> None:
+        self.device, self.change, self.circuit = device, change, device.circuit
+
+    def run(self, inputs: np.ndarray, shots: int | None) -> Estimate:
+        return cast(Estimate, self.change(self.device.run(inputs, shots)))
 
 
 @pytest.mark.parametrize(
@@ -223,32 +241,40 @@ class Answering:
 def test_spikes_that_cannot_be_are_the_devices_error(
     tiny_bundle: Bundle, change: Callable[[np.ndarray], object], message: str
 ) -> None:
-    snn = Answering(spiking_device("loihi", tiny_bundle), change)
-    with pytest.raises(DeviceError, match=f"Answering: its spikes .*{message}"):
-        cosimulate(tiny_bundle, snn, quantum_device("exact", tiny_bundle, 0), tiny_bundle.golden.images[:3])
+    on = devices(tiny_bundle, "loihi", "exact")
+    changed = on._replace(spiking={"encoder": AnsweringSpiking(on.spiking["encoder"], change)})
+    with pytest.raises(DeviceError, match=f"AnsweringSpiking: its spikes .*{message}"):
+        cosimulate(tiny_bundle.network, changed, tiny_bundle.golden.input)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda values: values[:1], r"shape \[1, 3\]; \[3, 3\] is needed"),
-        (lambda values: np.where(values == values[1], np.nan, values), "hold the value nan; -1 to 1"),
-        (lambda values: values + 7, r"hold the value \S+; -1 to 1"),
-        (lambda values: values.round().astype(int), "are int64; an array of floating-point"),
+        (lambda found: found._replace(values=found.values[:1]), r"its values .*shape \[1, 3\]; \[3, 3\] is needed"),
+        (
+            lambda found: found._replace(values=found.values * np.nan),
+            "observable 0 of sample 0 has the value nan; -1 to 1",
+        ),
+        (lambda found: found._replace(values=found.values + 7), r"has the value \S+; -1 to 1"),
+        (lambda found: found._replace(values=found.values.round().astype(int)), "its values are int64; an array of"),
+        (lambda found: found._replace(standard_errors=found.values - 7), "a standard error is not a number from 0 on"),
+        (lambda found: found._replace(shots=5), "it made 5 shots; None were asked for"),
+        (lambda found: found.values, "its answer is ndarray; an Estimate is needed"),
     ],
 )
-def test_expectations_that_cannot_be_are_the_devices_error(
-    tiny_bundle: Bundle, change: Callable[[np.ndarray], object], message: str
+def test_estimates_that_cannot_be_are_the_devices_error(
+    tiny_bundle: Bundle, change: Callable[[Estimate], object], message: str
 ) -> None:
-    qpu = Answering(quantum_device("exact", tiny_bundle, 0), change)
-    with pytest.raises(DeviceError, match=f"Answering: its <Z> .*{message}"):
-        cosimulate(tiny_bundle, spiking_device("loihi", tiny_bundle), qpu, tiny_bundle.golden.images[:3])
+    on = devices(tiny_bundle, "loihi", "exact")
+    changed = on._replace(quantum={"head": AnsweringQuantum(on.quantum["head"], change)})
+    with pytest.raises(DeviceError, match=f"AnsweringQuantum: .*{message}"):
+        cosimulate(tiny_bundle.network, changed, tiny_bundle.golden.input)
 
 
 class Watched:
     """A spiking device that says how far it is."""
 
-    def __init__(self, device: SpikingDevice, watch: Watch) -> None:
+    def __init__(self, device: SpikingDevice, watch: SampleWatch) -> None:
         self.device, self.watch = device, watch
 
     def run(self, spikes: np.ndarray) -> np.ndarray:
@@ -260,10 +286,11 @@ def test_a_device_tells_its_own_watch_again_afterwards(tiny_bundle: Bundle, monk
     monkeypatch.setattr(cosimulation, "BATCH", 2)
     own: list[int] = []
     told: list[int] = []
-    snn, qpu = Watched(spiking_device("loihi", tiny_bundle), own.append), quantum_device("exact", tiny_bundle, 0)
-    images = tiny_bundle.golden.images[:3]
-    cosimulate(tiny_bundle, snn, qpu, images, watch=told.append)
+    on = devices(tiny_bundle, "loihi", "exact")
+    watched = on._replace(spiking={"encoder": Watched(on.spiking["encoder"], own.append)})
+    images = tiny_bundle.golden.input[:3]
+    cosimulate(tiny_bundle.network, watched, images, watch=told.append)
     assert (own, told) == ([], [2, 2, 3, 3])
-    cosimulate(tiny_bundle, snn, qpu, images)
+    cosimulate(tiny_bundle.network, watched, images)
     assert own == [2, 1]
     assert told == [2, 2, 3, 3]

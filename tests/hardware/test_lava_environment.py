@@ -282,9 +282,9 @@ def test_set_ups_at_once_make_it_once(uv: Path) -> None:
 
 SET_UP = """
 import sys
-from spiq.hardware.lava import environment, uv_command
+from spiq.hardware.lava.environment import setup, uv_command
 uv_command._program = lambda: sys.argv[1]
-environment.set_up("lava", lambda step: None)
+setup.set_up("lava", lambda step: None)
 """
 
 

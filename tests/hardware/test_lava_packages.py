@@ -10,8 +10,6 @@ from uv import find_uv_bin
 
 from spiq.hardware.lava.environment import setup as lava
 
-REQUIREMENTS = Path(lava.__file__).parent
-
 
 def test_every_package_is_pinned_and_netx_has_all_of_lavas() -> None:
     for name in ("lava", "netx"):
@@ -77,7 +75,14 @@ netx.hdf5.Network.get_neuron_params({"type": "RF", "vThMant": 1, "sinDecay": 1, 
 
 @pytest.mark.netx
 def test_the_netx_reader_runs_without_pytorch_by_the_stand_in_alone(tmp_path: Path) -> None:
-    command = [str(lava.required("netx").python), "-I", "-c", NETX, str(REQUIREMENTS), str(tmp_path / "dense.net")]
+    command = [
+        str(lava.required("netx").python),
+        "-I",
+        "-c",
+        NETX,
+        str(lava.WORKER_FOLDER),
+        str(tmp_path / "dense.net"),
+    ]
     without = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert "No module named 'torch'" in without.stderr
     done = subprocess.run([*command, "stand in"], capture_output=True, text=True, timeout=120)
@@ -93,14 +98,14 @@ def test_the_netx_reader_runs_without_pytorch_by_the_stand_in_alone(tmp_path: Pa
     "name", [pytest.param("lava", marks=pytest.mark.lava), pytest.param("netx", marks=pytest.mark.netx)]
 )
 def test_each_trial_needs_its_packages(name: str) -> None:
-    command = [str(lava.required(name).python), "-I", "-c", lava.TRIALS[name], str(REQUIREMENTS)]
+    command = [str(lava.required(name).python), "-I", "-c", lava.TRIALS[name], str(lava.WORKER_FOLDER)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.lava
 def test_the_trial_of_netx_fails_without_lava_dl() -> None:
-    command = [str(lava.required("lava").python), "-I", "-c", lava.TRIALS["netx"], str(REQUIREMENTS)]
+    command = [str(lava.required("lava").python), "-I", "-c", lava.TRIALS["netx"], str(lava.WORKER_FOLDER)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode != 0
     assert "No module named" in done.stderr

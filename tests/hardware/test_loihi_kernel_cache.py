@@ -8,7 +8,7 @@ import pytest
 
 # Files above the limit cannot be written whole; Python turns that into an OSError.
 NO_ROOM = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))"
-IMPORT = "from spiq.hardware.loihi import kernels; print(kernels.run.nopython_signatures != [])"
+IMPORT = "from spiq.hardware.loihi.simulator import kernels; print(kernels.run.nopython_signatures != [])"
 
 
 def compiled(cache: Path, before: str = "") -> bool:

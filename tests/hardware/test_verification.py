@@ -1,7 +1,7 @@
 """Verification finds a file whose content is whole but gives something else than the golden samples say."""
 
 import shutil
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +9,14 @@ import onnx
 import pytest
 from onnx import numpy_helper
 
-from spiq.export.bundle.folder import Bundle, Golden, LeftOut, open_bundle, save_golden, write_bundle
+from shared.bundles import with_files
+from spiq.export.bundle.folder import Bundle, open_bundle
+from spiq.export.circuit.circuit import Circuit
+from spiq.export.circuit.file import circuit_to_json
 from spiq.export.circuit.qasm import to_openqasm3
-from spiq.export.circuit.reupload import ReuploadCircuit
+from spiq.export.circuit.reupload import as_reupload, reupload_circuit
 from spiq.export.errors import InputError
+from spiq.export.files.arrays import write_npz
 from spiq.hardware.verification import verify
 
 
@@ -22,17 +26,21 @@ def failed(bundle: Bundle) -> set[str]:
 
 def changed(bundle: Bundle, path: Path, **content: bytes) -> Bundle:
     """The bundle with other content in some files, sealed again."""
-
-    def fill(folder: Path) -> LeftOut:
-        for name, stored in bundle.content.items():
-            (folder / name).write_bytes(content.get(name.replace(".", "_"), stored))
-        return bundle.manifest.left_out
-
-    return write_bundle(path, bundle.manifest, fill)
+    names = {name.replace(".", "_"): name for name in bundle.content}
+    return with_files(bundle, path, {names[key]: stored for key, stored in content.items()})
 
 
-def other_circuit(bundle: Bundle) -> ReuploadCircuit:
-    return replace(bundle.circuit, weights=bundle.circuit.weights + 0.01)
+def other_circuit(bundle: Bundle) -> Circuit:
+    made_of = as_reupload(bundle.network.quantum["head"].circuit)
+    assert made_of is not None
+    return reupload_circuit(made_of.weights + 0.01, made_of.entangler)
+
+
+def with_golden(bundle: Bundle, folder: Path, **arrays: np.ndarray) -> bytes:
+    """golden.npz with other values in some arrays; _ stands for the point in their names."""
+    names = {name.replace(".", "_"): name for name in bundle.golden.arrays()}
+    write_npz(folder / "golden.npz", bundle.golden.arrays() | {names[key]: values for key, values in arrays.items()})
+    return (folder / "golden.npz").read_bytes()
 
 
 def test_a_bundle_as_it_was_written_passes(tiny_bundle: Bundle) -> None:
@@ -52,14 +60,18 @@ def test_a_bundle_is_judged_as_it_was_when_it_was_opened(tiny_bundle: Bundle, tm
 
 
 def test_another_angle_scale_is_found(tiny_bundle: Bundle, tmp_path: Path) -> None:
-    manifest = tiny_bundle.manifest.model_copy(update={"angle_scale": 0.5})
+    angles = tiny_bundle.manifest.stages["angles"].model_copy(update={"scale": 0.5})
+    manifest = tiny_bundle.manifest.model_copy(update={"stages": tiny_bundle.manifest.stages | {"angles": angles}})
     other = changed(replace(tiny_bundle, manifest=manifest), tmp_path / "bundle")
     assert failed(other) == {"manifest.json", "all of them"}
+    assert {check.what for check in verify(other) if check.file == "manifest.json" and not check.passed} == {
+        "angles: largest difference"
+    }
 
 
 def test_another_circuit_is_found(tiny_bundle: Bundle, tmp_path: Path) -> None:
     other = other_circuit(tiny_bundle)
-    bundle = changed(tiny_bundle, tmp_path / "json", head_json=other.to_json().encode())
+    bundle = changed(tiny_bundle, tmp_path / "json", head_json=circuit_to_json(other).encode())
     assert "head.json" in failed(bundle)
     bundle = changed(tiny_bundle, tmp_path / "qasm", head_qasm=to_openqasm3(other).encode())
     assert failed(bundle) == {"head.qasm", "all of them"}
@@ -78,10 +90,9 @@ def test_the_bound_of_a_logit_grows_with_the_logits(tiny_bundle: Bundle, tmp_pat
             )
             bias.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(bias) + np.float32(400), bias.name))
             content[name.replace(".", "_")] = model.SerializeToString()
-        golden = tiny_bundle.golden
-        logits, loihi_logits = ((values + 400) * (1 + part) for values in (golden.logits, golden.loihi_logits))
-        save_golden(tmp_path / "golden.npz", replace(golden, logits=logits, loihi_logits=loihi_logits))
-        content["golden_npz"] = (tmp_path / "golden.npz").read_bytes()
+        arrays = tiny_bundle.golden.arrays()
+        logits, loihi_logits = ((arrays[name] + 400) * (1 + part) for name in ("readout", "loihi.readout"))
+        content["golden_npz"] = with_golden(tiny_bundle, tmp_path, readout=logits, loihi_readout=loihi_logits)
         return failed(changed(tiny_bundle, tmp_path / f"bundle{part}", **content))
 
     # 5e-6 of 400 is 2e-3, a rounding or two of float32 at 400 is 6e-5.
@@ -91,44 +102,54 @@ def test_the_bound_of_a_logit_grows_with_the_logits(tiny_bundle: Bundle, tmp_pat
 
 def test_another_model_is_found(tiny_bundle: Bundle, tmp_path: Path) -> None:
     model = onnx.load_from_string(tiny_bundle.content["model.onnx"])
-    (bias,) = (constant for constant in model.graph.initializer if constant.name == "readout/bias")
+    (bias,) = (constant for constant in model.graph.initializer if constant.name.endswith("readout/bias"))
     bias.CopyFrom(numpy_helper.from_array(numpy_helper.to_array(bias)[::-1] + np.float32(0.01), bias.name))
     bundle = changed(tiny_bundle, tmp_path / "bundle", model_onnx=model.SerializeToString())
     assert failed(bundle) == {"model.onnx"}
 
 
 FOUND_BY = {
-    "images": {"manifest.json", "all of them"},
-    "spikes": {"manifest.json", "encoder.nir", "encoder.onnx", "loihi.npz", "model.onnx"},
-    "encoded": {"manifest.json", "encoder.nir", "encoder.onnx"},
+    "input": {"manifest.json", "all of them"},
+    "spikes": {"manifest.json", "encoder.nir", "encoder.onnx", "encoder.loihi.npz", "model.onnx"},
+    "encoder": {"manifest.json", "encoder.nir", "encoder.onnx"},
     "angles": {"manifest.json", "head.json", "head.qasm"},
-    "expectations": {"head.json", "head.qasm", "readout.onnx"},
-    "logits": {"readout.onnx", "model.onnx"},
-    "loihi_encoded": {"loihi.npz"},
-    "loihi_angles": {"all of them"},
-    "loihi_expectations": {"all of them"},
-    "loihi_logits": {"all of them"},
+    "head": {"head.json", "head.qasm", "readout.onnx", "model.onnx"},
+    "readout": {"readout.onnx", "model.onnx"},
+    "loihi.encoder": {"encoder.loihi.npz", "all of them"},
+    "loihi.angles": {"all of them"},
+    "loihi.head": {"all of them"},
+    "loihi.readout": {"all of them"},
 }
 """The files that give something else than a changed golden array says. The labels are not the network's to say."""
 
 
-def test_every_golden_array_but_the_labels_is_judged_by_a_file() -> None:
-    assert {field.name for field in fields(Golden)} - {"labels"} == FOUND_BY.keys()
+def test_every_golden_array_but_the_labels_is_judged_by_a_file(tiny_bundle: Bundle) -> None:
+    assert tiny_bundle.golden.arrays().keys() - {"labels"} == FOUND_BY.keys()
 
 
 def test_golden_labels_that_are_no_classes_are_found(tiny_bundle: Bundle, tmp_path: Path) -> None:
-    save_golden(
-        tmp_path / "golden.npz", replace(tiny_bundle.golden, labels=np.full_like(tiny_bundle.golden.labels, 99))
-    )
+    labels = tiny_bundle.golden.labels
+    assert labels is not None
+    golden = with_golden(tiny_bundle, tmp_path, labels=np.full_like(labels, 99))
     with pytest.raises(InputError, match=r"golden\.npz: labels holds 99; allowed are 0 to 9"):
-        changed(tiny_bundle, tmp_path / "bundle", golden_npz=(tmp_path / "golden.npz").read_bytes())
+        changed(tiny_bundle, tmp_path / "bundle", golden_npz=golden)
 
 
-@pytest.mark.parametrize(("field", "files"), FOUND_BY.items())
-def test_other_golden_values_are_found(tiny_bundle: Bundle, tmp_path: Path, field: str, files: set[str]) -> None:
-    values = getattr(tiny_bundle.golden, field)
+@pytest.mark.parametrize(("name", "files"), FOUND_BY.items())
+def test_other_golden_values_are_found(tiny_bundle: Bundle, tmp_path: Path, name: str, files: set[str]) -> None:
+    values = tiny_bundle.golden.arrays()[name]
     # Images and spikes must stay in [0, 1].
-    other = 1 - values if values.dtype == np.uint8 or field == "images" else values + 0.01
-    save_golden(tmp_path / "golden.npz", replace(tiny_bundle.golden, **{field: other}))
-    bundle = changed(tiny_bundle, tmp_path / "bundle", golden_npz=(tmp_path / "golden.npz").read_bytes())
-    assert failed(bundle) == files
+    other = 1 - values if values.dtype == np.uint8 or name == "input" else values + 0.01
+    golden = with_golden(tiny_bundle, tmp_path, **{name.replace(".", "_"): other})
+    assert failed(changed(tiny_bundle, tmp_path / "bundle", golden_npz=golden)) == files
+
+
+def test_a_bundle_of_the_version_before_passes_and_what_is_changed_in_it_is_found(tmp_path: Path) -> None:
+    old = Path(__file__).parents[1] / "data" / "run_0_1"
+    opened = open_bundle(old)
+    assert opened.manifest.schema_version == 2
+    assert failed(opened) == set()
+    assert {check.file for check in verify(opened)} == {
+        "manifest.json", "encoder.nir", "encoder.onnx", "loihi.npz", "encoder.net", "head.json", "head.qasm",
+        "readout.onnx", "model.onnx", "all of them",
+    }  # fmt: skip

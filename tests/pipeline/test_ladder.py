@@ -1,5 +1,6 @@
 """What the ladder does where Lava is missing, fails, or gives other spikes."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,16 +8,20 @@ import numpy as np
 import pytest
 
 from spiq.export.bundle.folder import Bundle
-from spiq.export.errors import DeviceError, InputError
+from spiq.export.errors import DeviceError
 from spiq.hardware.devices import SpikingDevice
+from spiq.hardware.entries import SpikingEntry
+from spiq.hardware.registry import devices, spiking_devices, spiking_entry
+from spiq.hardware.stages import Devices
 from spiq.pipeline.config.schema import Config
 from spiq.pipeline.data import ImageSet
 from spiq.pipeline.report.table import verdict
-from spiq.pipeline.report.words import HALVES
+from spiq.pipeline.report.words import halves
 from spiq.pipeline.training.checkpoint import load_model
 from spiq.pipeline.validation import ladder
-from spiq.pipeline.validation.ladder import climb, spiking_device
+from spiq.pipeline.validation.ladder import Ascent, climb
 from spiq.pipeline.validation.rung import Report, Rung
+from spiq.pipeline.validation.rungs import RUNGS
 
 
 class Changed:
@@ -45,18 +50,20 @@ def climbed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Any:
     def with_lava(lava: SpikingDevice | None) -> tuple[Report, dict[str, Rung]]:
-        def device(name: str, bundle: Bundle) -> SpikingDevice:
-            return lava if name == "lava" and lava else spiking_device(name, bundle)
+        def on(bundle: Bundle, snn: str, qpu: str) -> Devices:
+            if snn != "lava" or lava is None:
+                return devices(bundle, snn, qpu)
+            return Devices({"encoder": lava}, devices(bundle, "loihi", qpu).quantum)
 
-        def required(name: str) -> None:
-            if lava is None:
-                raise InputError("Lava is not set up")
+        def entry(name: str) -> SpikingEntry:
+            missing = "Lava is not set up" if lava is None and name == "lava" else None
+            return replace(spiking_entry(name), missing=lambda: missing)
 
-        monkeypatch.setattr(ladder, "spiking_device", device)
-        monkeypatch.setattr(ladder, "required", required)
-        model, progress = load_model(tiny_run, tiny_config)
+        monkeypatch.setattr(ladder, "devices", on)
+        monkeypatch.setattr(ladder, "spiking_entry", entry)
+        model, _ = load_model(tiny_run, tiny_config)
         images, labels = tiny_images.test_images, tiny_images.test_labels
-        report = climb(tiny_config, model, progress.history, tiny_bundle, images, labels)
+        report = climb(Ascent(tiny_bundle, images, labels, tiny_config.ladder, tiny_config.gate, model))
         return report, {rung.name: rung for rung in report.rungs}
 
     return with_lava
@@ -71,7 +78,8 @@ def test_without_lava_its_rung_is_skipped_with_the_reason(climbed: Any) -> None:
 
 def test_every_rung_of_a_report_has_its_words(climbed: Any) -> None:
     report, _ = climbed(None)
-    assert [rung.name for rung in report.rungs] == list(HALVES)
+    assert [rung.name for rung in report.rungs] == [kind.name for kind in RUNGS]
+    assert all(all(halves(rung.name)) for rung in report.rungs)
 
 
 def test_a_lava_that_fails_costs_its_own_rung_only(climbed: Any) -> None:
@@ -83,7 +91,7 @@ def test_a_lava_that_fails_costs_its_own_rung_only(climbed: Any) -> None:
 
 @pytest.mark.parametrize("flips", [0, 3])
 def test_spikes_that_are_not_loihis_fail_the_gate(climbed: Any, tiny_bundle: Bundle, flips: int) -> None:
-    report, rungs = climbed(Changed(spiking_device("loihi", tiny_bundle), flips))
+    report, rungs = climbed(Changed(spiking_devices("loihi", tiny_bundle)["encoder"], flips))
     assert rungs["lava"].samples == 5
     assert rungs["lava"].spike_mismatches == flips
     assert report.gate.passed == (flips == 0)

@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,14 @@ import onnx
 import pytest
 from qiskit.exceptions import QiskitError
 
-from spiq.export.bundle.folder import Bundle, LeftOut, write_bundle
-from spiq.export.circuit.reupload import ReuploadCircuit
+from shared.bundles import with_files
+from spiq.export.bundle.folder import Bundle
+from spiq.export.circuit.circuit import Circuit
 from spiq.export.nir.file import read_nir, write_nir
-from spiq.hardware.devices import QuantumDevice, SpikingDevice
+from spiq.hardware.devices import Estimate, QuantumDevice
+from spiq.hardware.entries import SpikingEntry
+from spiq.hardware.registry import devices, quantum_devices, spiking_entry
+from spiq.hardware.stages import Devices
 from spiq.pipeline.config.schema import Config
 from spiq.pipeline.data import ImageSet
 from spiq.pipeline.models.sqdr_cnn import SQDRCNN
@@ -23,7 +28,7 @@ from spiq.pipeline.report.table import print_report
 from spiq.pipeline.training.checkpoint import load_model
 from spiq.pipeline.validation import ladder
 from spiq.pipeline.validation.gate import verdict
-from spiq.pipeline.validation.ladder import climb, quantum_device, spiking_device
+from spiq.pipeline.validation.ladder import Ascent, climb
 from spiq.pipeline.validation.rung import Report, Rung
 
 MEASURED = ["trained", "nir", "loihi", "qasm", "shots"]
@@ -42,12 +47,11 @@ def model(tiny_run: Path, tiny_config: Config) -> SQDRCNN:
 
 @pytest.fixture
 def climbed(
-    tiny_run: Path, tiny_config: Config, tiny_images: ImageSet, model: SQDRCNN
+    tiny_config: Config, tiny_images: ImageSet, model: SQDRCNN
 ) -> Callable[[Bundle], tuple[Report, dict[str, Rung]]]:
-    history = load_model(tiny_run, tiny_config)[1].history
-
     def of(bundle: Bundle) -> tuple[Report, dict[str, Rung]]:
-        report = climb(tiny_config, model, history, bundle, tiny_images.test_images, tiny_images.test_labels)
+        samples = (tiny_images.test_images, tiny_images.test_labels)
+        report = climb(Ascent(bundle, *samples, tiny_config.ladder, tiny_config.gate, model))
         # The report can be printed, drawn, written and read, whatever failed.
         print_report(report)
         assert "The validation ladder" in render(report)
@@ -57,25 +61,13 @@ def climbed(
     return of
 
 
-def with_files(bundle: Bundle, path: Path, content: dict[str, bytes]) -> Bundle:
-    """The bundle with other content in some files, its hashes made anew."""
-
-    def fill(folder: Path) -> LeftOut:
-        for name, stored in bundle.content.items():
-            (folder / name).write_bytes(content.get(name, stored))
-        return bundle.manifest.left_out
-
-    return write_bundle(path, bundle.manifest, fill)
-
-
-def without_spikes(bundle: Bundle, folder: Path) -> bytes:
-    """encoder.nir whose last neuron gives its voltage: a sound file of the right shape."""
+def overflowing(bundle: Bundle, folder: Path) -> bytes:
+    """encoder.nir whose first weights are so large that its values leave the range of floating point."""
     graph = read_nir(bundle.content["encoder.nir"], "encoder.nir")
-    name = next(source for source, target in graph.edges if target == "output")
-    shape = graph.nodes[name].v_threshold.shape
-    graph.nodes[name] = nir.LI(tau=np.ones(shape), r=np.ones(shape), v_leak=np.zeros(shape))
-    write_nir(folder / "values.nir", graph)
-    return (folder / "values.nir").read_bytes()
+    first = next(node for node in graph.nodes.values() if isinstance(node, nir.Conv2d))
+    first.weight = first.weight * 0 + 1e308
+    write_nir(folder / "overflowing.nir", graph)
+    return (folder / "overflowing.nir").read_bytes()
 
 
 def unusable_readout(bundle: Bundle) -> bytes:
@@ -110,10 +102,10 @@ def check(rungs: dict[str, Rung], *skipped: str) -> None:
 
 
 def test_the_nir_file_alone(climbed, tiny_bundle: Bundle, tmp_path: Path) -> None:
-    bundle = with_files(tiny_bundle, tmp_path / "bundle", {"encoder.nir": without_spikes(tiny_bundle, tmp_path)})
+    bundle = with_files(tiny_bundle, tmp_path / "bundle", {"encoder.nir": overflowing(tiny_bundle, tmp_path)})
     report, rungs = climbed(bundle)
     check(rungs, "nir")
-    assert "its output is not spikes but values" in (rungs["nir"].skipped or "")
+    assert "leave the range" in (rungs["nir"].skipped or "")
     # loihi is held against the rung before nir.
     assert rungs["loihi"].agreement is not None
     assert rungs["loihi"].spike_mismatches is not None
@@ -121,11 +113,11 @@ def test_the_nir_file_alone(climbed, tiny_bundle: Bundle, tmp_path: Path) -> Non
 
 
 def test_the_fixed_point_program_and_all_that_need_its_spikes(climbed, tiny_bundle: Bundle, tmp_path: Path) -> None:
-    bundle = with_files(tiny_bundle, tmp_path / "bundle", {"loihi.npz": b"no program"})
+    bundle = with_files(tiny_bundle, tmp_path / "bundle", {"encoder.loihi.npz": b"no program"})
     report, rungs = climbed(bundle)
     check(rungs, "loihi", "qasm", "shots")
     reason = rungs["loihi"].skipped or ""
-    assert "loihi.npz" in reason
+    assert "encoder.loihi.npz" in reason
     for name in ("qasm", "shots"):
         assert rungs[name].skipped == f"needs the spikes of loihi, which was skipped: {reason}"
     assert "nir lies 0.00 points under trained" in verdict(report)
@@ -134,8 +126,11 @@ def test_the_fixed_point_program_and_all_that_need_its_spikes(climbed, tiny_bund
 def test_lava_needs_loihis_spikes_to_be_held_against(
     climbed, tiny_bundle: Bundle, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ladder, "required", lambda name: None)
-    _, rungs = climbed(with_files(tiny_bundle, tmp_path / "bundle", {"loihi.npz": b"no program"}))
+    def ready(name: str) -> SpikingEntry:
+        return replace(spiking_entry(name), missing=lambda: None)
+
+    monkeypatch.setattr(ladder, "spiking_entry", ready)
+    _, rungs = climbed(with_files(tiny_bundle, tmp_path / "bundle", {"encoder.loihi.npz": b"no program"}))
     assert (rungs["lava"].skipped or "").startswith("needs the spikes of loihi, which was skipped: ")
 
 
@@ -190,8 +185,14 @@ class FailingShots:
     def __init__(self, device: QuantumDevice, failure: Callable[[], np.ndarray]) -> None:
         self.device, self.failure = device, failure
 
-    def expectations(self, circuit: ReuploadCircuit, angles: np.ndarray, shots: int | None) -> np.ndarray:
-        return self.device.expectations(circuit, angles, shots) if shots is None else self.failure()
+    @property
+    def circuit(self) -> Circuit:
+        return self.device.circuit
+
+    def run(self, inputs: np.ndarray, shots: int | None) -> Estimate:
+        if shots is not None:
+            self.failure()
+        return self.device.run(inputs, shots)
 
 
 def full_memory() -> np.ndarray:
@@ -219,15 +220,16 @@ def raising(error: Exception) -> Callable[[], np.ndarray]:
 def test_whatever_a_device_fails_by(
     climbed, tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch, name: str, failure: Callable, reason: str
 ) -> None:
-    def spiking(asked: str, bundle: Bundle) -> SpikingDevice:
-        return Failing(failure) if asked == name else spiking_device(asked, bundle)
+    def on(bundle: Bundle, snn: str, qpu: str) -> Devices:
+        made = devices(bundle, snn, qpu)
+        return made._replace(spiking={"encoder": Failing(failure)}) if snn == name else made
 
-    def quantum(*given: Any) -> QuantumDevice:
-        device = quantum_device(*given)
-        return FailingShots(device, failure) if name == "shots" else device
+    def quantum(*given: Any) -> dict[str, QuantumDevice]:
+        made = quantum_devices(*given)
+        return {"head": FailingShots(made["head"], failure)} if name == "shots" else made
 
-    monkeypatch.setattr(ladder, "spiking_device", spiking)
-    monkeypatch.setattr(ladder, "quantum_device", quantum)
+    monkeypatch.setattr(ladder, "devices", on)
+    monkeypatch.setattr(ladder, "quantum_devices", quantum)
     _, rungs = climbed(tiny_bundle)
     check(rungs, *({"loihi": ["loihi", "qasm", "shots"]}.get(name, [name])))
     assert reason in (rungs[name].skipped or "")
@@ -238,6 +240,9 @@ def test_whatever_a_device_fails_by(
 def test_a_fault_in_the_program_is_no_failing_device(
     climbed, tiny_bundle: Bundle, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ladder, "spiking_device", lambda *_: Failing(raising(TypeError("a bug"))))
+    def on(bundle: Bundle, snn: str, qpu: str) -> Devices:
+        return devices(bundle, snn, qpu)._replace(spiking={"encoder": Failing(raising(TypeError("a bug")))})
+
+    monkeypatch.setattr(ladder, "devices", on)
     with pytest.raises(TypeError, match="a bug"):
         climbed(tiny_bundle)

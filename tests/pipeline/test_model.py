@@ -9,6 +9,8 @@ import snntorch
 import torch
 from torch import Tensor
 
+from spiq.export.circuit.reupload import as_reupload
+from spiq.export.circuit.to_pennylane import to_qnode
 from spiq.export.errors import InputError
 from spiq.hardware.qpu import qnode
 from spiq.hardware.qpu.noise import Noise
@@ -17,7 +19,6 @@ from spiq.pipeline.config.schema import Circuit, Config
 from spiq.pipeline.data import ImageSet
 from spiq.pipeline.models.encoder import run_encoder
 from spiq.pipeline.models.sqdr_cnn import SQDRCNN, ReuploadHead
-from spiq.pipeline.models.tracing import traced
 from spiq.pipeline.run.folder import CHECKPOINT
 from spiq.pipeline.training.loop import train
 
@@ -72,10 +73,10 @@ def test_the_head_is_pennylanes_circuit_on_the_rates() -> None:
         return [qml.expval(qml.Z(qubit)) for qubit in range(3)]
 
     for sample in range(2):
-        angles = 2.0 * trace.spikes[:, sample].sum(0).detach().numpy() / 6
+        angles = 2.0 * trace["encoder"][:, sample].sum(0).detach().numpy() / 6
         expected = np.array(circuit(angles))
-        assert np.allclose(trace.expectations[sample].detach().numpy(), expected, rtol=0, atol=1e-12)
-    assert torch.allclose(trace.logits, model.readout(trace.expectations))
+        assert np.allclose(trace["head"][sample].detach().numpy(), expected, rtol=0, atol=1e-12)
+    assert torch.allclose(trace["readout"], model.readout(trace["head"]))
 
 
 CHANNELS = {
@@ -143,14 +144,14 @@ def test_noise_is_for_training_only(simulator: str) -> None:
     )
     model = SQDRCNN(settings, (1, 8, 8), 4)
     spikes = (torch.rand(6, 2, 1, 8, 8) < 0.5).to(torch.uint8)
-    ideal = traced(model, spikes.numpy())
-    noisy = model.trace(spikes.double())
-    assert np.array_equal(noisy.angles.detach().numpy(), ideal.angles)
-    circuit = model.head.circuit().qnode(qml.device("default.qubit", wires=3))
-    expected = np.stack(circuit(ideal.angles), axis=-1)
-    assert np.allclose(ideal.expectations, expected, rtol=0, atol=1e-12)
-    assert np.abs(noisy.expectations.detach().numpy() - expected).max() > 0.05
-    assert not np.allclose(noisy.logits.detach().numpy(), ideal.logits, rtol=0, atol=1e-3)
+    model.prepare()
+    with torch.no_grad():
+        ideal, noisy = ({k: v.numpy() for k, v in model.trace(spikes.double(), on).items()} for on in (False, True))
+    assert np.array_equal(noisy["angles"], ideal["angles"])
+    expected = np.stack(to_qnode(model.head.circuit())(ideal["angles"]), axis=-1)
+    assert np.allclose(ideal["head"], expected, rtol=0, atol=1e-12)
+    assert np.abs(noisy["head"] - expected).max() > 0.05
+    assert not np.allclose(noisy["readout"], ideal["readout"], rtol=0, atol=1e-3)
 
 
 @pytest.mark.parametrize("simulator", ["lightcone", "pennylane"])
@@ -218,15 +219,17 @@ def test_the_configuration_decides_what_is_built() -> None:
     assert built.encoder[0].kernel_size == (5, 5)
     assert float(built.encoder[2].beta) == pytest.approx(0.9)
     assert float(built.encoder[2].threshold) == 0.5
-    assert built.head.circuit().entangler == "line"
-    weights = built.head.circuit().weights
+    made_of = as_reupload(built.head.circuit())
+    assert made_of is not None
+    assert built.head.entangler == "line"
+    weights = made_of.weights
     assert 0 <= weights.min() < 2 < weights.max() <= 2 * np.pi
     assert float(built(torch.ones(4, 3, 2, 8, 8)).detach().min()) >= 0
 
 
 def test_the_initialisations_differ_in_spread() -> None:
     torch.manual_seed(0)
-    normal = SQDRCNN(config(circuit={"blocks": 8}), (1, 8, 8), 2).head.circuit().weights
+    normal = SQDRCNN(config(circuit={"blocks": 8}), (1, 8, 8), 2).head.weights.detach().numpy()
     assert -2 <= normal.min() < 0 < normal.max() <= 2
 
 

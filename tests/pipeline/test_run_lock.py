@@ -47,7 +47,7 @@ def hidden(run: Path) -> list[str]:
 @pytest.fixture
 def own(tiny_run: Path, tmp_path: Path) -> Path:
     copy = tmp_path / "run"
-    shutil.copytree(tiny_run, copy)
+    shutil.copytree(tiny_run, copy, ignore=shutil.ignore_patterns("report.*"))
     return copy
 
 

@@ -1,17 +1,54 @@
 """The figures of a rung, and the gate, on answers made by hand."""
 
+import nir
 import numpy as np
 import pytest
 
+from shared.random_network import drain, source
+from spiq.export.circuit.circuit import Circuit, Gate, pauli_z
 from spiq.export.errors import InputError
+from spiq.export.network.decoding import Decode
+from spiq.export.network.network import HybridNetwork
+from spiq.export.network.signals import Signal
+from spiq.export.network.spiking import spiking_stage
+from spiq.export.network.stages import Quantum
+from spiq.export.network.trace import Trace
 from spiq.pipeline.validation.ladder import gate
-from spiq.pipeline.validation.rung import Climbed, Rung, measured, read_report, wilson
+from spiq.pipeline.validation.rung import Rung, measured, read_report, wilson
+from spiq.pipeline.validation.rungs import TRAINED, RungKind, rung_kind
 
 
-def climbed(predictions: list[int], spikes: list[int], expectations: list[float]) -> Climbed:
-    return Climbed(
-        np.array(spikes, dtype=np.uint8).reshape(1, -1, 1), np.array(expectations)[:, None], np.array(predictions)
+class Answered(Trace):
+    """A trace whose predictions are given."""
+
+    answers: np.ndarray
+
+    @property
+    def predictions(self) -> np.ndarray:
+        return self.answers
+
+
+def climbed(predictions: list[int], spikes: list[int], expectations: list[float]) -> Answered:
+    """What one neuron and one qubit gave."""
+    graph = nir.NIRGraph(
+        {"input": source(1), "if": nir.IF(np.ones(1), np.ones(1), np.zeros(1)), "output": drain(1)},
+        [("input", "if"), ("if", "output")],
+        type_check=False,
     )
+    circuit = Circuit(1, ("x",), (Gate("ry", (0,), 0.0, ((0, 1.0),)),), (pauli_z(0),))
+    stages = {"encoder": spiking_stage(graph), "rates": Decode(), "head": Quantum(circuit)}
+    reads = {"encoder": ("input",), "rates": ("encoder",), "head": ("rates",)}
+    network = HybridNetwork(Signal("spikes", (1,), 1), stages, reads, "head")
+    values = np.array(expectations)[:, None]
+    found = Answered(network, {"encoder": np.array(spikes, np.uint8).reshape(1, -1, 1), "head": values})
+    found.answers = np.array(predictions)
+    return found
+
+
+def kind(name: str) -> RungKind:
+    found = rung_kind(name)
+    assert found is not None
+    return found
 
 
 BEFORE = climbed([0, 1, 2, 3], [1, 0, 1, 0], [0.5, -0.5, 0.0, 1.0])
@@ -20,18 +57,18 @@ LABELS = np.array([0, 1, 0, 2])
 
 
 def test_a_rung_counts_what_differs_from_the_one_before() -> None:
-    rung = measured("loihi", HERE, LABELS, BEFORE, 1.23456, "spikes")
+    rung = measured(kind("loihi"), HERE, LABELS, BEFORE, 1.23456)
     assert rung.samples == 4
     assert rung.accuracy == 0.75
     assert rung.agreement == 0.75
     assert rung.spike_mismatches == 2
     assert rung.max_error is None
     assert rung.seconds == 1.235
-    assert measured("qasm", HERE, LABELS, BEFORE, 0, "expectations").max_error == 0.25
+    assert measured(kind("qasm"), HERE, LABELS, BEFORE, 0).max_error == 0.25
 
 
 def test_the_first_rung_has_nothing_to_be_compared_with() -> None:
-    rung = measured("trained", BEFORE, LABELS, None, 0)
+    rung = measured(TRAINED, BEFORE, LABELS, None, 0)
     assert rung.accuracy == 0.5
     assert (rung.agreement, rung.spike_mismatches, rung.max_error) == (None, None, None)
 

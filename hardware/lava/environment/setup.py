@@ -28,7 +28,7 @@ from ....export.errors import InputError
 from ....export.files.atomic import new_file
 from ....export.files.cache import cache_folder
 from .python310 import NEEDED, PYTHON_VARIABLE, Search, find_python310
-from .uv_command import Uv, UvError, Watch, find_uv
+from .uv_command import SetUpWatch, Uv, UvError, find_uv
 
 HOME_VARIABLE = "SPIQ_LAVA_HOME"
 
@@ -115,7 +115,7 @@ def required(name: str) -> Environment:
     raise InputError(f"{made.folder}: Lava's environment was never set up; `{COMMANDS[name]}` makes it")
 
 
-def set_up(name: str, watch: Watch) -> bool:
+def set_up(name: str, watch: SetUpWatch) -> bool:
     """Make the environment `name`, telling `watch` what is being done; False where it was there already.
 
     Where another set-up is at work, this one waits for it. Raises InputError where there is no CPython 3.10, where the
@@ -139,7 +139,7 @@ def set_up(name: str, watch: Watch) -> bool:
 
 
 @contextmanager
-def _alone(folder: Path, watch: Watch) -> Iterator[int]:
+def _alone(folder: Path, watch: SetUpWatch) -> Iterator[int]:
     """Hold the lock of `folder`; yields its file descriptor. It is free when every process that has it is gone."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder.with_name(f".{folder.name}.lock").open("w") as lock:
@@ -151,7 +151,7 @@ def _alone(folder: Path, watch: Watch) -> Iterator[int]:
         yield lock.fileno()
 
 
-def _make(made: Environment, watch: Watch, lock: int) -> None:
+def _make(made: Environment, watch: SetUpWatch, lock: int) -> None:
     watch(f"looking for {NEEDED}")
     search = find_python310()
     if made.folder.exists():

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-Watch = Callable[[str], None]
+SetUpWatch = Callable[[str], None]
 """Is told in a few words what is being done."""
 
 INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_NO_INDEX")
@@ -43,7 +43,7 @@ class Uv(NamedTuple):
     program: str
     folder: Path
     environment: dict[str, str]
-    watch: Watch
+    watch: SetUpWatch
     held: int
 
     def run(self, *arguments: str | Path) -> None:
@@ -66,7 +66,7 @@ class Uv(NamedTuple):
             raise UvError(_reason(lines))
 
 
-def find_uv(folder: Path, watch: Watch, held: int) -> Uv:
+def find_uv(folder: Path, watch: SetUpWatch, held: int) -> Uv:
     """The uv that came with spiq, with pip's settings where it has none. Raises UvError where there is none."""
     return Uv(_program(), folder, _environment(), watch, held)
 

@@ -25,7 +25,7 @@ LEFT_OUT = "input and output, static power, tile hops, waits between chips, x86 
 """What the energy and the time are without."""
 
 
-class Estimate(NamedTuple):
+class Cost(NamedTuple):
     """For one sample on the first Loihi: energies in pJ, times in µs."""
 
     operations_pj: float
@@ -43,7 +43,7 @@ class Estimate(NamedTuple):
         return self.computing_us + self.barrier_us
 
 
-def estimate(program: LoihiProgram, taken: Resources, activity: Activity) -> Estimate:
+def estimate(program: LoihiProgram, taken: Resources, activity: Activity) -> Cost:
     """Energy and time of a sample of the mean activity on the first Loihi."""
     samples, steps = activity.samples, activity.steps
     updates = steps * sum(layer.neurons for layer in taken.layers)
@@ -60,7 +60,7 @@ def estimate(program: LoihiProgram, taken: Resources, activity: Activity) -> Est
         / layer.cores
         for layer, active in zip(taken.layers, activity.layers, strict=True)
     )
-    return Estimate(
+    return Cost(
         operations_pj=published.SYNAPTIC_OPERATION_PJ * activity.operations / samples,
         neuron_updates_pj=published.NEURON_UPDATE_PJ * updates,
         spikes_pj=published.SPIKE_PJ * messages / samples,

@@ -1,32 +1,33 @@
-"""A user's file of rotation angles."""
+"""A user's file of a circuit's inputs, such as rotation angles."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
-from ...export.angles import ANGLES
+from ...export.circuit.circuit import Circuit
 from ...export.errors import InputError
 from ...export.files.arrays import read_npy
 from ...export.files.plain import MOST_TEXT_BYTES, read_file
 
-_NEEDED = "a readable JSON list or .npy array of angles"
+_NEEDED = "a readable JSON list or .npy array of a circuit's inputs"
 
 
-def read_angles(path: Path, qubits: int) -> Float[np.ndarray, "qubit 3"]:
-    """Angles in radians, three a qubit, from a JSON list (nested or flat) or a .npy array.
+def read_circuit_inputs(path: Path, circuit: Circuit) -> Float[np.ndarray, " input"]:
+    """The inputs, angles in radians say, from a JSON list (nested or flat) or a .npy array, in their order.
 
     Raises InputError where the file is unreadable or does not hold that many finite numbers.
     """
     stored = read_npy(path, _NEEDED, MOST_TEXT_BYTES) if path.suffix == ".npy" else _listed(path)
     if stored.dtype.kind not in "fiu" or not np.isfinite(stored).all():
-        raise InputError(f"{path}: angles must be finite numbers, in radians")
-    if stored.shape not in ((qubits, ANGLES), (qubits * ANGLES,)):
+        raise InputError(f"{path}: the circuit's inputs must be finite numbers")
+    if math.prod(stored.shape) != circuit.input_size or not stored.ndim:
         raise InputError(
-            f"{path}: angles have the shape {list(stored.shape)}; [{qubits}, {ANGLES}] or [{qubits * ANGLES}] is needed"
+            f"{path}: holds numbers of the shape {list(stored.shape)}; {circuit.input_size} inputs are needed"
         )
-    return stored.reshape(qubits, ANGLES).astype(np.float64)
+    return stored.reshape(-1).astype(np.float64)
 
 
 def _listed(path: Path) -> np.ndarray:
