@@ -32,6 +32,13 @@ from .stages import Devices, Values, run_stages
 
 Samples = Shaped[np.ndarray, "..."]
 
+SAME = 1e-9
+"""Largest difference of a circuit's inputs or expectations from the trained network's, in parts of the largest or of 1:
+rounding in float64."""
+
+SAME_SINGLE = 1e-5
+"""The same of a classical stage, which may be in float32."""
+
 MOST_CALIBRATION = 1024
 """Samples whose circuit inputs are kept."""
 
@@ -117,11 +124,37 @@ def bundle_network(
             save_calibration(folder / CALIBRATION, _circuit_inputs(network, on, examples.circuit_calibration))
         else:
             left_out[CALIBRATION] = "the network has no circuit"
+        _check_same(network, exact, examples)
         if before_replacing:
             before_replacing()
         return left_out
 
     return write_bundle(path, manifest, fill, may_replace)
+
+
+def _check_same(network: HybridNetwork, exact: Mapping[str, ExactDevice], examples: Examples) -> None:
+    """Raise InputError where the stages in floating point give something else than the trained network itself."""
+    on = Devices({name: NirRuntime(stage.graph) for name, stage in network.spiking.items()}, exact)
+    for name in network.order:
+        # Of what the trained network gave the stage, so that the first one that differs is named.
+        values: Values = {INPUT: examples.golden, **examples.trace}
+        run_stages(network, {name}, values, on)
+        found, wanted = values[name], examples.trace[name]
+        if network.signals[name].kind == "spikes":
+            differing = int((found != wanted).sum())
+            if differing:
+                raise InputError(
+                    f"stage {name!r}: {differing} of its {wanted.size} spikes are not the trained network's"
+                )
+            continue
+        scale = np.maximum(1, np.abs(wanted).max())
+        error = float(np.abs(found.reshape(wanted.shape) - wanted).max() / scale)
+        allowed = SAME_SINGLE if name in network.classical else SAME
+        if not error <= allowed:
+            raise InputError(
+                f"stage {name!r}: its values are not the trained network's: they differ by {error:.2g} of the largest, "
+                f"at most {allowed:g} is allowed"
+            )
 
 
 def _write_spiking(

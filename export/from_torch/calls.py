@@ -26,10 +26,14 @@ class Call(NamedTuple):
 
 
 class Calls(NamedTuple):
-    """The calls, each after those that it reads, and the names of those that are the answer: it is their sum."""
+    """The calls, each after those that it reads, and the names of those that are the answer: it is their sum.
+
+    `loops` says that the network's own `forward` has all time steps, and not one.
+    """
 
     calls: tuple[Call, ...]
     answer: tuple[str, ...]
+    loops: bool = False
 
 
 def calls_of(network: nn.Module) -> Calls:

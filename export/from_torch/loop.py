@@ -55,7 +55,7 @@ def one_step(operations: Sequence[Operation], answer: tuple[str, ...]) -> Calls:
     before = [operation.call for operation in operations[:start]]
     calls = [*before, *(operation.call for operation in operations[start : start + length])]
     reading = tuple(call._replace(reads=tuple(_any_step(name) for name in call.reads)) for call in calls)
-    return Calls(reading, (given[0],))
+    return Calls(reading, (given[0],), loops=True)
 
 
 def _start(operations: Sequence[Operation], steps: int, length: int) -> int | None:

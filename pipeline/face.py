@@ -1,0 +1,187 @@
+"""What `import spiq` offers: the few calls that a notebook needs."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..export.bundle.folder import Bundle, open_bundle
+from ..export.coding import Coding
+from ..export.errors import InputError
+from ..export.network.decoding import Decode, Decoding
+from ..export.network.trace import Trace
+from ..hardware.cosimulation import check_samples, cosimulate
+from ..hardware.registry import devices
+from .models.own_network import OwnNetwork
+
+
+def network(
+    encoder: nn.Module,
+    circuit: Any = None,
+    readout: nn.Module | None = None,
+    coding: str | Coding | None = "phase",
+    steps: int = 8,
+    decode: Decoding | Decode = "rate",
+    input_shape: Sequence[int] = (1, 28, 28),
+    weights: Mapping[str, Any] | None = None,
+    inputs: Any = None,
+    observables: Sequence[Any] | None = None,
+    seed: int = 0,
+) -> OwnNetwork:
+    """A network of your own: encoder, circuit and readout in a row.
+
+    The samples are coded to spikes of so many `steps` ("phase", "rate", "latency", a Coding; None for samples that are
+    spikes already), the encoder's spikes decoded ("rate", spikes a step; "count"; "first_spike"; a Decode with scale,
+    offset and windows), and handed to the circuit as one vector. `circuit` is a PennyLane QNode or TorchLayer, a Qiskit
+    QuantumCircuit, a text in OpenQASM, or a spiq Circuit; `weights`, `inputs` and `observables` say what these do not
+    (`models.own_circuit`). `circuit` and `readout` may be left out. Several branches are built with `spiq.OwnNetwork`.
+
+    Raises InputError, naming the stage and the layer or gate, for what cannot be deployed.
+
+    Example:
+        network = spiq.network(encoder, qnode, readout, coding="phase", steps=8, input_shape=(1, 8, 8))
+        bundle = network.export("mine/bundle", calibration=x_train[:256], golden=(x_test[:8], y_test[:8]))
+    """
+    made = OwnNetwork(input_shape, steps if coding is None else None)
+    last = made.spiking(encoder, "input" if coding is None else made.encode(coding, steps, seed))
+    last = made.decode(decode, last)
+    if circuit is not None:
+        last = made.circuit(circuit, last, weights=weights, inputs=inputs, observables=observables)
+    if readout is not None:
+        made.classical(readout, last)
+    return made
+
+
+def cosim(
+    bundle: Bundle | Path | str,
+    samples: Any,
+    snn: str = "loihi",
+    qpu: str = "exact",
+    shots: int | None = None,
+    seed: int | None = None,
+) -> Trace:
+    """Both halves together on the devices of these names: `trace.predictions`, and every value by its stage.
+
+    `bundle` is one, or the folder of a bundle or a run. `samples` are arrays or tensors, as the network reads them.
+    `shots` measurements a sample, exact values without.
+
+    Example:
+        spiq.cosim("mine/bundle", images, snn="lava", qpu="aer", shots=1024).predictions
+    """
+    from .commands.progress import sample_bars
+
+    opened = _opened(bundle)
+    values = as_samples(opened, samples)
+    count = check_samples(opened.network, values)
+    with sample_bars() as watch:
+        on = devices(opened, snn, qpu, seed)
+        return cosimulate(opened.network, on, values, shots, lambda done: watch(snn, done, count))
+
+
+def validate(
+    bundle: Bundle | Path | str,
+    samples: Any,
+    labels: Any,
+    trained: Any = None,
+    shots: int | None = None,
+    lava_samples: int | None = None,
+    max_accuracy_drop: float | None = None,
+    min_accuracy: float | None = None,
+) -> "Validation":
+    """Climb the ladder: what accuracy and spikes each step towards the hardware keeps.
+
+    `trained` is the network in its own framework, for the rung of that name: what `spiq.network` gave. The other
+    arguments are the keys of [ladder] and [gate] of a configuration, whose defaults hold. The result prints itself as a
+    table, and as a page in a notebook.
+
+    Example:
+        spiq.validate("mine/bundle", x_test, y_test)
+    """
+    from .commands.progress import sample_bars
+    from .config.schema import Gate, Ladder
+    from .validation.ladder import Ascent, climb
+
+    opened = _opened(bundle)
+    ladder = Ladder(**_given(shots=shots, lava_samples=lava_samples))
+    gate = Gate(**_given(max_accuracy_drop=max_accuracy_drop, min_accuracy=min_accuracy))
+    ascent = Ascent(
+        opened, as_samples(opened, samples), _array(labels), ladder, gate, trained, epochs=opened.manifest.epochs
+    )
+    with sample_bars() as watch:
+        return Validation(climb(ascent, watch))
+
+
+class Validation:
+    """A climbed ladder: `report` holds all of its figures."""
+
+    def __init__(self, report: Any) -> None:
+        self.report = report
+
+    @property
+    def passed(self) -> bool:
+        """Whether the gate is passed."""
+        return self.report.gate.passed
+
+    def __repr__(self) -> str:
+        from .report.table import report_text
+
+        return report_text(self.report)
+
+    def _repr_html_(self) -> str:
+        from .report.page import embedded
+
+        return embedded(self.report)
+
+
+class Run(NamedTuple):
+    """A run that is finished: its folder, its bundle and its report."""
+
+    folder: Path
+    bundle: Bundle
+    report: Validation
+
+
+def train(
+    config: Path | str, out: Path | str | None = None, set: Mapping[str, Any] | None = None, replace: bool = False
+) -> Run:
+    """Train by a configuration, export, climb the ladder: what the command `spiq run` does.
+
+    `set` has values for keys of the configuration, such as {"training.epochs": 5}; `out` is the run's folder,
+    runs/NAME otherwise, which must be new unless `replace`.
+
+    Example:
+        run = spiq.train("digits.toml", set={"training.epochs": 5}); run.bundle, run.report
+    """
+    from .config.file import load_config
+    from .run.stages import run_stages
+
+    folder, report = run_stages(load_config(config, set), None if out is None else Path(out), replace)
+    return Run(folder, open_bundle(folder), Validation(report))
+
+
+def as_samples(bundle: Bundle, samples: Any) -> np.ndarray:
+    """Arrays or tensors as the network reads them. Raises InputError where they hold something else than numbers."""
+    array = _array(samples)
+    spikes = bundle.network.input.kind == "spikes"
+    if array.dtype.kind not in ("iub" if spikes else "fiub"):
+        raise InputError(f"the samples are {array.dtype}; {'0 and 1' if spikes else 'numbers'} are needed")
+    return array.astype(np.uint8 if spikes else np.float64)
+
+
+def _opened(bundle: Bundle | Path | str) -> Bundle:
+    if isinstance(bundle, Bundle):
+        return bundle
+    if not isinstance(bundle, str | Path):
+        raise InputError(f"bundle is a {type(bundle).__name__}; a Bundle or the path of one is needed")
+    return open_bundle(bundle)
+
+
+def _array(given: Any) -> np.ndarray:
+    return np.asarray(given.detach().cpu() if isinstance(given, torch.Tensor) else given)
+
+
+def _given(**values: Any) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if value is not None}
