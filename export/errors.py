@@ -4,10 +4,15 @@ from .wording import one_line
 
 
 class SpiqError(Exception):
-    """What spiq raises where something outside of it is at fault, on one line (`wording.one_line`)."""
+    """What spiq raises where something outside of it is at fault, on one line (`wording.one_line`).
 
-    def __init__(self, message: str) -> None:
+    `remedy` names what a front end can offer against it, where there is such a thing: "replace" what exists, say. The
+    command line has an option for it, Python an argument.
+    """
+
+    def __init__(self, message: str, remedy: str | None = None) -> None:
         super().__init__(one_line(message))
+        self.remedy = remedy
 
 
 class InputError(SpiqError, ValueError):

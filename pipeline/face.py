@@ -71,7 +71,7 @@ def cosim(
     Example:
         spiq.cosim("mine/bundle", images, snn="lava", qpu="aer", shots=1024).predictions
     """
-    from .commands.progress import sample_bars
+    from .progress import sample_bars
 
     opened = _opened(bundle)
     values = as_samples(opened, samples)
@@ -100,8 +100,8 @@ def validate(
     Example:
         spiq.validate("mine/bundle", x_test, y_test)
     """
-    from .commands.progress import sample_bars
     from .config.schema import Gate, Ladder
+    from .progress import sample_bars
     from .validation.ladder import Ascent, climb
 
     opened = _opened(bundle)
@@ -155,10 +155,16 @@ def train(
     Example:
         run = spiq.train("digits.toml", set={"training.epochs": 5}); run.bundle, run.report
     """
-    from .config.file import load_config
-    from .run.stages import run_stages
+    import sys
 
-    folder, report = run_stages(load_config(config, set), None if out is None else Path(out), replace)
+    from .config.file import load_config
+    from .run.stages import whole_run
+
+    def tell(note: str | None) -> None:
+        if note is not None:
+            print(f"spiq: {note}", file=sys.stderr)
+
+    folder, report = whole_run(load_config(config, set), None if out is None else Path(out), replace, False, tell)
     return Run(folder, open_bundle(folder), Validation(report))
 
 

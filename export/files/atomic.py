@@ -57,7 +57,7 @@ def new_folder(path: Path, replace: bool = False) -> Iterator[Path]:
     """
     clean(path)
     if path.exists() and not replace:
-        raise InputError(f"{path}: exists already; --force replaces it")
+        raise InputError(f"{path}: exists already", "replace")
     with _hidden_folder(path) as written:
         old = written.with_name(f"{written.name}{OLD}")
         try:

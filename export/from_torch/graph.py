@@ -53,11 +53,11 @@ def to_nir(
         graph = to_nir(nn.Sequential(nn.Linear(8, 4), snntorch.Leaky(beta=0.9)), (8,))
     """
     step = TimeStep(dt, integration)
-    calls, answer = calls_of(network)
+    found = calls_of(network)
     builder = _Builder(tuple(input_shape), step)
     with evaluating(network):
-        builder.add(calls)
-    return builder.graph(answer)
+        builder.add(found.calls)
+    return builder.graph(found.answer)
 
 
 class _Builder:

@@ -70,9 +70,9 @@ def step_properties(graph: PlacedGraph) -> dict[str, str]:
     return {"dt": repr(float(step.dt))} | ({} if step.integration is None else {"integration": step.integration})
 
 
-def spikes_value(name: str, shape: Shape) -> onnx.ValueInfoProto:
-    """Binary spikes, uint8 [time, sample, *shape], as a model's input of that name."""
-    return helper.make_tensor_value_info(name, _UINT8, ["time", "sample", *shape])
+def spikes_value(name: str, shape: Shape, time: int | str = "time") -> onnx.ValueInfoProto:
+    """Binary spikes, uint8 [time, sample, *shape], as a model's input of that name; a word leaves the time open."""
+    return helper.make_tensor_value_info(name, _UINT8, [time, "sample", *shape])
 
 
 def spiking_nodes(nodes: OnnxNodes, graph: PlacedGraph, spikes: str) -> str:

@@ -16,6 +16,7 @@ from onnx import TensorProto, helper
 
 from ..network.decoding import Decode
 from ..network.network import INPUT, HybridNetwork
+from ..network.signals import Signal
 from ..network.stages import Classical, Encode, Quantum, Spiking
 from .decode import decode_nodes
 from .empty_batch import admit_no_samples
@@ -35,10 +36,10 @@ def twin_signature(network: HybridNetwork) -> tuple[dict[str, OnnxValue], dict[s
     for name, signal in network.signals.items():
         stage = None if name == INPUT else network.stages[name]
         if isinstance(stage, Encode):
-            inputs[name] = OnnxValue(_UINT8, ("time", "sample", *signal.shape))
+            inputs[name] = OnnxValue(_UINT8, (_time(network, signal), "sample", *signal.shape))
         elif stage is None and _reads_input(network):
             spikes = signal.kind == "spikes"
-            axes = ("time", "sample") if spikes else ("sample",)
+            axes = (_time(network, signal), "sample") if spikes else ("sample",)
             inputs[name] = OnnxValue(_UINT8 if spikes else _DOUBLE, (*axes, *signal.shape))
         elif isinstance(stage, Quantum) or name == network.output:
             outputs[name] = OnnxValue(_element(stage), ("sample", math.prod(signal.shape)))
@@ -46,7 +47,8 @@ def twin_signature(network: HybridNetwork) -> tuple[dict[str, OnnxValue], dict[s
 
 
 def twin_onnx(network: HybridNetwork) -> onnx.ModelProto:
-    """The network as a model. The numbers of time steps, from one on, and of samples, from none on, are open.
+    """The network as a model. The numbers of time steps, from one on, and of samples, from none on, are open; that of
+    the time steps is the network's where a stage decodes windows of them, or the step of the first spike.
 
     Raises InputError where a stage has no form in ONNX: as `encoder_onnx` and `head_onnx` do, and where a classical
     stage's model is of a version of the operators that cannot be made today's.
@@ -61,7 +63,11 @@ def twin_onnx(network: HybridNetwork) -> onnx.ModelProto:
     for name, value in inputs.items():
         spikes = value.element == _UINT8
         shape = network.signals[name].shape
-        info = spikes_value(name, shape) if spikes else helper.make_tensor_value_info(name, _DOUBLE, ["sample", *shape])
+        info = (
+            spikes_value(name, shape, value.shape[0])
+            if spikes
+            else helper.make_tensor_value_info(name, _DOUBLE, ["sample", *shape])
+        )
         given.append((info, int(spikes)))
         started = whole.under(f"{name}/").add("Cast", [name], "double", to=_DOUBLE) if spikes else name
         values[name] = Value(started, _DOUBLE, shape)
@@ -100,6 +106,12 @@ def _reads_input(network: HybridNetwork) -> bool:
     return any(
         INPUT in sources and not isinstance(network.stages[name], Encode) for name, sources in network.reads.items()
     )
+
+
+def _time(network: HybridNetwork, signal: Signal) -> int | str:
+    """The length of the time axis: open, unless a stage decodes windows of it or counts its steps."""
+    is_open = all(decode.windows == 1 and decode.kind != "first_spike" for decode in network.decodes.values())
+    return "time" if is_open or signal.steps is None else signal.steps
 
 
 def _element(stage: object) -> int:

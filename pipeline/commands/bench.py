@@ -5,7 +5,8 @@ from typing import Annotated, Any
 
 import typer
 
-from .options import Json, print_json, print_table
+from ..printing import print_json, print_table
+from .options import Json
 
 
 def register(app: typer.Typer) -> None:
@@ -37,7 +38,7 @@ def bench(
         return
     from ..benchmark.page import COLUMNS, cells, markdown
     from ..benchmark.run import as_dict, comparisons, machine
-    from .progress import step_line
+    from ..progress import step_line
 
     results, rows = [], []
     with step_line() as watch:
@@ -61,7 +62,7 @@ def _grow(out: Path, json: bool) -> None:
     from ..benchmark.growth import check_plot, grown, plot
     from ..benchmark.page import GROWTH_COLUMNS, growth_cells, markdown
     from ..benchmark.run import machine
-    from .progress import step_line
+    from ..progress import step_line
 
     check_plot()
     points = []

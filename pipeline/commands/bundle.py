@@ -8,7 +8,8 @@ import typer
 from ...export.bundle.epochs import training_in_words
 from ...export.errors import InputError
 from ...hardware.names import quantum_names, spiking_names
-from .options import BundlePath, Json, Limit, Shots, at_least_one, print_json, print_table, tell
+from ..printing import print_json, print_table, tell
+from .options import BundlePath, Json, Limit, Shots, at_least_one
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,7 +72,7 @@ def cosim(
     from ...hardware.comparison import compare
     from ...hardware.cosimulation import cosimulate
     from ...hardware.registry import devices, spiking_entry
-    from .progress import sample_bars
+    from ..progress import sample_bars
 
     epochs = opened.manifest.epochs
     if epochs is not None and not epochs.finished:
@@ -185,8 +186,8 @@ def inspect(
     opened = open_bundle(bundle)
     from ...hardware.cosimulation import sliced
     from ...hardware.inspection.bundle import inspection
+    from ..progress import sample_bars
     from ..report.inspection_tables import inspection_tables
-    from .progress import sample_bars
 
     if test_set or images is not None:
         values, _ = _samples(opened, images, limit)

@@ -2,7 +2,8 @@
 
 import typer
 
-from .options import Json, print_json
+from ..printing import print_json
+from .options import Json
 
 
 def register(app: typer.Typer) -> None:

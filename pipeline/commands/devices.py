@@ -6,7 +6,8 @@ import typer
 
 from ...export.errors import SpiqError
 from ...hardware.names import OWN_QUANTUM, OWN_SPIKING, quantum_names, spiking_names
-from .options import Json, print_json, print_table
+from ..printing import print_json, print_table
+from .options import Json
 
 
 def register(app: typer.Typer) -> None:

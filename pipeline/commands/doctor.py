@@ -2,7 +2,8 @@
 
 import typer
 
-from .options import Json, print_json, print_table
+from ..printing import print_json, print_table
+from .options import Json
 
 
 def register(app: typer.Typer) -> None:

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from .options import Json, print_json, print_line
+from ..printing import print_json, print_line
+from .options import Json
 
 Netx = Annotated[bool, typer.Option("--netx", help="Also one for lava-dl's netx files.")]
 
@@ -31,7 +32,7 @@ def setup(netx: Netx = False, json: Json = False) -> None:
     Example: [bold]spiq lava setup --netx[/bold]
     """
     from ...hardware.lava.environment.setup import environment, set_up
-    from .progress import step_line
+    from ..progress import step_line
 
     done = []
     for name in ("lava", "netx") if netx else ("lava",):

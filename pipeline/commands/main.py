@@ -17,6 +17,7 @@ import typer
 from ...export.errors import SpiqError
 from ...export.wording import one_line
 from . import bench, bundle, check, config, devices, doctor, lava, nir, run, validate
+from .remedies import told
 
 STOPPED = 130
 """Exit status after Ctrl-C."""
@@ -66,7 +67,7 @@ def main() -> None:
     try:
         status = app(args=sys.argv[1:] or ["--help"], prog_name="spiq", standalone_mode=False)
     except (SpiqError, typer.TyperException) as error:
-        message = error.format_message() if isinstance(error, typer.TyperException) else str(error)
+        message = error.format_message() if isinstance(error, typer.TyperException) else told(error)
         _fail(message, 2)
     except (KeyboardInterrupt, typer.Abort):
         _fail("stopped", STOPPED)

@@ -9,7 +9,8 @@ import typer
 from ...export.errors import InputError
 from ...export.nir.time_step import DEFAULT_DT, INTEGRATIONS
 from ...hardware.names import spiking_names
-from .options import Json, print_json, print_line, print_table
+from ..printing import print_json, print_line, print_table
+from .options import Json
 
 if TYPE_CHECKING:
     import numpy as np

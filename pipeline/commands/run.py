@@ -1,21 +1,20 @@
 """spiq run, train, export, report: a run's folder and its stages."""
 
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...export.bundle.epochs import training_in_words
+from ...export.errors import InputError
 from ...export.wording import one_line
+from ..printing import print_json, print_line, print_table, tell
 from ..run import folder as run_folder
 from ..run.lock import locked
-from .options import Force, Json, print_json, print_line, print_table, tell
+from .options import Force, Json
 
 if TYPE_CHECKING:
-    from ..config.schema import Config
-    from ..data import ImageSet
-    from ..training.checkpoint import Progress
     from ..validation.rung import Report
 
 ConfigPath = Annotated[Path, typer.Argument(help="A TOML file, such as examples/digits.toml.", metavar="CONFIG")]
@@ -37,10 +36,13 @@ def run(config: ConfigPath, out: Out = None, force: Force = False, resume: Resum
 
     Example: [bold]spiq run examples/digits.toml --out runs/digits[/bold]
     """
-    with ExitStack() as held:
-        loaded, data, folder = _trained(config, out, force, resume, held)
-        _exported(folder, loaded, data, may_replace=True)
-        found = _climbed(folder, loaded, data)
+    from ..config.file import load_config
+    from ..run import stages
+
+    loaded = load_config(config)
+    _check_choice(force, resume)
+    with _resumable(out or Path("runs") / loaded.name):
+        folder, found = stages.whole_run(loaded, out, force, resume, tell)
     _finish(found, folder, json)
 
 
@@ -53,10 +55,14 @@ def train(
 
     Example: [bold]spiq train examples/mnist.toml --out runs/mnist[/bold]
     """
+    from ..config.file import load_config
+    from ..run import stages
     from ..training.checkpoint import load
 
-    with ExitStack() as held:
-        _, _, folder = _trained(config, out, force, resume, held)
+    loaded = load_config(config)
+    _check_choice(force, resume)
+    with ExitStack() as held, _resumable(out or Path("runs") / loaded.name):
+        _, folder = stages.trained(loaded, out, force, resume, tell, held)
         _, progress = load(folder / run_folder.CHECKPOINT)
     best = progress.history[progress.best]
     if json:
@@ -74,9 +80,11 @@ def export(run: RunPath, force: Force = False, json: Json = False) -> None:
     bundle = run / run_folder.BUNDLE
     run_folder.open_run(run)
     with locked(run, tell):
+        from ..run import stages
+
         config = run_folder.open_run(run)
         _free(bundle, force)
-        lost, warnings = _exported(run, config, _images(config), may_replace=force)
+        lost, warnings = stages.exported(run, config, stages.images(config, tell), force, tell)
     if json:
         print_json({"bundle": str(bundle), "quantization": lost, "warnings": warnings})
     else:
@@ -98,123 +106,28 @@ def report(run: RunPath, force: Force = False, json: Json = False) -> None:
     found = read_report(stored) if stored.exists() and not force else None
     if found is None or not run_folder.is_made_of(found.made_of, run):
         with locked(run, tell):
+            from ..run import stages
+
             config = run_folder.open_run(run)
             run_folder.check_bundle(run)
-            found = _climbed(run, config, _images(config))
+            found = stages.climbed(run, config, stages.images(config, tell))
     _finish(found, run, json)
 
 
-def _trained(
-    config_path: Path, out: Path | None, force: bool, resume: bool, held: ExitStack
-) -> "tuple[Config, ImageSet, Path]":
-    """Train in the run's folder, which `held` keeps locked from then on."""
-    from ..config.file import load_config
+def _check_choice(force: bool, resume: bool) -> None:
+    if resume and force:
+        raise InputError("--force starts anew and --resume goes on; give one of them")
 
-    config = load_config(config_path)
-    folder = out or Path("runs") / config.name
-    there = folder.is_dir()
-    if there:
-        held.enter_context(locked(folder, tell))
-    run_folder.check_run(folder, config, force, resume)
-    from ..models.sqdr_cnn import SQDRCNN
-    from ..training.kept_memory import keep_freed_memory
-    from ..training.loop import train as train_network
-    from ..training.loop import training_device
-    from .progress import training_bar
 
-    data = _images(config)
-    # What does not fit the images or the machine must be known before the folder is touched.
-    SQDRCNN(config, data.train_images.shape[1:], data.classes)
-    training_device(config.training)
-    if not there and not held.enter_context(locked(folder, tell)):
-        # Somebody else has made it meanwhile.
-        run_folder.check_run(folder, config, force, resume)
-    run_folder.start_run(folder, config, resume)
-    keep_freed_memory()
+@contextmanager
+def _resumable(folder: Path) -> Iterator[None]:
+    """After Ctrl-C it is said how to go on, if there is something to go on with."""
     try:
-        with training_bar(config.training.epochs) as watch:
-            train_network(config, data, folder, resume, watch)
+        yield
     except KeyboardInterrupt:
-        typer.echo(one_line(f"spiq: {folder} holds the best checkpoint so far; --resume goes on"), err=True)
+        if (folder / run_folder.CHECKPOINT).exists():
+            typer.echo(one_line(f"spiq: {folder} holds the best checkpoint so far; --resume goes on"), err=True)
         raise
-    return config, data, folder
-
-
-def _exported(
-    folder: Path, config: "Config", data: "ImageSet", may_replace: bool
-) -> tuple[list[dict[str, Any]], list[str]]:
-    """Write the bundle; what each layer lost to the chip's 8 bits, and the warnings, which are told."""
-    from ...export.bundle.entries import LOIHI
-    from ...hardware.inspection.bundle import quantization_losses
-    from ...hardware.parts import BundlePart
-    from ..run.exporting import export_bundle
-    from ..training.checkpoint import epochs_of, load_model
-    from .progress import working
-
-    model, progress = load_model(folder, config)
-    _check_fit(progress, data, folder)
-    epochs = epochs_of(progress.history, config)
-    with working("exporting"):
-        bundle = export_bundle(
-            config,
-            model,
-            data,
-            folder / run_folder.BUNDLE,
-            may_replace,
-            before_replacing=lambda: run_folder.remove_report(folder),
-            epochs=epochs,
-        )
-    if not epochs.finished:
-        tell(f"{folder}: training is {training_in_words(epochs)}, and the bundle says so")
-    for name, reason in bundle.manifest.left_out.items():
-        tell(f"{bundle.path / name}: left out: {reason}")
-    lost: list[dict[str, Any]] = []
-    warnings: list[str] = []
-    for stage in bundle.network.spiking:
-        if bundle.file(stage, LOIHI) in bundle.content:
-            losses, sentences = quantization_losses(BundlePart(bundle, stage))
-            lost += [loss._asdict() for loss in losses]
-            warnings += sentences
-    for warning in warnings:
-        tell(f"{bundle.path}: {warning}")
-    return lost, warnings
-
-
-def _climbed(folder: Path, config: "Config", data: "ImageSet") -> "Report":
-    from ...export.bundle.folder import open_bundle
-    from ...export.errors import InputError
-    from ..report.written import write_report
-    from ..run.exporting import is_bundle_of
-    from ..training.checkpoint import epochs_of, load_model
-    from ..validation.ladder import Ascent, climb
-    from .progress import sample_bars
-
-    # Before anything is read: what changes meanwhile makes the report one of other files.
-    made_of = run_folder.made_of(folder)
-    bundle = open_bundle(folder / run_folder.BUNDLE)
-    model, progress = load_model(folder, config)
-    _check_fit(progress, data, folder)
-    if bundle.network.input.shape != progress.image_shape or not is_bundle_of(bundle, model):
-        raise InputError(
-            f"{bundle.path}: was not made of the network that is in {folder / run_folder.CHECKPOINT} now; "
-            f"`spiq export {folder} --force` makes it anew"
-        )
-    limit = config.ladder.limit
-    with sample_bars() as watch:
-        ascent = Ascent(
-            bundle,
-            data.test_images[:limit],
-            data.test_labels[:limit],
-            config.ladder,
-            config.gate,
-            model,
-            tuple(epoch._asdict() for epoch in progress.history),
-            epochs_of(progress.history, config),
-        )
-        found = climb(ascent, watch)
-    found = found.model_copy(update={"made_of": made_of})
-    write_report(folder, found)
-    return found
 
 
 def _finish(found: "Report", folder: Path, json: bool) -> None:
@@ -230,31 +143,6 @@ def _finish(found: "Report", folder: Path, json: bool) -> None:
         raise typer.Exit(1)
 
 
-def _check_fit(progress: "Progress", data: "ImageSet", folder: Path) -> None:
-    """Raise InputError where the images have changed since the network was trained."""
-    from ...export.errors import InputError
-
-    trained, found = (progress.image_shape, progress.classes), (data.train_images.shape[1:], data.classes)
-    if trained != found:
-        raise InputError(
-            f"{folder}: was trained on images {list(trained[0])} of {trained[1]} classes, but {data.name} now has "
-            f"{list(found[0])} and {found[1]}"
-        )
-
-
-def _images(config: "Config") -> "ImageSet":
-    from .progress import working
-
-    with working("loading the images"):
-        from ..data import load_images
-
-        data = load_images(config.data.source, config.data.pixel_range)
-    tell(data.note)
-    return data.limited(config.data.train_limit, config.data.test_limit)
-
-
 def _free(path: Path, force: bool) -> None:
-    from ...export.errors import InputError
-
     if path.exists() and not force:
-        raise InputError(f"{path}: exists already; --force replaces it")
+        raise InputError(f"{path}: exists already", "replace")

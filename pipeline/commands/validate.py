@@ -6,7 +6,8 @@ from typing import Annotated
 import typer
 
 from ...export.errors import InputError
-from .options import BundlePath, Json, Limit, at_least_one, print_json, print_line, tell
+from ..printing import print_json, print_line, tell
+from .options import BundlePath, Json, Limit, at_least_one
 
 
 def register(app: typer.Typer) -> None:
@@ -49,10 +50,10 @@ def validate(
     opened = open_bundle(bundle)
     from ..config.schema import Gate, Ladder
     from ..data.samples import load_samples
+    from ..progress import sample_bars
     from ..report.table import print_report
     from ..report.written import write_report
     from ..validation.ladder import Ascent, climb
-    from .progress import sample_bars
 
     given = load_samples(opened, images, limit)
     tell(given.note)

@@ -2,6 +2,7 @@
 
 import os
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,17 @@ MOST_BYTES = 2**20
 """Of a configuration's file."""
 
 
-def load_config(path: str | Path) -> Config:
+def load_config(path: str | Path, changes: Mapping[str, Any] | None = None) -> Config:
     """The configuration in the TOML file `path`, with the path of an npz source made absolute.
+
+    `changes` has values that stand in for those of the file, by dotted keys such as "training.epochs".
 
     Raises InputError when the file cannot be read, is not TOML, or has a key or value that is not allowed: one sentence
     with the key, what is allowed and what was given. Of several wrong keys it tells the first and counts the others.
     """
     values = _read_toml(Path(path))
+    for key, value in (changes or {}).items():
+        _set(values, key, value)
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
@@ -37,6 +42,16 @@ def load_config(path: str | Path) -> Config:
         raise InputError(f"{path}: data.source must be a path in UTF-8, as a configuration is, but is {archive}")
     data = config.data.model_copy(update={"source": NPZ_PREFIX + archive})
     return config.model_copy(update={"data": data})
+
+
+def _set(values: dict[str, Any], key: str, value: Any) -> None:
+    """Put a value at a dotted key; whether there is such a key is for the schema to say."""
+    *sections, last = key.split(".")
+    for section in sections:
+        values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise InputError(f"{key}: {section} is a value and no section of the configuration")
+    values[last] = value
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

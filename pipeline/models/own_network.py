@@ -61,7 +61,7 @@ class OwnNetwork:
         self._lock = threading.Lock()
 
     def encode(self, coding: str | Coding = "phase", steps: int = 8, seed: int = 0, name: str = "spikes") -> str:
-        """Values in [0, 1] become spikes by a coding of `export.coding`: its name, or a Coding with steps of its own."""
+        """Values in [0, 1] become spikes by a coding (`export.coding`): its name, or a Coding with its own steps."""
         made = coding if isinstance(coding, Coding) else Coding(coding, steps, seed)  # type: ignore[arg-type]
         return self._add(name, Encode(made), (INPUT,))
 
@@ -198,6 +198,7 @@ class OwnNetwork:
             return part(spikes).numpy().astype(np.uint8)
         if isinstance(part, OwnCircuit):
             return part.run(read[0].reshape(len(read[0]), -1).astype(np.float64))
+        assert isinstance(part, nn.Module)
         return _applied(part, read)
 
     def _samples(self, given: Any, what: str) -> Shaped[np.ndarray, "..."]:

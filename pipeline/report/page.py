@@ -3,7 +3,7 @@
 from importlib.resources import files
 
 from jinja2 import Environment, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from ...export.bundle.epochs import training_in_words
 from ..validation.gate import verdict
@@ -13,6 +13,9 @@ from .table import EPOCH_COLUMNS, cells, epoch_cells
 from .words import MEANINGS, PAGE_COLUMNS, halves
 
 TEMPLATE = "report.html.jinja"
+
+EMBEDDED_HEIGHT = 700
+"""Pixels of the frame in a notebook."""
 
 
 def render(report: Report) -> str:
@@ -37,6 +40,12 @@ def render(report: Report) -> str:
         epoch_columns=EPOCH_COLUMNS,
         epochs=[epoch_cells(number, epoch) for number, epoch in enumerate(report.training, 1)],
     )
+
+
+def embedded(report: Report) -> str:
+    """The page within another one, such as a notebook's: in a frame, so that neither's style touches the other's."""
+    height = EMBEDDED_HEIGHT
+    return f'<iframe srcdoc="{escape(render(report))}" style="width: 100%; height: {height}px; border: 0"></iframe>'
 
 
 def _page_cells(rung: Rung) -> tuple[str, ...]:

@@ -1,7 +1,9 @@
 """The report as a table for people."""
 
+from collections.abc import Iterator
+
 from ...export.bundle.epochs import training_in_words
-from ..commands.options import print_line, print_table
+from ..printing import print_line, print_table, table_text
 from ..validation.gate import verdict
 from ..validation.rung import CONFIDENCE, Report, Rung
 
@@ -49,14 +51,28 @@ def epoch_cells(number: int, epoch: Epoch) -> tuple[str, ...]:
 
 def print_report(report: Report) -> None:
     """The table, what was skipped and why, whether the training is finished, and the gate, on stdout."""
+    print_table(*_table(report))
+    for sentence in _sentences(report):
+        print_line(sentence)
+
+
+def report_text(report: Report) -> str:
+    """The same as a text, for a Python prompt."""
+    return "\n".join([table_text(*_table(report)).rstrip(), *_sentences(report)])
+
+
+def _table(report: Report) -> tuple[str, tuple[str, ...], list[tuple[str, ...]]]:
     known = "" if report.parameters is None else f"{report.parameters} parameters, "
     size = f"{known}T = {report.steps}, {report.qubits} qubits"
     climbed = [cells(rung) for rung in report.rungs if rung.skipped is None]
-    print_table(f"{report.name}: {size}, {report.shots} shots", COLUMNS, climbed)
+    return f"{report.name}: {size}, {report.shots} shots", COLUMNS, climbed
+
+
+def _sentences(report: Report) -> Iterator[str]:
     for rung in report.rungs:
         if rung.skipped is not None:
-            print_line(f"{rung.name} skipped: {rung.skipped}")
+            yield f"{rung.name} skipped: {rung.skipped}"
     if report.programmable:
-        print_line(f"layers that need a programmable neuron of Loihi 2: {report.programmable_in_words()}")
-    print_line(f"training is {training_in_words(report.epochs)}")
-    print_line(verdict(report))
+        yield f"layers that need a programmable neuron of Loihi 2: {report.programmable_in_words()}"
+    yield f"training is {training_in_words(report.epochs)}"
+    yield verdict(report)

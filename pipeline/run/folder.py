@@ -31,15 +31,11 @@ def check_run(run: Path, config: Config, force: bool = False, resume: bool = Fal
     """Raise InputError where the folder is there already, unless `force` lets its files be replaced or `resume` goes on
     with a run of the same configuration.
     """
-    if resume and force:
-        raise InputError("--force starts anew and --resume goes on; give one of them")
     if resume:
         if open_run(run) != config:
-            raise InputError(
-                f"{run / CONFIG}: differs from the configuration given; --resume goes on with the same one"
-            )
+            raise InputError(f"{run / CONFIG}: differs from the configuration given", "resume")
     elif run.exists() and not force:
-        raise InputError(f"{run}: exists already; --force replaces what is in it, --resume goes on with it")
+        raise InputError(f"{run}: exists already", "replace or resume")
     elif run.exists() and not run.is_dir():
         raise InputError(f"{run}: is a file; a folder is needed")
     # The bundle's module takes longer to import than a command's help may take.

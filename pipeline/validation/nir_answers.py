@@ -18,7 +18,7 @@ from ...hardware.loihi.program import LoihiProgram
 from ...hardware.parts import GraphPart
 from ...hardware.registry import spiking_entry
 from ...hardware.runtime.nir_runtime import NirRuntime
-from ..commands.progress import sample_bars, working
+from ..progress import sample_bars, working
 
 FLOAT = "nir"
 """The device that runs the graph itself, whose output need not be spikes."""
@@ -56,7 +56,7 @@ def comparison(answers: Sequence[Answer], stored: np.ndarray | None, path: Path)
     Raises InputError where there is nothing to compare.
     """
     if not answers[0].output.shape[1]:
-        raise InputError(f"{path}: x holds no samples; --compare needs at least one")
+        raise InputError(f"{path}: x holds no samples; a comparison needs at least one")
     if len(answers) == 2:
         one, other = answers
         found = compare(one.layers, other.layers)
@@ -65,7 +65,7 @@ def comparison(answers: Sequence[Answer], stored: np.ndarray | None, path: Path)
         mismatches = int((one.output != other.output).sum())
     else:
         if stored is None:
-            raise InputError(f"{path}: --compare needs its array y, or two devices for --on")
+            raise InputError(f"{path}: a comparison needs its array y, or two devices")
         ours = answers[0].output
         if ours.shape != stored.shape:
             raise InputError(f"{path}: y has the shape {list(stored.shape)}, but the answer has {list(ours.shape)}")

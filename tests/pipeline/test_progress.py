@@ -2,7 +2,7 @@
 
 import pytest
 
-from spiq.pipeline.commands.progress import training_bar
+from spiq.pipeline.progress import training_bar
 
 
 def test_the_training_bar_ends_with_the_last_figures_it_was_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -206,7 +206,7 @@ def test_a_bundle_of_another_network_is_not_climbed(run: Path, tensor: str) -> N
     # What a step of Adam changes towards the end of the half cosine.
     tensors[tensor] = tensors[tensor] + 1e-4
     checkpoint.save(run / CHECKPOINT, tensors, progress)
-    sentence = f"run/bundle: was not made of the network that is in {run / CHECKPOINT} now; `spiq export {run} --force`"
+    sentence = f"run/bundle: was not made of the network that is in {run / CHECKPOINT} now"
     for options in ([], ["--force"]):
         with pytest.raises(InputError, match=sentence):
             spiq("report", run, *options)

@@ -21,7 +21,7 @@ def _read(node: nir.Delay, input_shape: Shape, step: TimeStep, where: str) -> De
     if off.any():
         raise InputError(
             f"{where}: delay is {delay[off].flat[0]:g} s somewhere, which is no whole number of time steps of "
-            f"{step.dt:g} s; pass the dt that the file was written with (--dt)"
+            f"{step.dt:g} s; pass the dt that the file was written with"
         )
     if steps.min() < 0 or steps.max() > MOST_STEPS:
         raise InputError(

@@ -80,7 +80,7 @@ class Parameters:
         raise InputError(
             f"{self.where}: {key} is {found}, where 1 (v + r·x a step, as snnTorch, sinabs and norse mean it) or 1/dt "
             f"= {1 / self.step.dt:g} (v + dt·r·x, as NIR's equation and SpikingJelly do) would tell how it is meant; "
-            "say it with integration, on the command line --if per-step or --if euler, or give the dt that it was "
+            "say it with integration, per-step or euler, or give the dt that it was "
             "written with"
         )
 
@@ -95,8 +95,8 @@ class Parameters:
             shortest = f"{taus.min():.9g}"
             raise InputError(
                 f"{self.where}: {key} is {shortest} s somewhere and dt {dt:g} s, but an Euler step longer than a time "
-                f"constant overshoots; pass a dt of at most {shortest} s (--dt {shortest}). A file of norse's holds "
-                "tau·dt, so it is read with the square of its dt: --dt 1e-6 for 1e-3"
+                f"constant overshoots; pass a dt of at most {shortest} s. A file of norse's holds "
+                "tau·dt, so it is read with the square of its dt: 1e-6 for 1e-3"
             )
         return share
 

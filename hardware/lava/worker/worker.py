@@ -71,7 +71,7 @@ def main() -> None:
     jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
     threading.Thread(target=_read_jobs, args=(given, jobs, folder), daemon=True).start()
     sys.path.insert(0, str(Path(__file__).parent))
-    from runner import Runner, UnavailableError
+    from runner import Runner, UnavailableError  # pyright: ignore[reportMissingImports]
 
     runners = {False: Runner(False)}
     _answer(answered, {"ready": True})

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from ...export.wording import one_line
+from ..export.wording import one_line
 
 
 def _progress(*columns: str | TextColumn) -> Progress:
