@@ -28,11 +28,11 @@ def queue_gates(circuit: Circuit, values: Any) -> None:
         features.append(product)
     for gate in circuit.gates:
         if gate.name in ("rx", "ry", "rz"):
-            angle = gate.offset
+            # 0 + x would be a new number in some interfaces; the angle of a re-upload gate is its input itself.
+            parts = [gate.offset] if gate.offset or not gate.slopes else []
             for number, coefficient in gate.slopes:
-                # 0 + x would be a new number in some interfaces; the angle of a re-upload gate is its input itself.
-                term = features[number] if coefficient == 1 else coefficient * features[number]
-                angle = angle + term if angle else term
+                parts.append(features[number] if coefficient == 1 else coefficient * features[number])
+            angle = sum(parts[1:], start=parts[0])
             operations[gate.name](angle, wires=gate.qubits)
         else:
             operations[gate.name](wires=gate.qubits)

@@ -77,8 +77,9 @@ def test_cosim_on_every_device(run: tuple[Path, dict], snn: str, qpu: str, tmp_p
     assert 0 <= found["accuracy"] <= 1
     assert ("spike_mismatches" in found) == (snn != "nir")
     with np.load(out, allow_pickle=False) as values:
-        assert values["encoded"].shape == (8, 12, 9)
-        assert values["logits"].shape == (12, 10)
+        assert values["encoder"].shape == (8, 12, 9)
+        assert values["readout"].shape == (12, 10)
+        assert np.array_equal(values["encoder_counts"], values["encoder"].sum(0))
 
 
 def test_cosim_with_shots_is_the_same_again_with_the_same_seed(run: tuple[Path, dict], tmp_path: Path) -> None:
@@ -118,15 +119,21 @@ def test_verify_passes_and_says_what_it_compared(run: tuple[Path, dict]) -> None
     found = json.loads(spiq("verify", run[0] / "bundle", "--json").stdout)
     assert found["passed"]
     assert {check["file"] for check in found["checks"]} >= {
-        "encoder.nir", "encoder.onnx", "loihi.npz", "head.json", "head.qasm", "readout.onnx",
+        "encoder.nir", "encoder.onnx", "encoder.loihi.npz", "head.json", "head.qasm", "readout.onnx",
     }  # fmt: skip
     assert "DIFFERS" not in spiq("verify", run[0] / "bundle").stdout
 
 
 def test_inspect_names_the_layers(run: tuple[Path, dict]) -> None:
     found = json.loads(spiq("inspect", run[0] / "bundle", "--json").stdout)
-    assert found["circuit"]["qubits"] == 3
-    assert [layer["layer"] for layer in found["layers"]] == ["neuron1", "pool1_or", "neuron2", "pool2_or", "neuron"]
+    assert found["circuits"][0]["qubits"] == 3
+    assert [layer["layer"] for layer in found["spiking"][0]["layers"]] == [
+        "neuron1",
+        "pool1_or",
+        "neuron2",
+        "pool2_or",
+        "neuron",
+    ]
     assert "neuron1" in spiq("inspect", run[0] / "bundle").stdout
 
 
@@ -228,10 +235,10 @@ def test_the_onnx_encoder_gives_pytorchs_counts_on_every_digit(run: tuple[Path, 
         trace = model.double().trace(torch.from_numpy(spikes).double())
     encoder = onnxruntime.InferenceSession(run[0] / "bundle" / "encoder.onnx")
     (counts,) = encoder.run(["counts"], {"spikes": spikes})
-    assert np.array_equal(counts, trace.spikes.sum(0).numpy())
+    assert np.array_equal(counts, trace["encoder"].sum(0).numpy())
     readout = onnxruntime.InferenceSession(run[0] / "bundle" / "readout.onnx")
-    (logits,) = readout.run(["logits"], {"expectations": trace.expectations.float().numpy()})
-    assert np.abs(logits - trace.logits.numpy()).max() <= 1e-5
+    (logits,) = readout.run(["logits"], {"expectations": trace["head"].float().numpy()})
+    assert np.abs(logits - trace["readout"].numpy()).max() <= 1e-5
 
 
 def test_force_takes_away_what_an_earlier_run_left(run: tuple[Path, dict], config_file: Path, tmp_path: Path) -> None:

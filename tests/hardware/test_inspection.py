@@ -46,8 +46,22 @@ def branching() -> LoihiProgram:
     )
 
 
-def test_layers_of_several_connections(tiny_bundle: Bundle, branching: LoihiProgram) -> None:
-    found = inspection(tiny_bundle, branching, tiny_bundle.golden.images, "the golden samples")
+def holding(bundle: Bundle, program: LoihiProgram, folder: Path) -> Bundle:
+    """The bundle with another program of its spiking stage."""
+    program.save(folder / "program.npz")
+    return replace(bundle, content={**bundle.content, "encoder.loihi.npz": (folder / "program.npz").read_bytes()})
+
+
+def inspected(bundle: Bundle, program: LoihiProgram, folder: Path) -> tuple[dict, dict]:
+    """All that is told of the bundle with that program, and what is told of its spiking stage."""
+    held = holding(bundle, program, folder)
+    found = inspection(held, held.golden.input, "the golden samples")
+    (half,) = found["spiking"]
+    return found, half
+
+
+def test_layers_of_several_connections(tiny_bundle: Bundle, branching: LoihiProgram, tmp_path: Path) -> None:
+    _, found = inspected(tiny_bundle, branching, tmp_path)
     layers = {layer["layer"]: layer for layer in found["layers"]}
     assert [layers[name]["reads"] for name in layers] == [["input"], ["conv"], ["conv"], ["relay", "dense", "joined"]]
     assert [layers[name]["depth"] for name in layers] == [1, 2, 2, 3]
@@ -59,32 +73,32 @@ def test_layers_of_several_connections(tiny_bundle: Bundle, branching: LoihiProg
     assert found["chip"]["input_fan_out"] == 18
     assert [part["encoding"] for part in layers["joined"]["connections"]] == ["dense", "dense", "sparse"]
     assert found["chip"]["cores"] == sum(layer["cores"] for layer in found["layers"]) == 4
-    spikes = simulate_layers(branching, tiny_bundle.golden.spikes)
+    spikes = simulate_layers(branching, tiny_bundle.golden.trace["spikes"])
     assert [layer["spikes"] * 3 for layer in found["activity"]["layers"]] == pytest.approx(
         [int(fired.sum()) for fired in spikes]
     )
 
 
-def test_delays_are_told(tiny_bundle: Bundle, branching: LoihiProgram) -> None:
+def test_delays_are_told(tiny_bundle: Bundle, branching: LoihiProgram, tmp_path: Path) -> None:
     last = branching.layers[-1]
     delays = (3, [0, 1, 2, 2], 0)
     late = tuple(replace(one, delays=steps) for one, steps in zip(last.connections, delays, strict=True))
     program = replace(branching, layers=(*branching.layers[:-1], replace(last, connections=late)))
-    found = inspection(tiny_bundle, program, tiny_bundle.golden.images, "the golden samples")
+    whole, found = inspected(tiny_bundle, program, tmp_path)
     assert [part["delays"] for part in found["layers"][-1]["connections"]] == [[3, 3], [0, 2], [0, 0]]
-    (table, *_) = inspection_tables(found)
+    _, table, *_ = inspection_tables(whole)
     assert table.rows[-2][1] == ["relay, 3 late", "dense, 0 to 2 late", "joined"]
 
 
-def test_programmable_neurons_are_told(tiny_bundle: Bundle, branching: LoihiProgram) -> None:
+def test_programmable_neurons_are_told(tiny_bundle: Bundle, branching: LoihiProgram, tmp_path: Path) -> None:
     dense = branching.layers[2]
     own = replace(dense.neuron, threshold=np.array([3, 1, -2, 9]), reset=TakeOff(5))
     program = replace(branching, layers=(*branching.layers[:2], replace(dense, neuron=own), branching.layers[3]))
-    found = inspection(tiny_bundle, program, tiny_bundle.golden.images, "the golden samples")
+    whole, found = inspected(tiny_bundle, program, tmp_path)
     reasons = ["reset by subtraction", "threshold below rest", "threshold differs"]
     assert [layer["programmable"] for layer in found["layers"]] == [[], [], reasons, []]
     assert found["layers"][2]["threshold"] == [-2, 9]
-    _, table, *_ = inspection_tables(found)
+    _, _, table, *_ = inspection_tables(whole)
     assert table.rows == [("dense", ", ".join(reasons))]
     assert len(table.title) < 100 - 4
 
@@ -92,14 +106,24 @@ def test_programmable_neurons_are_told(tiny_bundle: Bundle, branching: LoihiProg
 def test_json_holds_the_bundle_and_what_was_measured(tiny_bundle: Bundle) -> None:
     done = CliRunner().invoke(app, ["inspect", str(tiny_bundle.path), "--json"])
     assert done.exit_code == 0
-    found = json.loads(done.stdout)
+    whole = json.loads(done.stdout)
+    (found,) = whole["spiking"]
+    assert whole["circuits"] == [
+        {
+            "stage": "head", "qubits": 3, "blocks": 2, "entangler": "ring", "inputs": 9, "observables": 3, "gates": 39,
+            "two-qubit gates": 3, "rotations by data": 18,
+        }
+    ]  # fmt: skip
+    assert list(whole["stages"]) == ["spikes", "encoder", "angles", "head", "readout"]
     activity = found["activity"]
     assert (activity["samples"], activity["steps"], activity["measured_on"]) == (3, 8, "the golden samples")
-    assert activity["input_spikes"] * 3 == pytest.approx(int(tiny_bundle.golden.spikes.sum()))
+    assert activity["input_spikes"] * 3 == pytest.approx(int(tiny_bundle.golden.trace["spikes"].sum()))
     last = found["layers"][-1]
     assert last["neurons"] == 9
-    assert activity["layers"][-1]["spikes"] * 3 == pytest.approx(int(tiny_bundle.golden.loihi_encoded.sum()))
-    program = LoihiProgram.load(tiny_bundle.path / "loihi.npz")
+    assert activity["layers"][-1]["spikes"] * 3 == pytest.approx(
+        int(tiny_bundle.golden.arrays()["loihi.encoder"].sum())
+    )
+    program = LoihiProgram.load(tiny_bundle.path / "encoder.loihi.npz")
     assert [layer["neurons"] for layer in found["layers"]] == [layer.neuron.size for layer in program.layers]
     assert found["estimate"]["chip"] == "the first Loihi"
     assert found["estimate"]["source"] == "the first Loihi: Davies et al., IEEE Micro 38(1), 2018, Table 2"
@@ -110,34 +134,33 @@ def test_the_test_set_and_files_can_be_measured_on(tiny_bundle: Bundle, tiny_ima
     def asked(*options: object) -> dict:
         done = CliRunner().invoke(app, ["inspect", str(tiny_bundle.path), "--json", *map(str, options)])
         assert done.exit_code == 0, done.output
-        return json.loads(done.stdout)["activity"]
+        return json.loads(done.stdout)["spiking"][0]["activity"]
 
     file = tmp_path / "mine.npz"
     np.savez(file, x=tiny_images.test_images[:7])
     named, own = asked("--test-set", "--limit", 7), asked("--images", file)
     assert (named.pop("measured_on"), own.pop("measured_on")) == ("the test set of digits", str(file))
     assert named == own
-    expected = int(tiny_bundle.coding.encode(tiny_images.test_images[:7]).sum())
+    expected = int(tiny_bundle.network.encodes["spikes"].coding.encode(tiny_images.test_images[:7]).sum())
     assert named["samples"] == 7
     assert named["input_spikes"] * 7 == pytest.approx(expected)
     assert asked("--limit", 2)["samples"] == 2
 
 
 def test_tables_are_narrow_and_say_what_is_estimated(
-    tiny_bundle: Bundle, branching: LoihiProgram, monkeypatch: pytest.MonkeyPatch
+    tiny_bundle: Bundle, branching: LoihiProgram, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "100")
-    tables = list(
-        inspection_tables(inspection(tiny_bundle, branching, tiny_bundle.golden.images, "the golden samples"))
-    )
+    tables = list(inspection_tables(inspected(tiny_bundle, branching, tmp_path)[0]))
     for table in tables:
         columns = zip(table.columns, *table.rows, strict=True)
         lines = (
             [line for cell in column for line in ([cell] if isinstance(cell, str) else cell)] for column in columns
         )
         widths = [max(map(len, column)) for column in lines]
-        assert sum(widths) + 3 * len(widths) + 1 <= 100, table.title
-    layers, lost, activity, cost = tables[:4]
+        assert sum(widths) + 3 * len(widths) + 1 <= 120, table.title
+    stages, layers, lost, activity, cost = tables[:5]
+    assert [row[0] for row in stages.rows] == ["spikes", "encoder", "angles", "head", "readout"]
     assert lost.title == "what 8 bits took"
     assert [row[0] for row in layers.rows] == ["input", "conv", "relay", "dense", "joined", "all"]
     assert layers.rows[4][1] == ["relay", "dense", "joined"]
@@ -164,17 +187,17 @@ def test_bad_options_are_refused(tiny_bundle: Bundle, options: tuple[str, ...], 
     assert message in str(done.exception)
 
 
-def test_images_that_do_not_fit_are_refused(tiny_bundle: Bundle, branching: LoihiProgram) -> None:
+def test_images_that_do_not_fit_are_refused(tiny_bundle: Bundle) -> None:
     with pytest.raises(InputError, match="shape"):
-        inspection(tiny_bundle, branching, np.zeros((2, 1, 7, 8)), "too small ones")
-    with pytest.raises(InputError, match="at least one sample"):
-        inspection(tiny_bundle, branching, np.zeros((0, 1, 8, 8)), "none")
+        inspection(tiny_bundle, np.zeros((2, 1, 7, 8)), "too small ones")
+    with pytest.raises(InputError, match="at least one is needed"):
+        inspection(tiny_bundle, np.zeros((0, 1, 8, 8)), "none")
 
 
-def test_progress_counts_every_sample(tiny_bundle: Bundle, branching: LoihiProgram) -> None:
+def test_progress_counts_every_sample(tiny_bundle: Bundle) -> None:
     told: list[int] = []
     images = np.zeros((1001, 1, 8, 8))
-    found = inspection(tiny_bundle, branching, images, "dark images", told.append)
+    (found,) = inspection(tiny_bundle, images, "dark images", told.append)["spiking"]
     assert told == [1000, 1001]
     assert found["activity"]["samples"] == 1001
     assert found["activity"]["input_spikes"] == 0
