@@ -9,6 +9,7 @@ Sources: the OpenQASM 3 language specification (arXiv 2104.14722) and OpenQASM 2
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import numpy as np
 from jaxtyping import Float
@@ -66,7 +67,10 @@ def to_openqasm2(circuit: Circuit, values: Float[np.ndarray, " input"]) -> str:
     bound = circuit.feature_values(circuit.checked_inputs(np.asarray(values)[None]))[0]
 
     def angle(gate: Gate) -> str:
-        return _number(gate.offset + sum(coefficient * bound[feature] for feature, coefficient in gate.slopes))
+        # What is 0 is not added, so that an angle of -0.0 stays what it is.
+        terms = [coefficient * bound[feature] for feature, coefficient in gate.slopes]
+        terms = [gate.offset, *terms] if gate.offset or not terms else terms
+        return _number(sum(terms[1:], start=terms[0]))
 
     lines = [
         "OPENQASM 2.0;",
@@ -74,10 +78,19 @@ def to_openqasm2(circuit: Circuit, values: Float[np.ndarray, " input"]) -> str:
         _headline(circuit),
         f"qreg q[{circuit.n_qubits}];",
         f"creg c[{circuit.n_qubits}];",
-        *_statements(circuit, angle),
+        *_statements(replace(circuit, gates=tuple(_in_version_2(circuit))), angle),
         "measure q -> c;",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _in_version_2(circuit: Circuit) -> Iterator[Gate]:
+    """The gates in those of qelib1.inc, which has no sx: it is s between two h."""
+    for gate in circuit.gates:
+        if gate.name == "sx":
+            yield from (Gate(name, gate.qubits) for name in ("h", "s", "h"))
+        else:
+            yield gate
 
 
 def _headline(circuit: Circuit) -> str:

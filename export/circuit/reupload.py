@@ -9,7 +9,6 @@ of each qubit. The CZ gates after the last block commute with Z, so they are lef
 """
 
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
@@ -35,6 +34,20 @@ class Reupload(NamedTuple):
 
     weights: Float[np.ndarray, "block qubit 3"]
     entangler: Entangler
+
+    @property
+    def n_blocks(self) -> int:
+        """How many times the angles are uploaded."""
+        return self.weights.shape[0]
+
+    @property
+    def n_qubits(self) -> int:
+        return self.weights.shape[1]
+
+    @property
+    def entangled_pairs(self) -> tuple[tuple[int, int], ...]:
+        """The pairs of qubits that each block but the last joins with CZ."""
+        return entangled_pairs(self.n_qubits, self.entangler)
 
 
 def entangled_pairs(n_qubits: int, entangler: Entangler) -> tuple[tuple[int, int], ...]:
@@ -77,7 +90,6 @@ def reupload_circuit(weights: Float[np.ndarray, "block qubit 3"], entangler: Ent
     )
 
 
-@lru_cache(maxsize=16)
 def as_reupload(circuit: Circuit) -> Reupload | None:
     """What the circuit is made of if it is one that `reupload_circuit` gives, but for the names of its inputs."""
     n_qubits, gates = circuit.n_qubits, circuit.gates

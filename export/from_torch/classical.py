@@ -1,8 +1,7 @@
 """A PyTorch module without a state, such as a readout, as a classical stage."""
 
-import tempfile
+import io
 import warnings
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -26,27 +25,26 @@ def classical_stage(module: nn.Module, shapes: tuple[Shape, ...], name: str) -> 
     # Two samples, since an exporter takes a size of 1 for one that is always 1.
     given = tuple(torch.zeros(2, *shape, dtype=dtype) for shape in shapes)
     names = [f"values_{number}" for number in range(len(given))]
+    content = io.BytesIO()
     was_training = module.training
     try:
-        with tempfile.TemporaryDirectory(prefix="spiq-onnx-") as folder, warnings.catch_warnings():
-            file = Path(folder) / "model.onnx"
+        with warnings.catch_warnings():
             # PyTorch's newer exporter needs a further package, and the one without says so.
             warnings.simplefilter("ignore")
             torch.onnx.export(
                 module.eval(),
                 given,
-                file,
+                content,  # pyright: ignore[reportArgumentType]
                 dynamo=False,
                 opset_version=OPSET,
                 input_names=names,
                 output_names=["answer"],
                 dynamic_axes={one: {0: "sample"} for one in (*names, "answer")},
             )
-            content = file.read_bytes()
     # What an exporter raises has no common base.
     except Exception as error:
         words = " ".join(str(error).split()) or type(error).__name__
         raise InputError(f"{name}: {type(module).__name__} cannot be exported to ONNX: {words}") from error
     finally:
         module.train(was_training)
-    return read_classical(content, name)
+    return read_classical(content.getvalue(), name)

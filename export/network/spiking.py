@@ -1,11 +1,8 @@
 """Spiking stages of NIR graphs: always of a file's content, so that what travels is what anyone else would read."""
 
-import tempfile
-from pathlib import Path
-
 import nir
 
-from ..nir.file import read_nir, write_nir
+from ..nir.file import nir_bytes, read_nir
 from ..nir.graph import place
 from ..nir.time_step import DEFAULT_DT, Integration
 from .stages import Spiking
@@ -18,10 +15,7 @@ def spiking_stage(
 
     Raises InputError where spiq cannot run the graph.
     """
-    with tempfile.TemporaryDirectory(prefix="spiq-nir-") as folder:
-        path = Path(folder) / "graph.nir"
-        write_nir(path, graph)
-        return read_spiking(path.read_bytes(), name, dt, integration)
+    return read_spiking(nir_bytes(graph), name, dt, integration)
 
 
 def read_spiking(content: bytes, name: str, dt: float = DEFAULT_DT, integration: Integration | None = None) -> Spiking:

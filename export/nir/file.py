@@ -70,6 +70,11 @@ def read_nir_file(source: Path | str | bytes, name: str = "graph") -> NirFile:
 
 def write_nir(path: Path | str, graph: nir.NIRGraph) -> None:
     """Write the graph, without a v_reset that is 0, and mark the file so. The same graph gives the same bytes."""
+    Path(path).write_bytes(nir_bytes(graph))
+
+
+def nir_bytes(graph: nir.NIRGraph) -> bytes:
+    """The content of the file that `write_nir` writes."""
     import h5py
 
     # HDF5 that meets a full disk can end the process; what is made in memory fails as any other file does.
@@ -77,7 +82,7 @@ def write_nir(path: Path | str, graph: nir.NIRGraph) -> None:
     nir.write(content, _WithoutZeroResets(graph))  # type: ignore[arg-type]
     with h5py.File(content, "r+") as file:
         file.attrs[RESET_MARK] = 0.0
-    Path(path).write_bytes(content.getvalue())
+    return content.getvalue()
 
 
 class _WithoutZeroResets:

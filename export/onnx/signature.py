@@ -41,10 +41,12 @@ def check_signature(
 
     Errors call the file `where`; `read_signature` says what else is refused.
     """
-    read, given = read_signature(content, where)
+    model = _checked(content, where)
+    read, given = _values_of(model)
     for verb, found, wanted in (("reads", read, inputs), ("gives", given, outputs)):
         if found.keys() != wanted.keys() or not all(found[name].fits(wanted[name]) for name in wanted):
             raise InputError(f"{where}: {verb} {_listed(found)}; needed is {_listed(wanted)}")
+    _check_one(model, read, where)
 
 
 def read_signature(content: bytes, where: str) -> tuple[dict[str, OnnxValue], dict[str, OnnxValue]]:
@@ -54,6 +56,13 @@ def read_signature(content: bytes, where: str) -> tuple[dict[str, OnnxValue], di
     another is no valid one. Before that, what it uses is held against `table`, and after it, what it takes for one
     sample and one step against `sizes`.
     """
+    model = _checked(content, where)
+    inputs, outputs = _values_of(model)
+    _check_one(model, inputs, where)
+    return inputs, outputs
+
+
+def _checked(content: bytes, where: str) -> onnx.ModelProto:
     model = read_model(content, where)
     check_operators(model, where)
     try:
@@ -61,16 +70,24 @@ def read_signature(content: bytes, where: str) -> tuple[dict[str, OnnxValue], di
     # A ValueError is for a complaint that quotes what is not UTF-8.
     except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError, ValueError) as error:
         raise InputError(f"{where}: not a valid ONNX model: {' '.join(str(error).split())}") from error
-    graph = model.graph
-    constants = {constant.name for constant in graph.initializer}
+    return model
+
+
+def _values_of(model: onnx.ModelProto) -> tuple[dict[str, OnnxValue], dict[str, OnnxValue]]:
+    """What the model says that it reads and gives."""
+    constants = {constant.name for constant in model.graph.initializer}
     inputs, outputs = (
         {value.name: _value(value.type.tensor_type) for value in values if value.name not in constants}
-        for values in (graph.input, graph.output)
+        for values in (model.graph.input, model.graph.output)
     )
+    return inputs, outputs
+
+
+def _check_one(model: onnx.ModelProto, inputs: Mapping[str, OnnxValue], where: str) -> None:
+    """Raise InputError where one sample of one step takes more than the limits, or its shapes do not follow."""
     # Whoever runs it looks once more, with as many samples as there are.
     one = {name: tuple(axis if isinstance(axis, int) else 1 for axis in value.shape) for name, value in inputs.items()}
     check_sizes(model, one, where)
-    return inputs, outputs
 
 
 def read_model(content: bytes, where: str) -> onnx.ModelProto:

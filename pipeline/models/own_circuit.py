@@ -1,6 +1,5 @@
 """A circuit of somebody's own: as plain data, and run in its own framework for comparison."""
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -40,21 +39,21 @@ def own_circuit(
     if isinstance(given, Circuit):
         return OwnCircuit(given, _in_pennylane(given), 0)
     if isinstance(given, str):
-        from ...export.circuit.from_openqasm import from_openqasm
+        from ...export.circuit.readers.from_openqasm import from_openqasm
 
         circuit = from_openqasm(given, observables)
         return OwnCircuit(circuit, _in_pennylane(circuit), 0)
     home = type(given).__module__.partition(".")[0]
     if home == "pennylane":
-        from ...export.circuit.from_pennylane import from_pennylane
+        from ...export.circuit.readers.from_pennylane import from_pennylane
 
         circuit = from_pennylane(given, n_inputs, inputs, weights)
         return OwnCircuit(circuit, _qnode_run(given, inputs, weights), _trained(given, weights))
     if home == "qiskit":
-        from ...export.circuit.from_qiskit import from_qiskit
+        from ...export.circuit.readers.from_qiskit import from_qiskit
 
         circuit = from_qiskit(given, inputs, observables)
-        return OwnCircuit(circuit, _in_qiskit(given, circuit), 0)
+        return OwnCircuit(circuit, _in_qiskit(given, inputs, circuit), 0)
     raise InputError(
         f"circuit is a {type(given).__name__}; a PennyLane QNode or TorchLayer, a Qiskit QuantumCircuit, a text in "
         "OpenQASM or a spiq Circuit is needed"
@@ -72,32 +71,49 @@ def _in_pennylane(circuit: Circuit) -> Run:
 
 
 def _qnode_run(given: Any, argument: str | None, weights: Mapping[str, Any] | None) -> Run:
-    if isinstance(given, torch.nn.Module):
-        layer = copy.deepcopy(given).double().eval()
+    from ...export.circuit.readers.quantum_function import QuantumFunction
 
-        @torch.no_grad()
-        def run_layer(values: np.ndarray) -> np.ndarray:
-            return layer(torch.from_numpy(values)).double().numpy()
-
-        return run_layer
-    from ...export.circuit.from_pennylane import called
+    function = QuantumFunction(given, argument, weights)
 
     def run(values: np.ndarray) -> np.ndarray:
-        return np.stack([called(given, sample, argument, weights) for sample in values])
+        return np.array([_one_sample(function, torch.from_numpy(sample)) for sample in values])
 
     return run
+
+
+def _one_sample(function: Any, sample: torch.Tensor) -> list[float]:
+    """What the QNode gives in the first of the forms that it takes."""
+    failures: list[Exception] = []
+    for form in function.forms:
+        try:
+            return function.values(sample, form)
+        # Whatever the user's code raises for a form that it does not take.
+        except Exception as error:
+            failures.append(error)
+    raise InputError(f"the QNode fails: {' '.join(str(failures[0]).split())}")
 
 
 def _trained(given: Any, weights: Mapping[str, Any] | None) -> int:
     if isinstance(given, torch.nn.Module):
         return sum(parameter.numel() for parameter in given.parameters())
-    return sum(int(np.size(np.asarray(value))) for value in (weights or {}).values())
+    values = (value.detach() if isinstance(value, torch.Tensor) else value for value in (weights or {}).values())
+    return sum(int(np.size(np.asarray(value))) for value in values)
 
 
-def _in_qiskit(given: Any, circuit: Circuit) -> Run:
+def _in_qiskit(given: Any, inputs: Any, circuit: Circuit) -> Run:
+    from qiskit.quantum_info import Statevector
+
+    from ...export.circuit.readers.qiskit_inputs import chosen_parameters
+    from ...export.circuit.to_qiskit import to_operators
+
+    parameters = [parameter for parameter in chosen_parameters(given, inputs) if parameter in given.parameters]
+    whole, operators = given.remove_final_measurements(inplace=False), to_operators(circuit)
+
     def run(values: np.ndarray) -> np.ndarray:
-        from ...export.circuit.from_qiskit import evaluated
-
-        return np.stack([evaluated(given, circuit, sample) for sample in values])
+        found = np.empty((len(values), circuit.output_size))
+        for number, sample in enumerate(values):
+            state = Statevector(whole.assign_parameters(dict(zip(parameters, sample, strict=True))))
+            found[number] = [float(np.real(state.expectation_value(operator))) for operator in operators]
+        return found
 
     return run

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .export.bundle.folder import Bundle as Bundle
     from .export.bundle.folder import open_bundle as open_bundle
     from .export.circuit.circuit import Circuit as Circuit
+    from .export.circuit.to_pennylane import to_qnode as to_qnode
     from .export.coding import Coding as Coding
     from .export.errors import DeviceError as DeviceError
     from .export.errors import InputError as InputError
@@ -45,6 +46,7 @@ _HOMES = {
     "cosim": ".pipeline.face",
     "network": ".pipeline.face",
     "open_bundle": ".export.bundle.folder",
+    "to_qnode": ".export.circuit.to_pennylane",
     "train": ".pipeline.face",
     "validate": ".pipeline.face",
     "verify": ".hardware.verification",
@@ -65,6 +67,7 @@ __all__ = [
     "cosim",
     "network",
     "open_bundle",
+    "to_qnode",
     "train",
     "validate",
     "verify",

@@ -94,17 +94,17 @@ HOSTILE = {
     "golden": ("golden.npz", inflated, "at most 536870912 are allowed"),
     "lzma": ("golden.npz", bombed, "compressed in another way than by deflate"),
     "weights": (
-        "loihi.npz",
+        "encoder.loihi.npz",
         lambda content: program_of(content, **{"0.0.weight": np.zeros((10_000, 10_000), np.int16)}),
         "at most 134217728 are allowed",
     ),
     "neurons": (
-        "loihi.npz",
+        "encoder.loihi.npz",
         lambda content: program_of(content, **{"0.shape": np.array([2**33])}),
         "at most 8388608 are allowed",
     ),
     "kernel": (
-        "loihi.npz",
+        "encoder.loihi.npz",
         lambda content: program_of(content, **{"0.0.padding": np.array([10**9, 10**9])}),
         "taps at their positions",
     ),

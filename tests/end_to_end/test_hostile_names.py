@@ -43,7 +43,7 @@ def test_a_node_with_control_characters_is_described_and_refused_on_whole_lines(
 
 
 def test_options_and_files_with_control_characters_are_refused_on_one_line(tmp_path: Path) -> None:
-    assert r"--on a\nb: there is no such device" in refused("nir", tmp_path / "g.nir", "--on", "a\nb")
+    assert r"--on a\nb: there is no such spiking device" in refused("nir", tmp_path / "g.nir", "--on", "a\nb")
     assert r"no\x1b\nfile.nir: there is no such file" in refused("nir", tmp_path / "no\x1b\nfile.nir")
     assert "No such option" in refused("nir", tmp_path / "g.nir", "--a\nb")
 

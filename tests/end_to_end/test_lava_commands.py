@@ -36,7 +36,7 @@ def test_cosim_gives_loihis_spikes(tiny_run: Path, snn: str, tmp_path: Path) -> 
     assert (found["samples"], found["compared_with"]) == (7, "loihi")
     assert (found["spike_mismatches"], found["agreement"]) == (0, 1.0)
     with np.load(out, allow_pickle=False) as values:
-        assert values["encoded"].any()
+        assert values["encoder"].any()
 
 
 @pytest.mark.lava

@@ -11,8 +11,8 @@ from qiskit import qasm2
 
 from shared.circuits import random_circuit
 from spiq.export.circuit.circuit import Gate, pauli_z
-from spiq.export.circuit.from_openqasm import MOST_CHARACTERS, from_openqasm
 from spiq.export.circuit.qasm import input_names, to_openqasm2, to_openqasm3
+from spiq.export.circuit.readers.from_openqasm import MOST_CHARACTERS, from_openqasm
 from spiq.export.circuit.to_pennylane import to_qnode
 from spiq.export.circuit.to_qiskit import to_operators, to_qiskit
 from spiq.export.errors import InputError

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from shared.circuits import random_circuit
 from spiq.export.circuit.circuit import Circuit, Gate, pauli_z
-from spiq.export.circuit.from_pennylane import from_pennylane
+from spiq.export.circuit.readers.from_pennylane import from_pennylane
 from spiq.export.circuit.to_pennylane import to_qnode
 from spiq.export.errors import InputError
 

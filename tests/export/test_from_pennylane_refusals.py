@@ -7,7 +7,7 @@ import pennylane as qml
 import pytest
 import torch
 
-from spiq.export.circuit.from_pennylane import from_pennylane
+from spiq.export.circuit.readers.from_pennylane import from_pennylane
 from spiq.export.errors import InputError
 
 THREE = qml.device("default.qubit", wires=3)

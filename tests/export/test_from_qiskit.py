@@ -26,7 +26,7 @@ from qiskit.synthesis import QDrift
 from shared.circuits import random_circuit
 from spiq.export.circuit.circuit import Gate as OurGate
 from spiq.export.circuit.circuit import PauliTerm, pauli_z
-from spiq.export.circuit.from_qiskit import from_qiskit
+from spiq.export.circuit.readers.from_qiskit import from_qiskit
 from spiq.export.circuit.to_pennylane import to_qnode
 from spiq.export.circuit.to_qiskit import to_operators, to_qiskit
 from spiq.export.errors import InputError

@@ -74,7 +74,7 @@ def test_an_unknown_integration_is_refused() -> None:
 def test_a_step_longer_than_a_time_constant_is_refused_by_all(reader: str, kind: str, key: str, share: float) -> None:
     found = graph_of(neuron(kind, key, 0.25 / share), 2, dt=0.25)
     with pytest.raises(
-        InputError, match=rf"net\.nir: node 'n' \({kind}\): {key} is .* and dt 0\.25 s.*\(--dt "
+        InputError, match=rf"net\.nir: node 'n' \({kind}\): {key} is .* and dt 0\.25 s.*at most "
     ) as told:
         READERS[reader](found)
     assert "norse" in str(told.value)
@@ -154,7 +154,7 @@ def test_r_tells_how_it_is_meant(kind: type, r: float, dt: float, expected: str)
 @pytest.mark.parametrize("reader", sorted(READERS))
 @pytest.mark.parametrize("r", [2.0, 0.5, [1.0, 2.0], [1.0, 1e4], 1.00001, 9999.0, 0.0, -1.0])
 def test_any_other_r_is_refused_until_it_is_said(reader: str, r: float | list[float]) -> None:
-    with pytest.raises(InputError, match=r"node 'n' \(IF\): r is .*--if per-step or --if euler"):
+    with pytest.raises(InputError, match=r"node 'n' \(IF\): r is .*per-step or euler"):
         READERS[reader](graph_of(integrator(r), 2))
     for said in ("per-step", "euler"):
         READERS[reader](graph_of(integrator(r), 2, integration=said))

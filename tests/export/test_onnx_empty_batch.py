@@ -9,10 +9,8 @@ import pytest
 from shared.onnx_answers import run
 from shared.random_network import drain, source
 from spiq.export.bundle.folder import Bundle
-from spiq.export.circuit.reupload import ReuploadCircuit
 from spiq.export.nir.graph import PlacedGraph, place
 from spiq.export.onnx.encoder import encoder_onnx
-from spiq.export.onnx.head import head_onnx
 from spiq.export.onnx.model import onnx_bytes
 
 
@@ -44,20 +42,10 @@ def test_an_encoder_counts_no_samples_and_the_others_as_before(groups: int) -> N
         assert np.array_equal(run(model, spikes=spikes[:, sample : sample + 1])["counts"], whole[sample : sample + 1])
 
 
-@pytest.mark.parametrize("blocks", [1, 2, 3])
-def test_a_head_answers_no_samples(blocks: int) -> None:
-    circuit = ReuploadCircuit(3, np.random.default_rng(0).normal(size=(blocks, 3, 3)))
-    assert run(head_onnx(circuit), angles=np.zeros((0, 3, 3)))["expectations"].shape == (0, 3)
-
-
 def test_the_models_of_a_bundle_answer_no_samples(tiny_bundle: Bundle) -> None:
-    none = tiny_bundle.golden.spikes[:, :0]
+    none = tiny_bundle.golden.trace["spikes"][:, :0]
     answers = run(tiny_bundle.content["model.onnx"], spikes=none)
-    assert {name: value.shape for name, value in answers.items()} == {
-        "logits": (0, tiny_bundle.manifest.classes),
-        "counts": (0, 3 * tiny_bundle.circuit.n_qubits),
-        "expectations": (0, tiny_bundle.circuit.n_qubits),
-    }
+    assert {name: value.shape for name, value in answers.items()} == {"readout": (0, 10), "head": (0, 3)}
     assert run(tiny_bundle.content["encoder.onnx"], spikes=none)["counts"].shape[0] == 0
-    expectations = np.zeros((0, tiny_bundle.circuit.n_qubits), np.float32)
+    expectations = np.zeros((0, 3), np.float32)
     assert run(tiny_bundle.content["readout.onnx"], expectations=expectations)["logits"].shape[0] == 0

@@ -1,25 +1,27 @@
-"""model.onnx and its circuit, run by onnxruntime as it comes, against PennyLane and PyTorch in float64."""
+"""model.onnx, run by onnxruntime as it comes, against PennyLane and PyTorch in float64."""
 
 import itertools
-import math
 from pathlib import Path
 
 import nir
 import numpy as np
 import onnx
-import pennylane as qml
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from jaxtyping import Float, UInt8
+from jaxtyping import UInt8
 
 from shared.onnx_answers import run
 from spiq.export.bundle.folder import Bundle
-from spiq.export.circuit.reupload import ENTANGLERS, Entangler, ReuploadCircuit
-from spiq.export.errors import InputError
-from spiq.export.from_torch.graph import to_nir
-from spiq.export.nir.graph import PlacedGraph, place
+from spiq.export.circuit.reupload import ENTANGLERS, Entangler, reupload_circuit
+from spiq.export.circuit.to_pennylane import to_qnode
+from spiq.export.network.decoding import DECODINGS, Decode, Decoding
+from spiq.export.network.network import INPUT, HybridNetwork
+from spiq.export.network.signals import Signal
+from spiq.export.network.spiking import spiking_stage
+from spiq.export.network.stages import Quantum, Spiking, Stage
+from spiq.export.onnx.classical import read_classical
 from spiq.export.onnx.encoder import encoder_onnx
 from spiq.export.onnx.head import head_onnx
 from spiq.export.onnx.model import IR_VERSION, OPSET, onnx_bytes
@@ -28,77 +30,6 @@ from spiq.export.onnx.twin import twin_onnx
 from spiq.pipeline.config.schema import Config
 from spiq.pipeline.data import load_images
 from spiq.pipeline.models.sqdr_cnn import SQDRCNN
-
-DT = 1e-4
-
-
-def random_circuit(
-    seed: int, n_qubits: int, n_blocks: int, entangler: Entangler, quarter_turns: bool = False
-) -> tuple[ReuploadCircuit, Float[np.ndarray, "sample qubit 3"]]:
-    random = np.random.default_rng(seed)
-    shapes = (n_blocks, n_qubits, 3), (3, n_qubits, 3)
-    if quarter_turns:
-        weights, angles = (random.integers(-4, 5, shape) * (math.pi / 2) for shape in shapes)
-    else:
-        weights, angles = (random.uniform(-7, 7, shape) for shape in shapes)
-    return ReuploadCircuit(n_qubits, weights, entangler), angles
-
-
-def pennylane_values(
-    circuit: ReuploadCircuit, angles: Float[np.ndarray, "sample qubit 3"]
-) -> Float[np.ndarray, "sample qubit"]:
-    return np.stack(circuit.qnode(qml.device("default.qubit", wires=circuit.n_qubits))(angles), axis=-1)
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    seed=st.integers(0, 2**32 - 1),
-    n_qubits=st.integers(1, 6),
-    n_blocks=st.integers(1, 5),
-    entangler=st.sampled_from(ENTANGLERS),
-    quarter_turns=st.booleans(),
-)
-def test_expectations_are_pennylanes(
-    seed: int, n_qubits: int, n_blocks: int, entangler: Entangler, quarter_turns: bool
-) -> None:
-    circuit, angles = random_circuit(seed, n_qubits, n_blocks, entangler, quarter_turns)
-    found = run(head_onnx(circuit), angles=angles)["expectations"]
-    assert found.dtype == np.float64
-    np.testing.assert_allclose(found, pennylane_values(circuit, angles), rtol=0, atol=1e-12)
-
-
-@pytest.mark.parametrize("entangler", ENTANGLERS)
-@pytest.mark.parametrize(("n_qubits", "n_blocks"), [(12, 1), (12, 2), (9, 3), (11, 3), (11, 4), (9, 6), (3, 8)])
-def test_wide_and_deep_circuits_are_pennylanes(n_qubits: int, n_blocks: int, entangler: Entangler) -> None:
-    circuit, angles = random_circuit(n_blocks, n_qubits, n_blocks, entangler)
-    found = run(head_onnx(circuit), angles=angles)["expectations"]
-    np.testing.assert_allclose(found, pennylane_values(circuit, angles), rtol=0, atol=1e-12)
-
-
-def test_a_wide_circuit_depends_on_the_light_cone_only() -> None:
-    circuit, angles = random_circuit(0, 40, 3, "ring")
-    whole = run(head_onnx(circuit), angles=angles)["expectations"]
-    near = [38, 39, 0, 1, 2]
-    part = ReuploadCircuit(5, circuit.weights[:, near], "line")
-    np.testing.assert_allclose(whole[:, 0], pennylane_values(part, angles[:, near])[:, 2], rtol=0, atol=1e-12)
-
-
-@pytest.mark.parametrize("entangler", ENTANGLERS)
-@pytest.mark.parametrize("n_blocks", range(1, 9))
-def test_every_configurable_circuit_fits_in_a_small_file(n_blocks: int, entangler: Entangler) -> None:
-    for n_qubits in (1, 2, 9, 16):
-        circuit, _ = random_circuit(0, n_qubits, n_blocks, entangler)
-        assert len(onnx_bytes(head_onnx(circuit))) < 500_000
-
-
-@pytest.mark.parametrize(
-    ("n_qubits", "n_blocks", "found"),
-    [(20, 12, r"12 blocks on a ring of 20 qubits take 2\^21\.0 numbers a sample"), (5, 500, "take 2495 gates"),
-     (300, 200, r"take 2\^301\.0 numbers"), (5000, 7, r"take 2\^26\.3 numbers")],
-)  # fmt: skip
-def test_circuits_that_take_too_much_are_refused(n_qubits: int, n_blocks: int, found: str) -> None:
-    with pytest.raises(InputError, match=rf"circuit: .*{found}.*, allowed are at most .*; take fewer blocks or qubits"):
-        head_onnx(ReuploadCircuit(n_qubits, np.zeros((n_blocks, n_qubits, 3))))
 
 
 def random_twin(seed: int, relu: bool = False, beta: float = 1.0, **circuit: object) -> tuple[SQDRCNN, onnx.ModelProto]:
@@ -119,10 +50,7 @@ def random_twin(seed: int, relu: bool = False, beta: float = 1.0, **circuit: obj
             torch.nn.init.uniform_(layer.weight, 0.5, 2.0)
             torch.nn.init.uniform_(layer.running_var, 0.5, 2.0)  # type: ignore[arg-type]
     model = model.double().eval()
-    graph = place(to_nir(model.encoder, (1, 8, 8), DT), "random.nir")
-    weight, bias = (tensor.detach().float().numpy() for tensor in (model.readout.weight, model.readout.bias))
-    twin = twin_onnx(graph, config.circuit.angle_scale, model.head.circuit(), weight, bias, relu)
-    return model, twin
+    return model, twin_onnx(model.to_network())
 
 
 def random_spikes(seed: int, time: int, sample: int) -> UInt8[np.ndarray, "time sample 1 8 8"]:
@@ -152,17 +80,16 @@ def test_a_random_networks_twin_equals_pytorch_in_float64(
     found = run(twin, spikes=spikes)
     with torch.no_grad():
         expected = model.trace(torch.tensor(spikes).double())
-    assert np.array_equal(found["counts"], expected.spikes.sum(0).long().numpy())
-    np.testing.assert_allclose(found["expectations"], expected.expectations.numpy(), rtol=0, atol=1e-12)
-    np.testing.assert_allclose(found["logits"], expected.logits.numpy(), rtol=0, atol=1e-5)
-    assert found["logits"].dtype == np.float32
+    # Of other counts the circuit would give other values.
+    np.testing.assert_allclose(found["head"], expected["head"].numpy(), rtol=0, atol=1e-12)
+    np.testing.assert_allclose(found["readout"], expected["readout"].numpy(), rtol=0, atol=1e-5)
+    assert found["readout"].dtype == np.float32
 
 
 def test_random_networks_fire() -> None:
     _, twin = random_twin(0, qubits=3)
     found = run(twin, spikes=random_spikes(0, 8, 20))
-    assert 0 < found["counts"].mean() < 8
-    assert found["logits"].std(0).min() > 1e-3
+    assert found["readout"].std(0).min() > 1e-3
 
 
 def test_every_digit_gets_pytorchs_prediction(tiny_bundle: Bundle, tiny_run: Path, tiny_config: Config) -> None:
@@ -170,17 +97,16 @@ def test_every_digit_gets_pytorchs_prediction(tiny_bundle: Bundle, tiny_run: Pat
 
     digits = load_images("digits")
     images = np.concatenate([digits.train_images, digits.test_images])
-    spikes = tiny_bundle.coding.encode(images)
+    spikes = tiny_bundle.network.encodes["spikes"].coding.encode(images)
     model, _ = load_model(tiny_run, tiny_config)
     with torch.no_grad():
         expected = model.double().eval().trace(torch.tensor(spikes).double())
     found = run(tiny_bundle.content["model.onnx"], spikes=spikes)
     assert len(spikes[0]) == 1797
-    assert np.array_equal(found["logits"].argmax(-1), expected.logits.argmax(-1).numpy())
-    np.testing.assert_allclose(found["logits"], expected.logits.numpy(), rtol=0, atol=1e-4)
-    assert np.array_equal(found["counts"], run(tiny_bundle.content["encoder.onnx"], spikes=spikes)["counts"])
-    single = found["expectations"].astype(np.float32)
-    assert np.array_equal(found["logits"], run(tiny_bundle.content["readout.onnx"], expectations=single)["logits"])
+    assert np.array_equal(found["readout"].argmax(-1), expected["readout"].argmax(-1).numpy())
+    np.testing.assert_allclose(found["readout"], expected["readout"].numpy(), rtol=0, atol=1e-4)
+    single = found["head"].astype(np.float32)
+    assert np.array_equal(found["readout"], run(tiny_bundle.content["readout.onnx"], expectations=single)["logits"])
 
 
 def test_time_and_sample_are_open_and_samples_do_not_touch() -> None:
@@ -189,31 +115,56 @@ def test_time_and_sample_are_open_and_samples_do_not_touch() -> None:
     whole = run(twin, spikes=spikes)
     for sample in range(5):
         single = run(twin, spikes=spikes[:, sample : sample + 1])
-        assert np.array_equal(single["counts"][0], whole["counts"][sample])
-        np.testing.assert_allclose(single["logits"][0], whole["logits"][sample], rtol=0, atol=1e-6)
+        np.testing.assert_allclose(single["head"][0], whole["head"][sample], rtol=0, atol=1e-14)
+        np.testing.assert_allclose(single["readout"][0], whole["readout"][sample], rtol=0, atol=1e-6)
 
 
-def integrators(*names: str, size: int) -> PlacedGraph:
-    """Neurons that hand on their input's spikes, one group after the other; the first and last name are the ends'.
-
-    A node called readout is a matrix, so that its weight has the name of the readout's.
-    """
+def integrators(*names: str, size: int) -> Spiking:
+    """Neurons that hand on their input's spikes, one group after the other; the first and last name are the ends'."""
     ones, shape = np.ones(size), np.array([size])
     neurons = [nir.Linear(np.eye(size)) if name == "readout" else nir.IF(ones, ones * 0.5) for name in names[1:-1]]
     nodes = [nir.Input({"input": shape}), *neurons, nir.Output({"output": shape})]
     edges = list(itertools.pairwise(names))
-    return place(nir.NIRGraph(dict(zip(names, nodes, strict=True)), edges, type_check=False), "net.nir")
+    return spiking_stage(nir.NIRGraph(dict(zip(names, nodes, strict=True)), edges, type_check=False), "net.nir")
+
+
+def row(
+    *stages: Stage, names: tuple[str, ...] = ("encoder", "angles", "head", "readout"), steps: int = 2
+) -> HybridNetwork:
+    """A network of stages in a row that reads spikes of three values."""
+    used = names[: len(stages)]
+    reads = {name: (before,) for name, before in zip(used, (INPUT, *used[:-1]), strict=True)}
+    return HybridNetwork(Signal("spikes", (3,), steps), dict(zip(used, stages, strict=True)), reads, used[-1])
 
 
 def test_names_of_nodes_never_meet_those_of_the_parts() -> None:
-    names = ["spikes", "head", "readout", "", "counts", "angles", "encoder", "logits", "expectations", "head/bloch"]
-    circuit, _ = random_circuit(0, 1, 3, "ring")
+    names = [
+        "spikes",
+        "head",
+        "readout",
+        "values",
+        "counts",
+        "angles",
+        "encoder",
+        "logits",
+        "expectations",
+        "head/bloch",
+    ]
+    circuit = reupload_circuit(np.random.default_rng(0).normal(size=(3, 1, 3)))
+    network = row(integrators(*names, size=3), Decode("rate", 2.0), Quantum(circuit))
     spikes = np.array([[[1, 0, 1]], [[0, 0, 1]]], np.uint8)
-    twin = twin_onnx(integrators(*names, size=3), 2.0, circuit, np.ones((2, 1)), np.zeros(2), False)
-    found = run(twin, spikes=spikes)
-    assert found["counts"].tolist() == [[1, 0, 2]]
-    expected = pennylane_values(circuit, np.array([[[1.0, 0.0, 2.0]]]))
-    np.testing.assert_allclose(found["expectations"], expected, rtol=0, atol=1e-12)
+    found = run(twin_onnx(network), input=spikes)
+    expected = np.stack(to_qnode(circuit)(np.array([[1.0, 0.0, 2.0]])), axis=-1)
+    np.testing.assert_allclose(found["head"], expected, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("kind", DECODINGS)
+@pytest.mark.parametrize("windows", [1, 2, 3])
+def test_every_decoding_has_its_form(kind: Decoding, windows: int) -> None:
+    network = row(integrators("a", "if", "b", size=3), Decode(kind, 0.3, 0.1, windows), steps=6)
+    spikes = (np.random.default_rng(windows).random((6, 7, 3)) < 0.3).astype(np.uint8)
+    found = run(twin_onnx(network), input=spikes)["angles"]
+    np.testing.assert_allclose(found, network.decodes["angles"](spikes), rtol=0, atol=1e-14)
 
 
 def test_the_file_is_checked_and_the_same_every_time() -> None:
@@ -223,9 +174,9 @@ def test_the_file_is_checked_and_the_same_every_time() -> None:
     read = onnx.load_from_string(content)
     onnx.checker.check_model(read, full_check=True)
     assert (read.opset_import[0].version, read.ir_version, read.producer_name) == (OPSET, IR_VERSION, "spiq")
-    assert {entry.key for entry in read.metadata_props} == {"dt", "integration", "angle_scale"}
+    assert {entry.key for entry in read.metadata_props} == {"encoder.dt", "encoder.integration"}
     assert [value.name for value in read.graph.input] == ["spikes"]
-    assert [value.name for value in read.graph.output] == ["logits", "counts", "expectations"]
+    assert [value.name for value in read.graph.output] == ["head", "readout"]
     # onnxruntime 1.20 has no cosine in double, and fuses a Transpose and a MatMul to what it has not in double.
     made_by = {node.output[0]: node.op_type for node in read.graph.node}
     assert "Cos" not in made_by.values()
@@ -233,29 +184,26 @@ def test_the_file_is_checked_and_the_same_every_time() -> None:
         assert node.op_type != "MatMul" or "Transpose" not in {made_by.get(name) for name in node.input}
 
 
-def test_parts_that_do_not_fit_are_refused() -> None:
-    graph = integrators("input", "neurons", "output", size=6)
-    two, three = (random_circuit(0, qubits, 2, "ring")[0] for qubits in (2, 3))
-    weight, bias = np.ones((4, 2)), np.zeros(4)
-    assert run(twin_onnx(graph, 1.0, two, weight, bias, True), spikes=np.ones((2, 3, 6), np.uint8))
-    with pytest.raises(InputError, match=r"net\.nir: gives 6 features, but 3 qubits read 9"):
-        twin_onnx(graph, 1.0, three, np.ones((4, 3)), bias, True)
-    with pytest.raises(InputError, match="readout: reads 3 qubits, but the circuit has 2"):
-        twin_onnx(graph, 1.0, two, np.ones((4, 3)), bias, True)
-    with pytest.raises(InputError, match=r"readout: bias has the shape \[5\]; \[4\] is needed"):
-        twin_onnx(graph, 1.0, two, weight, np.zeros(5), True)
-    for scale in (math.inf, math.nan):
-        with pytest.raises(InputError, match=rf"angle_scale: found {scale}; a finite number is needed"):
-            twin_onnx(graph, scale, two, weight, bias, True)
+def test_a_classical_model_of_other_operators_is_made_todays() -> None:
+    made = onnx.parser.parse_model(
+        """<ir_version: 8, opset_import: ["" : 13]>
+        old (double[sample, 3] values) => (double[sample, 1] answer) {
+            axes = Constant <value = int64[1] {1}> ()
+            answer = ReduceSum <keepdims = 1> (values, axes)
+        }"""
+    )
+    stage = read_classical(made.SerializeToString(), "old.onnx")
+    network = row(integrators("a", "if", "b", size=3), Decode("count"), stage, names=("encoder", "angles", "readout"))
+    spikes = np.ones((2, 4, 3), np.uint8)
+    assert run(twin_onnx(network), input=spikes)["readout"].tolist() == [[6.0]] * 4
 
 
 def test_the_parts_files_still_stand_alone(tiny_bundle: Bundle) -> None:
-    circuit = tiny_bundle.circuit
-    golden = tiny_bundle.golden
-    encoder = encoder_onnx(tiny_bundle.graph)
+    network, golden = tiny_bundle.network, tiny_bundle.golden.trace
+    encoder = encoder_onnx(network.spiking["encoder"].graph)
     assert onnx_bytes(encoder) == tiny_bundle.content["encoder.onnx"]
-    expectations = run(head_onnx(circuit), angles=golden.angles)["expectations"]
-    np.testing.assert_allclose(expectations, golden.expectations, rtol=0, atol=1e-12)
+    expectations = run(head_onnx(network.quantum["head"].circuit), inputs=golden["angles"])["expectations"]
+    np.testing.assert_allclose(expectations, golden["head"], rtol=0, atol=1e-12)
     readout = readout_onnx(np.eye(3), np.zeros(3), False)
     single = expectations.astype(np.float32)
     assert np.array_equal(run(readout, expectations=single)["logits"], single)

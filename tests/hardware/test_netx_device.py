@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from shared.netx_program import small_program
-from spiq.export.errors import DeviceError, InputError
+from spiq.export.errors import DeviceError, InputError, SpiqError
 from spiq.hardware.lava import netx_device
 from spiq.hardware.lava.netx_device import NetxDevice, open_netx
 from spiq.hardware.loihi.formats.netx_file import write_netx
@@ -108,7 +108,7 @@ def test_a_worker_that_fails_is_an_error(
     file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, message: str
 ) -> None:
     fake_worker(monkeypatch, tmp_path, answer)
-    with pytest.raises(InputError, match=message):
+    with pytest.raises(SpiqError, match=message):
         NetxDevice(file, (1, 4, 3), time_limit=1, python=PYTHON).run(spikes())
 
 

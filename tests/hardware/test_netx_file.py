@@ -139,7 +139,7 @@ def test_the_identity_over_a_map_stays_a_convolution_and_over_a_vector_becomes_a
 
 
 def test_an_sqdr_cnn_encoder_fits(tiny_bundle: Bundle, tmp_path: Path) -> None:
-    lowered = LoihiProgram.load(tiny_bundle.path / "loihi.npz")
+    lowered = LoihiProgram.load(tiny_bundle.path / "encoder.loihi.npz")
     layers = []
     for one in lowered.layers:
         # The finest bias that the format has.

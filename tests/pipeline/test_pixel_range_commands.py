@@ -60,7 +60,7 @@ def test_the_range_goes_from_the_configuration_to_the_users_images(
     bundle = open_bundle(run / "bundle")
     assert bundle.manifest.pixel_range == 8
     with np.load(images) as arrays:
-        np.testing.assert_array_equal(bundle.golden.images[:, 0], (arrays["x"][:3] / 8).astype(np.float32))
+        np.testing.assert_array_equal(bundle.golden.input[:, 0], (arrays["x"][:3] / 8).astype(np.float32))
         # The same images as another integer type, and as floats.
         np.savez(tmp_path / "uint8.npz", x=arrays["x"].astype(np.uint8))
         np.savez(tmp_path / "floats.npz", x=arrays["x"] / 8)

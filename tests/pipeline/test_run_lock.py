@@ -91,7 +91,8 @@ def test_two_new_runs_of_one_name_do_not_mix(
     monkeypatch.setattr("spiq.pipeline.data.load_images", load_late)
     done = CliRunner().invoke(app, ["train", str(config), "--out", str(out)])
     assert isinstance(done.exception, InputError)
-    assert "exists already; --force replaces what is in it" in str(done.exception)
+    assert "exists already" in str(done.exception)
+    assert getattr(done.exception, "remedy", None) == "replace or resume"
     assert (out / CONFIG).read_text() == "the first one's"
 
 

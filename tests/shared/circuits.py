@@ -5,9 +5,9 @@ import numpy as np
 from spiq.export.circuit.circuit import FIXED_GATES, ROTATIONS, TWO_QUBIT_GATES, Circuit, Gate, PauliTerm
 
 
-def random_circuit(random: np.random.Generator, products: bool = False) -> Circuit:
+def random_circuit(random: np.random.Generator, products: bool = False, least_inputs: int = 0) -> Circuit:
     """1 to 6 qubits, up to 40 gates of all kinds, angles affine in up to 5 inputs, 1 to 4 sums of Pauli strings."""
-    n_qubits, n_inputs = int(random.integers(1, 7)), int(random.integers(0, 6))
+    n_qubits, n_inputs = int(random.integers(1, 7)), int(random.integers(least_inputs, 6))
     inputs = tuple(f"x{number}" for number in range(n_inputs))
     features = [(number,) for number in range(n_inputs)]
     if products and n_inputs:

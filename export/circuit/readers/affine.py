@@ -16,8 +16,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from ..errors import InputError
-from .circuit import Feature, Gate
+from ...errors import InputError
+from ..circuit import Feature, Gate
 
 ALLOWED = (
     "an angle must be an offset plus coefficients times inputs or products of two inputs; tanh and the like belong "

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError
-from .circuit import Observable, PauliTerm
+from ...errors import InputError
+from ..circuit import Observable, PauliTerm
 
 if TYPE_CHECKING:
     from pennylane.measurements import MeasurementProcess

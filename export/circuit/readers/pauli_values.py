@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Complex, Float
 
-from .circuit import Observable
+from ..circuit import Observable
 
 
 def observable_values(

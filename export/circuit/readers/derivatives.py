@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from jaxtyping import Float
 
-from ..errors import InputError
+from ...errors import InputError
+from ..circuit import Feature, Gate
 from .affine import (
     SEED,
     Angle,
@@ -21,7 +22,6 @@ from .affine import (
     probe_points,
     with_features,
 )
-from .circuit import Feature, Gate
 
 if TYPE_CHECKING:
     from torch import Tensor

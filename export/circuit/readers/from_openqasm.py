@@ -6,8 +6,8 @@ from contextlib import redirect_stderr
 from io import StringIO
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
-from .circuit import MOST_QUBITS, Circuit
+from ...errors import InputError
+from ..circuit import MOST_QUBITS, Circuit
 from .from_qiskit import from_qiskit
 from .qiskit_inputs import QiskitParameter
 

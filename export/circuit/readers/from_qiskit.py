@@ -5,9 +5,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..errors import InputError
+from ...errors import InputError
+from ..circuit import GATES, ROTATIONS, Circuit, Observable, PauliTerm, pauli_z
+from ..to_qiskit import to_operators, to_qiskit
 from .affine import SEED, Step, with_features
-from .circuit import GATES, ROTATIONS, Circuit, Observable, PauliTerm, pauli_z
 from .qiskit_angles import angle_of_expression
 from .qiskit_inputs import QiskitParameter, chosen_parameters, input_identifiers
 from .qiskit_operations import (
@@ -17,7 +18,6 @@ from .qiskit_operations import (
     with_definitions_inlined,
     without_final_measurements,
 )
-from .to_qiskit import to_operators, to_qiskit
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit

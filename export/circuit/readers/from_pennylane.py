@@ -6,15 +6,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from jaxtyping import Float
 
-from ..errors import InputError
+from ...errors import InputError
+from ..circuit import MOST_GATES, Circuit, Feature, Gate
+from ..to_pennylane import queue_gates
 from .affine import SEED, Step, probe_points
-from .circuit import MOST_GATES, Circuit, Feature, Gate
 from .derivatives import Way, gates_of
 from .pauli_values import observable_values
 from .pennylane_observables import observables_of_tape
 from .pennylane_tape import steps_of_tape
 from .quantum_function import Form, QuantumFunction
-from .to_pennylane import queue_gates
 
 if TYPE_CHECKING:
     from pennylane import QNode

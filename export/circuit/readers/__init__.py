@@ -1,0 +1,1 @@
+"""Circuits of other frameworks as plain data: PennyLane, Qiskit, OpenQASM."""
