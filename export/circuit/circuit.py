@@ -18,7 +18,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from jaxtyping import Float
@@ -37,6 +37,9 @@ TWO_QUBIT_GATES = ("cx", "cz", "swap")
 GATES = (*FIXED_GATES, *ROTATIONS, *TWO_QUBIT_GATES)
 
 PAULIS = "XYZ"
+
+Values = TypeVar("Values")
+"""A NumPy array or a torch tensor."""
 
 MOST_QUBITS = 4096
 MOST_GATES = 2**18
@@ -153,19 +156,19 @@ class Circuit:
             )
         return copy
 
-    def feature_values(self, values: Float[np.ndarray, "sample input"]) -> Float[np.ndarray, "sample feature"]:
-        """Each feature's value: what the host computes before a device runs. Takes torch tensors too."""
+    def feature_values(self, values: Values) -> Values:
+        """Each feature's value [sample, feature] for inputs [sample, input]: what the host computes for a device."""
         if not self.has_products:
             return values
+        given: Any = values
         columns = [
-            math.prod((values[:, number] for number in feature[1:]), start=values[:, feature[0]])
-            for feature in self.features
+            math.prod((given[:, k] for k in feature[1:]), start=given[:, feature[0]]) for feature in self.features
         ]
-        if isinstance(values, np.ndarray):
-            return np.stack(columns, axis=-1) if columns else np.empty((len(values), 0))
+        if isinstance(given, np.ndarray):
+            return np.stack(columns, axis=-1)  # type: ignore[return-value]
         import torch
 
-        return torch.stack(columns, dim=-1) if columns else values.new_empty(len(values), 0)  # type: ignore[attr-defined]
+        return torch.stack(columns, dim=-1)  # type: ignore[return-value]
 
     @cached_property
     def bounds(self) -> Float[np.ndarray, " observable"]:

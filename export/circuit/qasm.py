@@ -85,10 +85,12 @@ def to_openqasm2(circuit: Circuit, values: Float[np.ndarray, " input"]) -> str:
 
 
 def _in_version_2(circuit: Circuit) -> Iterator[Gate]:
-    """The gates in those of qelib1.inc, which has no sx: it is s between two h."""
+    """The gates in those of qelib1.inc, which has no sx, which is s between two h, and no swap, which is three cx."""
     for gate in circuit.gates:
         if gate.name == "sx":
             yield from (Gate(name, gate.qubits) for name in ("h", "s", "h"))
+        elif gate.name == "swap":
+            yield from (Gate("cx", qubits) for qubits in (gate.qubits, gate.qubits[::-1], gate.qubits))
         else:
             yield gate
 

@@ -10,7 +10,7 @@ from io import StringIO
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from openqasm3.parser import QASM3ParsingError
 from qiskit import QuantumCircuit, transpile
 from qiskit.circuit import Gate
@@ -22,9 +22,20 @@ from qiskit_qasm3_import import ConversionError, convert
 from ...export.circuit.circuit import Circuit
 from ...export.circuit.qasm import input_names, to_openqasm3
 from ...export.errors import InputError
-from ..devices import Estimate
+from ..devices import Estimate, QuantumDevice
 from ..entries import QuantumEntry
-from .measurement import check_shots, expectations_of_counts, expectations_of_probabilities, sample_runs, seed_sequence
+from ..parts import QuantumPart
+from .measurement import (
+    Basis,
+    bases_of,
+    check_shots,
+    exact_estimate,
+    identities_of,
+    measured_strings,
+    sample_runs,
+    seed_sequence,
+    variances,
+)
 from .program_limits import PROGRAM, parsed
 
 MOST_UPDATES = 2**34
@@ -49,6 +60,10 @@ _MALFORMED = (
 )
 
 
+Outcomes = tuple[Int64[np.ndarray, " outcome"], Float[np.ndarray, " outcome"]]
+"""Bit-strings of one sample, bit q at place q of the number, and the share or probability of each."""
+
+
 class MeasuredProgram(NamedTuple):
     """A program that is gates and then one measurement of every qubit."""
 
@@ -63,58 +78,98 @@ class MeasuredProgram(NamedTuple):
 class AerDevice:
     """Aer's state vector, exact or with finite shots.
 
-    `program` is the text to run, head.qasm of a bundle; without it the text is made from the circuit. Each call draws
-    new shots, and every sample its own; a new device with the same seed draws the same ones for the same calls. Entry q
-    of the answer is <Z> from bit q of the program.
+    `program` is the text to run, a bundle's own; without it the text is made from the circuit. Each call draws new
+    shots, and every sample its own; a new device with the same seed draws the same ones for the same calls. Qubit q of
+    the circuit is what bit q of the program measures; where an observable has X or Y, that qubit is turned after the
+    program's gates.
 
-    Raises `InputError` when the program cannot be read, or is not gates and then one measurement of every qubit.
+    Raises `InputError` when the program cannot be read, is not gates and then one measurement of every qubit, or its
+    qubits or inputs are not the circuit's.
     """
 
     def __init__(self, circuit: Circuit, seed: int, program: str | None = None) -> None:
         self.circuit = circuit
         self._seeds = seed_sequence(seed)
-        self._program = None if program is None else read_program(program)
+        self._program = read_program(to_openqasm3(circuit) if program is None else program)
+        _check_fit(self._program, circuit)
         self._simulator = AerSimulator(
             method="statevector", max_parallel_experiments=0, statevector_sample_measure_opt=TABLE_QUBITS
         )
 
-    def run(self, inputs, shots):
+    def run(self, inputs: Float[np.ndarray, "sample input"], shots: int | None) -> Estimate:
+        """The circuit's observables for each sample's inputs; exact when `shots` is None.
+
+        Raises `InputError` for inputs that do not fit the circuit, fewer shots than one, and what Aer cannot run.
+        """
         check_shots(shots)
         circuit = self.circuit
-        angles = circuit.feature_values(circuit.checked_inputs(inputs))
-        program = read_program(to_openqasm3(circuit)) if self._program is None else self._program
-        names = input_names(circuit)
-        _check_fit(program, circuit.n_qubits, names)
-        columns = {name: angles[:, column] for column, name in enumerate(names)}
-        values = np.empty((len(angles), circuit.n_qubits))
-        for run in sample_runs(len(angles), circuit.n_qubits):
+        features = circuit.feature_values(circuit.checked_inputs(inputs))
+        columns = {name: features[:, column] for column, name in enumerate(input_names(circuit))}
+        values = np.tile(identities_of(circuit), (len(features), 1))
+        variance = np.zeros_like(values)
+        for run in sample_runs(len(features), circuit.n_qubits):
             samples = {name: column[run].tolist() for name, column in columns.items()}
-            values[run] = self._exact(program, samples) if shots is None else self._shots(program, samples, shots)
-        return Estimate(values, np.zeros_like(values), shots, {})
+            for basis in bases_of(circuit):
+                outcomes = self._outcomes(basis, samples, run.stop - run.start, shots)
+                for sample, (strings, shares) in zip(range(run.start, run.stop), outcomes, strict=True):
+                    found = measured_strings(basis, strings, shares[None])[0]
+                    for value, (number, coefficient, _) in zip(found, basis.strings, strict=True):
+                        values[sample, number] += coefficient * value
+                    if shots is not None:
+                        variance[sample] += variances(circuit, basis, strings, shares[None], shots)[0]
+        if shots is None:
+            return exact_estimate(circuit, values)
+        return Estimate(values, np.sqrt(variance / shots), shots, {})
 
-    def _exact(self, program: MeasuredProgram, samples: dict[str, list[float]]) -> Float[np.ndarray, "sample bit"]:
-        circuit = program.unitary.copy()
-        circuit.append(SaveProbabilities(circuit.num_qubits), program.qubit_of_bit)
-        runs = self._run(circuit, samples, shots=1)
-        return expectations_of_probabilities(np.stack([run["probabilities"] for run in runs]))
-
-    def _shots(
-        self, program: MeasuredProgram, samples: dict[str, list[float]], shots: int
-    ) -> Float[np.ndarray, "sample bit"]:
+    def _outcomes(self, basis: Basis, samples: dict[str, list[float]], count: int, shots: int | None) -> list[Outcomes]:
+        """What is found of each of so many samples in a basis."""
+        program = self._program
+        if shots is None:
+            circuit = self._turned(basis)
+            circuit.append(SaveProbabilities(circuit.num_qubits), program.qubit_of_bit)
+            strings = np.arange(2**circuit.num_qubits)
+            runs = self._run(circuit, samples, count, shots=1)
+            return [(strings, np.asarray(found["probabilities"])) for found in runs]
         # Aer derives a seed for each sample of a run from the run's own, which therefore must not come twice.
         seed = int(self._seeds.spawn(1)[0].generate_state(1, np.uint64)[0] >> np.uint64(1))
-        runs = self._run(program.measured, samples, shots=shots, seed_simulator=seed)
-        return np.stack([expectations_of_counts(run["counts"], program.measured.num_clbits) for run in runs])
+        circuit = program.measured
+        if basis.is_turned:
+            circuit = self._turned(basis)
+            for bit, qubit in enumerate(program.qubit_of_bit):
+                circuit.measure(qubit, bit)
+        runs = self._run(circuit, samples, count, shots=shots, seed_simulator=seed)
+        return [_of_counts(run["counts"]) for run in runs]
 
-    def _run(self, circuit: QuantumCircuit, samples: dict[str, list[float]], **options: int) -> list[dict[str, Any]]:
+    def _turned(self, basis: Basis) -> QuantumCircuit:
+        """The program's gates, and then the turns of the basis."""
+        circuit = self._program.unitary.copy()
+        for bit, pauli in enumerate(basis.paulis):
+            qubit = self._program.qubit_of_bit[bit]
+            if pauli == "Y":
+                circuit.sdg(qubit)
+            if pauli != "Z":
+                circuit.h(qubit)
+        return circuit
+
+    def _run(
+        self, circuit: QuantumCircuit, samples: dict[str, list[float]], count: int, **options: int
+    ) -> list[dict[str, Any]]:
         binding = {parameter: samples[parameter.name] for parameter in circuit.parameters}
         try:
-            result = self._simulator.run([circuit], parameter_binds=[binding], **options).result()
+            # A circuit without a parameter is the same for every sample, but each has its own shots.
+            circuits, binds = ([circuit], [binding]) if binding else ([circuit] * count, None)
+            result = self._simulator.run(circuits, parameter_binds=binds, **options).result()
         except _MALFORMED as error:
             raise InputError(f"{PROGRAM}: Aer cannot bind the angles ({_one_line(error)})") from None
         if not result.success:
             raise InputError(f"{PROGRAM}: Aer cannot run its {circuit.num_qubits} qubits ({result.status})")
         return [result.data(sample) for sample in range(len(result.results))]
+
+
+def _of_counts(counts: dict[str, int]) -> Outcomes:
+    """The bit-strings that were found, whose keys are hexadecimal ("0x1a"), and their shares."""
+    times = np.array(list(counts.values()), dtype=np.int64)
+    return np.array([int(bits, 16) for bits in counts], dtype=np.int64), times / times.sum()
 
 
 @lru_cache(maxsize=8)
@@ -188,19 +243,24 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(getattr(error, "message", error)).split()) or type(error).__name__
 
 
-def _check_fit(program: MeasuredProgram, n_qubits: int, names: tuple[str, ...]) -> None:
-    if program.measured.num_qubits != n_qubits:
-        raise InputError(f"{PROGRAM}: found {program.measured.num_qubits} qubits, the circuit has {n_qubits}")
+def _check_fit(program: MeasuredProgram, circuit: Circuit) -> None:
+    if program.measured.num_qubits != circuit.n_qubits:
+        raise InputError(f"{PROGRAM}: found {program.measured.num_qubits} qubits, the circuit has {circuit.n_qubits}")
+    names = input_names(circuit)
+    # An input that no gate reads is none of Qiskit's parameters.
+    used = {names[feature] for gate in circuit.gates for feature, coefficient in gate.slopes if coefficient}
     inputs = {parameter.name for parameter in program.measured.parameters}
-    missing, unknown = sorted(set(names) - inputs), sorted(inputs - set(names))
+    missing, unknown = sorted(used - inputs), sorted(inputs - set(names))
     if missing or unknown:
         raise InputError(
-            f"{PROGRAM}: its inputs are not the circuit's angles {names[0]} to {names[-1]} "
-            f"(missing: {', '.join(missing) or 'none'}; unknown: {', '.join(unknown) or 'none'})"
+            f"{PROGRAM}: its inputs are not the circuit's, {names[0] if names else 'none'} to "
+            f"{names[-1] if names else 'none'} (missing: {', '.join(missing) or 'none'}; unknown: "
+            f"{', '.join(unknown) or 'none'})"
         )
 
 
-def _make(part):
+def _make(part: QuantumPart) -> QuantumDevice:
+    # The program of the bundle itself is run, so that this file is what is proved.
     try:
         return AerDevice(part.circuit, part.seed, part.program)
     except InputError as error:

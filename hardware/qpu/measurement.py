@@ -1,15 +1,20 @@
-"""How <Z> is measured: what may be asked for, and what bit-strings mean.
+"""How observables are measured: what may be asked for, in which bases, and what bit-strings mean.
 
 With p(b) the probability of the bit-string b, or its share of the shots, <Z_q> = sum_b (-1)^(b_q) p(b): a qubit that is
-found in 0 counts +1, one that is found in 1 counts -1.
+found in 0 counts +1, one that is found in 1 counts -1. A product of several Z counts the product. Where a Pauli string
+has X or Y, the qubit is turned before it is measured. Strings that ask no qubit for two different turns share a basis,
+and each basis is measured on its own.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 
+from ...export.circuit.circuit import Circuit
 from ...export.errors import InputError
+from ..devices import Estimate
 
 # Amplitudes that a simulator holds at once: some 10 MB, and enough samples a run that the cost of a call is small.
 AMPLITUDES_PER_RUN = 2**19
@@ -43,24 +48,87 @@ def seed_sequence(seed: int) -> np.random.SeedSequence:
     return np.random.SeedSequence(int(seed))
 
 
-def expectations_of_probabilities(
-    probabilities: Float[np.ndarray, "sample bit_string"],
-) -> Float[np.ndarray, "sample bit"]:
-    """<Z> of every bit, for probabilities (or shares of the shots) of all 2^n bit-strings; bit 0 is the lowest."""
-    n_samples, n_strings = probabilities.shape
-    by_bit = [
-        probabilities.reshape(n_samples, -1, 2, 2**bit).sum(axis=(1, 3)) for bit in range(n_strings.bit_length() - 1)
-    ]
-    # Rounding may leave a sum a hair outside of what <Z> can be.
-    return np.clip(np.stack([value[:, 0] - value[:, 1] for value in by_bit], axis=-1), -1.0, 1.0)
+class Basis(NamedTuple):
+    """How each qubit is turned, "X", "Y" or "Z", for the strings that are measured so.
 
-
-def expectations_of_counts(counts: Mapping[str, int], n_bits: int) -> Float[np.ndarray, "bit"]:
-    """<Z> of every bit, for how often each bit-string was found, keyed in hexadecimal (`"0x1a"`); bit 0 is the lowest.
-
-    At most 62 bits.
+    `strings` are (observable, coefficient, qubits).
     """
-    outcomes = np.array([int(bit_string, 16) for bit_string in counts], dtype=np.int64)
-    times = np.array(list(counts.values()), dtype=np.int64)
-    ones = times @ (outcomes[:, None] >> np.arange(n_bits) & 1)
-    return 1.0 - 2.0 * ones / times.sum()
+
+    paulis: tuple[str, ...]
+    strings: tuple[tuple[int, float, tuple[int, ...]], ...]
+
+    @property
+    def is_turned(self) -> bool:
+        """Whether a qubit is turned at all."""
+        return any(pauli != "Z" for pauli in self.paulis)
+
+
+def bases_of(circuit: Circuit) -> tuple[Basis, ...]:
+    """The bases of all observables: each string goes into the first one that it fits, in the order of the strings."""
+    chosen: list[dict[int, str]] = []
+    strings: list[list[tuple[int, float, tuple[int, ...]]]] = []
+    for number, observable in enumerate(circuit.observables):
+        for term in observable:
+            if not term.paulis:
+                continue
+            wanted = dict(term.paulis)
+            fits = (index for index, paulis in enumerate(chosen) if _agree(paulis, wanted))
+            index = next(fits, len(chosen))
+            if index == len(chosen):
+                chosen.append({})
+                strings.append([])
+            chosen[index] |= wanted
+            strings[index].append((number, term.coefficient, tuple(wanted)))
+    return tuple(
+        Basis(tuple(paulis.get(qubit, "Z") for qubit in range(circuit.n_qubits)), tuple(held))
+        for paulis, held in zip(chosen, strings, strict=True)
+    )
+
+
+def identities_of(circuit: Circuit) -> Float[np.ndarray, " observable"]:
+    """The part of each observable that is the same for every state."""
+    return np.array([sum(term.coefficient for term in one if not term.paulis) for one in circuit.observables], float)
+
+
+def exact_estimate(circuit: Circuit, values: Float[np.ndarray, "sample observable"]) -> Estimate:
+    """Exact values; rounding may have left one a hair outside of what it can be."""
+    return Estimate(np.clip(values, -circuit.bounds, circuit.bounds), np.zeros_like(values), None, {})
+
+
+def measured_strings(
+    basis: Basis, outcomes: Int64[np.ndarray, " outcome"], shares: Float[np.ndarray, "sample outcome"]
+) -> Float[np.ndarray, "sample string"]:
+    """The value of each string of the basis; bit q of an outcome is qubit q, and its share that of the shots."""
+    columns = []
+    for _, _, qubits in basis.strings:
+        columns.append(1.0 - 2.0 * (shares @ _odd(outcomes, qubits)))
+    return np.stack(columns, axis=-1) if columns else np.empty((len(shares), 0))
+
+
+def variances(
+    circuit: Circuit,
+    basis: Basis,
+    outcomes: Int64[np.ndarray, " outcome"],
+    shares: Float[np.ndarray, "sample outcome"],
+    shots: int,
+) -> Float[np.ndarray, "sample observable"]:
+    """The variance over shots of what one shot says of each observable: the unbiased estimate, of one shot 0."""
+    if shots == 1:
+        return np.zeros((len(shares), circuit.output_size))
+    said = np.zeros((len(outcomes), circuit.output_size))
+    for number, coefficient, qubits in basis.strings:
+        said[:, number] += coefficient * (1.0 - 2.0 * _odd(outcomes, qubits))
+    mean, square = shares @ said, shares @ said**2
+    return np.maximum(square - mean**2, 0.0) * shots / (shots - 1)
+
+
+def _odd(outcomes: Int64[np.ndarray, " outcome"], qubits: Sequence[int]) -> Int64[np.ndarray, " outcome"]:
+    """1 where an odd number of these bits is 1."""
+    found = np.zeros_like(outcomes)
+    for qubit in qubits:
+        found ^= outcomes >> qubit & 1
+    return found
+
+
+def _agree(paulis: Mapping[int, str], wanted: Mapping[int, str]) -> bool:
+    return all(paulis.get(qubit, pauli) == pauli for qubit, pauli in wanted.items())

@@ -292,7 +292,8 @@ def test_angles_of_several_inputs_at_zero_and_of_many_samples():
 
 
 def test_import_is_light():
-    modules = ("affine", "derivatives", "from_pennylane", "from_qiskit", "from_openqasm", "to_qiskit")
+    readers = ("affine", "derivatives", "from_pennylane", "from_qiskit", "from_openqasm")
+    modules = (*(f"readers.{name}" for name in readers), "to_qiskit")
     program = (
         "import sys; "
         + "; ".join(f"import spiq.export.circuit.{name}" for name in modules)

@@ -9,7 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spiq.export.circuit.reupload import ENTANGLERS, ReuploadCircuit, reupload_layers
+from spiq.export.circuit.reupload import ENTANGLERS, reupload_circuit, reupload_layers
+from spiq.export.circuit.to_pennylane import to_qnode
 from spiq.export.errors import InputError
 from spiq.hardware.qpu.exact import lightcone
 from spiq.hardware.qpu.exact.lightcone import Method, cheapest_method, expectations
@@ -32,9 +33,8 @@ def random_head(seed, n_blocks, n_qubits, n_samples=3, quarter_turns=False):
 
 
 def pennylane_values(angles, weights, entangler):
-    n_qubits = weights.shape[1]
-    head = ReuploadCircuit(n_qubits, weights.numpy(), entangler).qnode(qml.device("default.qubit", wires=n_qubits))
-    return np.stack(head(angles.numpy()), axis=-1)
+    head = to_qnode(reupload_circuit(weights.numpy(), entangler))
+    return np.stack(head(angles.numpy().reshape(len(angles), -1)), axis=-1)
 
 
 def pennylane_gradients(angles, weights, entangler, mixing):

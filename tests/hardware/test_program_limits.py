@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spiq.export.circuit.qasm import to_openqasm3
-from spiq.export.circuit.reupload import ReuploadCircuit
+from spiq.export.circuit.reupload import reupload_circuit
 from spiq.export.errors import InputError
 from spiq.hardware.qpu.aer import read_program
 from spiq.hardware.qpu.program_limits import MOST_GATES, parsed
@@ -72,7 +72,7 @@ def test_gates_that_double_with_every_level_are_counted_without_spelling_them_ou
 
 
 def test_the_largest_head_of_a_configuration_is_far_below_the_limits() -> None:
-    text = to_openqasm3(ReuploadCircuit(16, np.ones((8, 16, 3))))
+    text = to_openqasm3(reupload_circuit(np.ones((8, 16, 3))))
     assert parsed(text)[1] == 8 * 16 * 6 + 7 * 16 + 16 < MOST_GATES / 10
 
 
@@ -94,7 +94,7 @@ def test_other_peoples_programs_with_gates_controls_and_aliases_are_read() -> No
 @settings(deadline=None, max_examples=100)
 @given(data=st.data())
 def test_a_program_with_a_part_of_it_repeated_is_read_or_refused(data: st.DataObject) -> None:
-    text = to_openqasm3(ReuploadCircuit(2, np.ones((1, 2, 3))))
+    text = to_openqasm3(reupload_circuit(np.ones((1, 2, 3))))
     start = data.draw(st.integers(0, len(text) - 1))
     part = text[start : data.draw(st.integers(start, len(text)))]
     place = data.draw(st.integers(0, len(text)))
