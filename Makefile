@@ -39,6 +39,7 @@ campaign: $(READY) ## thousands of damaged files and random networks; docs/secur
 	-$(BIN)/spiq lava setup
 	$(BIN)/python tests/campaigns/snntorch_networks.py --tries 500 --lava
 	$(BIN)/python tests/campaigns/scaled_networks.py --tries 1000
+	$(BIN)/python tests/campaigns/hybrid_networks.py --tries 200
 	$(BIN)/python tests/campaigns/damaged_hdf5.py --tries 5000
 	$(BIN)/python tests/campaigns/damaged_bundles.py --tries 2000
 

@@ -85,7 +85,7 @@ def test_the_step_that_is_advised_is_taken(dt: float) -> None:
     tau = float(np.float32(dt) * np.float32(0.7))
     with pytest.raises(InputError) as told:
         NirRuntime(graph_of(neuron("LIF", "tau", tau), 2, dt))
-    advised = float(str(told.value).split("(--dt ")[1].split(")")[0])
+    advised = float(str(told.value).split("at most ")[1].split(" s")[0])
     NirRuntime(graph_of(neuron("LIF", "tau", tau), 2, advised))
 
 
