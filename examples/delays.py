@@ -16,7 +16,7 @@ import torch
 from snntorch import surrogate
 from torch import nn
 
-from spiq.export.nir.graph import place
+from spiq.export.nir.graph import resolve
 from spiq.hardware.lava.device import LavaDevice
 from spiq.hardware.loihi.device import LoihiDevice
 from spiq.hardware.loihi.lowering.lower import lower_to_loihi
@@ -85,7 +85,7 @@ def main() -> None:
     random = np.random.default_rng(0)
     training, test = samples(400, random), samples(200, random)
     for delays in (1, DELAYS):
-        network = place(graph(trained(delays, *training), delays), dt=DT)
+        network = resolve(graph(trained(delays, *training), delays), dt=DT)
         spikes, labels = test
         answers = {"nir": NirRuntime(network).run(spikes)}
         program = lower_to_loihi(network, training[0])

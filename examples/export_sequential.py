@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from spiq.export.from_torch.graph import to_nir
-from spiq.export.nir.graph import place
+from spiq.export.nir.graph import resolve
 from spiq.hardware.loihi.device import LoihiDevice
 from spiq.hardware.loihi.lowering.lower import lower_to_loihi
 from spiq.hardware.runtime.nir_runtime import NirRuntime
@@ -24,7 +24,7 @@ network = nn.Sequential(
     snntorch.Leaky(beta=1.0, reset_mechanism="zero"),
 ).eval()
 
-graph = place(to_nir(network, (1, 8, 8)))
+graph = resolve(to_nir(network, (1, 8, 8)))
 spikes = (np.random.default_rng(0).random((16, 50, 1, 8, 8)) < 0.3).astype(np.uint8)
 in_float = NirRuntime(graph).run(spikes)
 on_loihi = LoihiDevice(lower_to_loihi(graph, spikes)).run(spikes)

@@ -9,7 +9,7 @@ from jaxtyping import Bool, UInt8
 
 from ..export.errors import InputError
 
-Spikes = UInt8[np.ndarray, "time sample *layer"]
+LayerSpikes = UInt8[np.ndarray, "time sample *layer"]
 
 
 class Difference(NamedTuple):
@@ -29,7 +29,7 @@ class Comparison(NamedTuple):
     first: Difference | None
 
 
-def compare(ours: Mapping[str, Spikes], other: Mapping[str, Spikes]) -> Comparison:
+def compare(ours: Mapping[str, LayerSpikes], other: Mapping[str, LayerSpikes]) -> Comparison:
     """Hold the layers against each other that both have, in the order of the first.
 
     Raises InputError where they have no layer in common or a layer's shapes differ.
@@ -50,7 +50,7 @@ def compare(ours: Mapping[str, Spikes], other: Mapping[str, Spikes]) -> Comparis
     return Comparison(counts, Difference(sample, step, names[index], neuron))
 
 
-def _different(name: str, ours: Spikes, other: Spikes) -> Bool[np.ndarray, "time sample neuron"]:
+def _different(name: str, ours: LayerSpikes, other: LayerSpikes) -> Bool[np.ndarray, "time sample neuron"]:
     flat = [layer.reshape(*layer.shape[:2], math.prod(layer.shape[2:])) for layer in (ours, other)]
     if flat[0].shape != flat[1].shape:
         raise InputError(

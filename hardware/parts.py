@@ -15,7 +15,7 @@ from ..export.bundle.entries import LOIHI, NETX, NIR, QASM
 from ..export.bundle.folder import Bundle
 from ..export.circuit.circuit import Circuit
 from ..export.errors import InputError
-from ..export.nir.graph import PlacedGraph
+from ..export.nir.graph import ResolvedGraph
 
 if TYPE_CHECKING:
     from .loihi.program import LoihiProgram
@@ -26,7 +26,7 @@ class SpikingPart(ABC):
 
     @property
     @abstractmethod
-    def graph(self) -> PlacedGraph:
+    def graph(self) -> ResolvedGraph:
         """The graph, in floating point."""
 
     @cached_property
@@ -56,7 +56,7 @@ class BundlePart(SpikingPart):
     stage: str
 
     @property
-    def graph(self) -> PlacedGraph:
+    def graph(self) -> ResolvedGraph:
         return self.bundle.network.spiking[self.stage].graph
 
     def _program(self) -> "LoihiProgram":
@@ -92,12 +92,12 @@ class BundlePart(SpikingPart):
 class GraphPart(SpikingPart):
     """A graph without a bundle: its program is quantized with these spikes as its calibration."""
 
-    placed: PlacedGraph
+    resolved: ResolvedGraph
     calibration: UInt8[np.ndarray, "time sample *shape"]
 
     @property
-    def graph(self) -> PlacedGraph:
-        return self.placed
+    def graph(self) -> ResolvedGraph:
+        return self.resolved
 
     def _program(self) -> "LoihiProgram":
         from .loihi.lowering.lower import lower_to_loihi

@@ -15,7 +15,7 @@ from torch import nn
 
 from ..errors import InputError
 from ..nir.geometry import Shape
-from ..nir.graph import place
+from ..nir.graph import resolve
 from ..nir.nodes.table import is_neuron
 from ..nir.time_step import DEFAULT_DT, DEFAULT_INTEGRATION, Integration, TimeStep
 from ..nir.unfolding import Edge
@@ -131,7 +131,7 @@ class _Builder:
         self.edges += pairwise(names)
         # The shapes come from the rules that every reader of the file applies.
         alone = {INPUT: nir.Input({"input": np.array(given.shape)}), **dict(nodes), OUTPUT: nir.Output(None)}  # type: ignore[arg-type]
-        shape = place(nir.NIRGraph(alone, list(pairwise(alone)), type_check=False), f"layer {name!r}").output_shape
+        shape = resolve(nir.NIRGraph(alone, list(pairwise(alone)), type_check=False), f"layer {name!r}").output_shape
         last = nodes[-1][1]
         # Zeros around spikes are spikes, and so are spikes in another order.
         keeps = isinstance(last, nir.Flatten) or _moves_only(last)

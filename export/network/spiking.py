@@ -3,7 +3,7 @@
 import nir
 
 from ..nir.file import nir_bytes, read_nir
-from ..nir.graph import place
+from ..nir.graph import resolve
 from ..nir.time_step import DEFAULT_DT, Integration
 from .stages import Spiking
 
@@ -20,4 +20,4 @@ def spiking_stage(
 
 def read_spiking(content: bytes, name: str, dt: float = DEFAULT_DT, integration: Integration | None = None) -> Spiking:
     """The stage of a .nir file's content. Raises InputError, calling it `name`, where it is damaged or cannot run."""
-    return Spiking(content, place(read_nir(content, name), name, dt, integration))
+    return Spiking(content, resolve(read_nir(content, name), name, dt, integration))

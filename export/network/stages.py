@@ -15,7 +15,7 @@ from ..circuit.circuit import Circuit
 from ..coding import Coding
 from ..errors import InputError
 from ..nir.geometry import Shape
-from ..nir.graph import PlacedGraph
+from ..nir.graph import ResolvedGraph
 from .decoding import Decode
 from .signals import Signal, wanted
 
@@ -39,7 +39,7 @@ class Spiking:
     """
 
     content: bytes
-    graph: PlacedGraph
+    graph: ResolvedGraph
 
     def output(self, given: tuple[Signal, ...]) -> Signal:
         (read,) = wanted("spikes", given, 1)

@@ -1,6 +1,6 @@
 """NIR files: HDF5, read in whatever state they come, and written so that old and new readers open them.
 
-    read_nir(path)  →  graph.place(…)          write_nir(path, graph)
+    read_nir(path)  →  graph.resolve(…)          write_nir(path, graph)
 
 `v_reset` came to NIR with nir 1.0.6, and readers before it refuse a node that has one. So `write_nir` leaves it out
 where it is 0, which is what newer readers put in its place. Others leave it out because their neurons have no such
@@ -49,7 +49,7 @@ def read_nir(source: Path | str | bytes, name: str = "graph") -> nir.NIRGraph:
 
 
 def read_nir_file(source: Path | str | bytes, name: str = "graph") -> NirFile:
-    """The graph in a NIR file, as its writer left it: shapes may be missing, `graph.place` finds them.
+    """The graph in a NIR file, as its writer left it: shapes may be missing, `graph.resolve` finds them.
 
     `source` is the file, or a file's content, which errors call `name`. Raises InputError where the file is missing,
     is not HDF5 or beyond the limits of `hdf5`, or is not a NIR graph of known nodes, naming the node.
@@ -159,7 +159,7 @@ def _graph(stored: Group, path: str, called: str, name: str, without_reset: list
     given = edges.tolist() if edges.size else []
     pairs = [(_text(source, called, name), _text(target, called, name)) for source, target in given]
     metadata = _field("metadata", stored.get("metadata", {}), called, name)
-    # The types are found by graph.place, which says more.
+    # The types are found by graph.resolve, which says more.
     return nir.NIRGraph(nodes=made, edges=pairs, metadata=metadata, type_check=False)
 
 

@@ -3,7 +3,7 @@
 NIR keeps nodes in a dictionary and edges in a list, lets shapes out where a framework does not know them, and allows
 graphs within graphs. Whatever runs or lowers a graph needs it flat, in order, and whole:
 
-    file.read_nir(path)  →  place(graph)  →  PlacedGraph
+    file.read_nir(path)  →  resolve(graph)  →  ResolvedGraph
 
 Several edges into one node add up. Within a time step an edge has no delay; only the edges from a neuron into its own
 cycle have one, of one step (`ordering`). Several nodes that together are a neuron become one (`composite`).
@@ -28,7 +28,7 @@ from .time_step import DEFAULT_DT, Integration, TimeStep
 from .unfolding import Edge, unfolded
 
 
-class PlacedNode(NamedTuple):
+class ResolvedNode(NamedTuple):
     """A node, where its input comes from, and its shapes without time and sample.
 
     Its input is the sum of what its `sources` give at the same step and what its `delayed` sources gave at the step
@@ -58,7 +58,7 @@ class PlacedNode(NamedTuple):
         return kind.read(self.node, self.input_shape, step, where or str(self))
 
 
-class PlacedGraph(NamedTuple):
+class ResolvedGraph(NamedTuple):
     """Nodes in the order of computation: the input first, the output last, each after all its `sources`.
 
     A delayed source stands in the node's own cycle, and comes later or is the node itself; or it leads into a Delay of
@@ -67,7 +67,7 @@ class PlacedGraph(NamedTuple):
     """
 
     name: str
-    nodes: tuple[PlacedNode, ...]
+    nodes: tuple[ResolvedNode, ...]
     step: TimeStep
     cycles: tuple[tuple[str, ...], ...] = ()
 
@@ -80,19 +80,21 @@ class PlacedGraph(NamedTuple):
         return self.nodes[-1].output_shape
 
     @property
-    def recurrent_groups(self) -> tuple[tuple[PlacedNode, ...], ...]:
+    def recurrent_groups(self) -> tuple[tuple[ResolvedNode, ...], ...]:
         """The nodes of each cycle, in the order of computation."""
-        by_name = {placed.name: placed for placed in self.nodes}
+        by_name = {resolved.name: resolved for resolved in self.nodes}
         return tuple(tuple(by_name[name] for name in cycle) for cycle in self.cycles)
 
     @property
-    def last(self) -> PlacedNode:
+    def last(self) -> ResolvedNode:
         """The node whose values reach the output: nodes that only pass on are looked through."""
-        by_name = {placed.name: placed for placed in self.nodes}
-        placed = self.nodes[-1]
-        while isinstance(placed.node, nir.Output | nir.Flatten) and len(placed.sources) == 1 and not placed.delayed:
-            placed = by_name[placed.sources[0]]
-        return placed
+        by_name = {resolved.name: resolved for resolved in self.nodes}
+        resolved = self.nodes[-1]
+        while (
+            isinstance(resolved.node, nir.Output | nir.Flatten) and len(resolved.sources) == 1 and not resolved.delayed
+        ):
+            resolved = by_name[resolved.sources[0]]
+        return resolved
 
     @property
     def ends_in_spikes(self) -> bool:
@@ -100,13 +102,13 @@ class PlacedGraph(NamedTuple):
         return gives_spikes(self.last.node) or isinstance(self.last.node, nir.Input)
 
 
-def place(
+def resolve(
     graph: nir.NIRGraph,
     name: str = "graph",
     dt: float = DEFAULT_DT,
     integration: Integration | None = None,
     subtract: bool = False,
-) -> PlacedGraph:
+) -> ResolvedGraph:
     """Order the graph's nodes and find every shape, for time steps of `dt` seconds.
 
     Some exporters leave a batch or a time in front of the shapes of Input and Output. Dimensions beyond those that the
@@ -139,8 +141,8 @@ def place(
         reads[target].append(source)
     entry, in_front = _input_shape(nodes, edges, name)
     shapes = _shapes(nodes, order, reads, entry, step, name)
-    placed = [
-        PlacedNode(
+    resolved = [
+        ResolvedNode(
             node,
             nodes[node],
             tuple(source for source in reads[node] if (source, node) not in delayed),
@@ -150,13 +152,13 @@ def place(
         )
         for node in order
     ]
-    output = next(node for node in placed if isinstance(node.node, nir.Output))
+    output = next(node for node in resolved if isinstance(node.node, nir.Output))
     _check_in_front(in_front, output, name)
     needed = reached(output.name, reads)
-    for node in reversed(placed):
+    for node in reversed(resolved):
         if node is not output and node.name not in needed:
             raise InputError(f"{name}: {node} leads nowhere; every node must lead to the graph's output")
-    return PlacedGraph(name, (*(node for node in placed if node is not output), output), step, cycles)
+    return ResolvedGraph(name, (*(node for node in resolved if node is not output), output), step, cycles)
 
 
 class _Shapes(NamedTuple):
@@ -253,7 +255,7 @@ def _input_shape(nodes: Mapping[str, nir.NIRNode], edges: Sequence[Edge], name: 
     return sizes[-rank:], sizes[:-rank]
 
 
-def _check_in_front(of_input: Shape, output: PlacedNode, name: str) -> None:
+def _check_in_front(of_input: Shape, output: ResolvedNode, name: str) -> None:
     """Raises InputError unless what stands in front of the shapes of Input and Output is 1, or the same at both."""
     stated = output.node.output_type.get("output") if output.node.output_type else None
     of_output = () if stated is None else tuple(np.atleast_1d(stated)[: -len(output.output_shape)].tolist())

@@ -21,7 +21,7 @@ from onnx import TensorProto, helper
 
 from ..errors import InputError
 from ..nir.geometry import Shape
-from ..nir.graph import PlacedGraph, PlacedNode
+from ..nir.graph import ResolvedGraph, ResolvedNode
 from ..nir.neurons import decided_step
 from ..nir.nodes.table import NODES, has_state
 from ..nir.value_range import overflowing
@@ -36,7 +36,7 @@ COUNTS = "counts"
 _DOUBLE, _BOOL, _INT64, _UINT8 = TensorProto.DOUBLE, TensorProto.BOOL, TensorProto.INT64, TensorProto.UINT8
 
 
-def encoder_onnx(graph: PlacedGraph) -> onnx.ModelProto:
+def encoder_onnx(graph: ResolvedGraph) -> onnx.ModelProto:
     """The graph as a model.
 
     Input `spikes`: uint8 [time, sample, *shape], 0 or 1. Output `counts`: int64 [sample, feature], the spikes of the
@@ -64,7 +64,7 @@ def encoder_onnx(graph: PlacedGraph) -> onnx.ModelProto:
     )
 
 
-def step_properties(graph: PlacedGraph) -> dict[str, str]:
+def step_properties(graph: ResolvedGraph) -> dict[str, str]:
     """The time step that the graph is read with, for a model's properties."""
     step = decided_step(graph)
     return {"dt": repr(float(step.dt))} | ({} if step.integration is None else {"integration": step.integration})
@@ -75,7 +75,7 @@ def spikes_value(name: str, shape: Shape, time: int | str = "time") -> onnx.Valu
     return helper.make_tensor_value_info(name, _UINT8, [time, "sample", *shape])
 
 
-def spiking_nodes(nodes: OnnxNodes, graph: PlacedGraph, spikes: str) -> str:
+def spiking_nodes(nodes: OnnxNodes, graph: ResolvedGraph, spikes: str) -> str:
     """Append the operators from the value `spikes`, double [time, sample, *shape], to those of the last layer.
 
     Returns the name of these, double [time, sample, feature]. Raises as `encoder_onnx` does.
@@ -86,27 +86,27 @@ def spiking_nodes(nodes: OnnxNodes, graph: PlacedGraph, spikes: str) -> str:
             f"{graph.name}: what reaches the output comes from {graph.last}; the spikes of one neuron group "
             f"({allowed}) are needed"
         )
-    too_large = [placed for placed in graph.nodes if placed.name in overflowing(graph)]
+    too_large = [resolved for resolved in graph.nodes if resolved.name in overflowing(graph)]
     if too_large:
         raise InputError(f"{graph.name}: {too_large[0]}: its values might leave the range of a double")
     values: dict[str, str] = {}
     groups = {group[0].name: group for group in graph.recurrent_groups}
-    for placed in graph.nodes:
-        here = nodes.under(f"{nodes.prefix}{placed.name}/")
-        if placed.name in groups or (has_state(placed.node) and placed.name not in values):
-            scanned(here, groups.get(placed.name, (placed,)), values, graph.step, graph.name)
-        elif placed.name not in values:
-            inputs = [values[source] for source in placed.sources]
+    for resolved in graph.nodes:
+        here = nodes.under(f"{nodes.prefix}{resolved.name}/")
+        if resolved.name in groups or (has_state(resolved.node) and resolved.name not in values):
+            scanned(here, groups.get(resolved.name, (resolved,)), values, graph.step, graph.name)
+        elif resolved.name not in values:
+            inputs = [values[source] for source in resolved.sources]
             joined = here.add("Sum", inputs, "input") if len(inputs) > 1 else "".join(inputs)
-            values[placed.name] = _lowered(here, placed, joined, graph, spikes)
+            values[resolved.name] = _lowered(here, resolved, joined, graph, spikes)
     return values[graph.nodes[-1].name]
 
 
-def _lowered(nodes: OnnxNodes, placed: PlacedNode, x: str, graph: PlacedGraph, spikes: str) -> str:
+def _lowered(nodes: OnnxNodes, resolved: ResolvedNode, x: str, graph: ResolvedGraph, spikes: str) -> str:
     """Add what a node without a state means; returns the name of its output, double [time, sample, *output_shape]."""
-    if isinstance(placed.node, nir.Input):
+    if isinstance(resolved.node, nir.Input):
         return spikes
-    if isinstance(placed.node, nir.Output):
-        return nodes.reshaped(x, (math.prod(placed.output_shape),), "flat")
-    operation = placed.operation(graph.step, f"{graph.name}: {placed}")
-    return operation_nodes(nodes, operation, x, placed.input_shape, placed.output_shape)
+    if isinstance(resolved.node, nir.Output):
+        return nodes.reshaped(x, (math.prod(resolved.output_shape),), "flat")
+    operation = resolved.operation(graph.step, f"{graph.name}: {resolved}")
+    return operation_nodes(nodes, operation, x, resolved.input_shape, resolved.output_shape)

@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 
 from ..errors import InputError
 from ..nir.geometry import Shape
-from ..nir.graph import PlacedNode
+from ..nir.graph import ResolvedNode
 from ..nir.neurons import neuron_step
 from ..nir.nodes.table import gives_spikes, has_state
 from ..nir.operations import DelayLine
@@ -28,7 +28,7 @@ MOST_WAITING = 64
 """The longest Delay in a cycle: each of its steps is a state of the Scan."""
 
 
-def scanned(nodes: OnnxNodes, group: Sequence[PlacedNode], values: dict[str, str], step: TimeStep, name: str) -> None:
+def scanned(nodes: OnnxNodes, group: Sequence[ResolvedNode], values: dict[str, str], step: TimeStep, name: str) -> None:
     """Append the Scan, and tell `values` the names of what the group's nodes give, double [time, sample, *shape].
 
     `values` has those of the nodes that the group reads. `name` is the graph's, for errors. Raises InputError, naming
@@ -50,21 +50,21 @@ class _Scan:
     """A Scan in the making."""
 
     def __init__(
-        self, nodes: OnnxNodes, group: Sequence[PlacedNode], values: dict[str, str], step: TimeStep, name: str
+        self, nodes: OnnxNodes, group: Sequence[ResolvedNode], values: dict[str, str], step: TimeStep, name: str
     ) -> None:
         self.nodes, self.group, self.values, self.step, self.name = nodes, group, values, step, name
-        self.shapes = {placed.name: placed.output_shape for placed in group}
+        self.shapes = {resolved.name: resolved.output_shape for resolved in group}
         # Tells how many samples there are.
         self.outside = next(
             values[source]
-            for placed in group
-            for source in (*placed.sources, *placed.delayed)
+            for resolved in group
+            for source in (*resolved.sources, *resolved.delayed)
             if source not in self.shapes
         )
         # What comes from outside has the shape of what reads it.
-        for placed in group:
-            for source in (*placed.sources, *placed.delayed):
-                self.shapes.setdefault(source, placed.input_shape)
+        for resolved in group:
+            for source in (*resolved.sources, *resolved.delayed):
+                self.shapes.setdefault(source, resolved.input_shape)
         self.body = OnnxNodes(f"{nodes.prefix}step.", [], [])
         self.states: list[_State] = []
         # By the node that gives it, the name in the body: of what comes from outside, of what a delayed edge brings,
@@ -74,11 +74,11 @@ class _Scan:
         self.given: dict[str, str] = {}
 
     def append(self) -> None:
-        for placed in self.group:
-            for source in placed.delayed:
+        for resolved in self.group:
+            for source in resolved.delayed:
                 self.late.setdefault(source, f"{self._under(source).prefix}late")
-        for placed in self.group:
-            self.given[placed.name] = self._node(placed)
+        for resolved in self.group:
+            self.given[resolved.name] = self._node(resolved)
         for source, before in self.late.items():
             now = self.given[source] if source in self.given else self._entry(source)
             after = self._under(source).add("Identity", [now], "kept")
@@ -98,26 +98,26 @@ class _Scan:
         )
         self.values |= over_time
 
-    def _node(self, placed: PlacedNode) -> str:
-        here = self._under(placed.name)
-        terms = [self.given[source] if source in self.given else self._entry(source) for source in placed.sources]
-        terms += [self.late[source] for source in placed.delayed]
+    def _node(self, resolved: ResolvedNode) -> str:
+        here = self._under(resolved.name)
+        terms = [self.given[source] if source in self.given else self._entry(source) for source in resolved.sources]
+        terms += [self.late[source] for source in resolved.delayed]
         x = here.add("Sum", terms, "input") if len(terms) > 1 else terms[0]
-        where = f"{self.name}: {placed}"
-        if has_state(placed.node):
-            answer = neuron_nodes(here, neuron_step(placed, self.step, where), x)
+        where = f"{self.name}: {resolved}"
+        if has_state(resolved.node):
+            answer = neuron_nodes(here, neuron_step(resolved, self.step, where), x)
             for state in answer.states:
                 self._keep(state.before, state.after, state.start)
-            return as_spikes(here, answer.gives) if gives_spikes(placed.node) else answer.gives
-        operation = placed.operation(self.step, where)
+            return as_spikes(here, answer.gives) if gives_spikes(resolved.node) else answer.gives
+        operation = resolved.operation(self.step, where)
         if isinstance(operation, DelayLine):
             # What leads into the Delay that a cycle needs has waited one step already.
-            has_waited = bool(placed.delayed) and operation.is_whole
+            has_waited = bool(resolved.delayed) and operation.is_whole
             return self._waiting(here, operation.steps - has_waited, x, where)
         # The operators have time in front, which is one step here.
         axis = here.constant("time_axis", np.array([0]))
         with_time = here.add("Unsqueeze", [x, axis], "of_one_step")
-        computed = operation_nodes(here, operation, with_time, placed.input_shape, placed.output_shape)
+        computed = operation_nodes(here, operation, with_time, resolved.input_shape, resolved.output_shape)
         return here.add("Squeeze", [computed, axis], "given")
 
     def _waiting(self, here: OnnxNodes, steps: Int[np.ndarray, "*shape"], x: str, where: str) -> str:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import nir
 
 from ...export.errors import InputError
-from ...export.nir.graph import PlacedGraph, PlacedNode
+from ...export.nir.graph import ResolvedGraph, ResolvedNode
 from ...export.nir.neurons import neuron_step
 from ...export.nir.nodes.table import has_state, is_linear, is_neuron
 from ...export.onnx.encoder import encoder_onnx
@@ -45,9 +45,9 @@ class Support(NamedTuple):
     whole: Mapping[str, str | None]
 
 
-def supported(graph: PlacedGraph) -> Support:
+def supported(graph: ResolvedGraph) -> Support:
     """What of the graph can run where."""
-    nodes = tuple(_node(placed, graph) for placed in graph.nodes)
+    nodes = tuple(_node(resolved, graph) for resolved in graph.nodes)
     whole: dict[str, str | None] = {
         "nir": _refusal(lambda: NirRuntime(graph)),
         "onnx": _refusal(lambda: encoder_onnx(graph)),
@@ -58,30 +58,30 @@ def supported(graph: PlacedGraph) -> Support:
     return Support(nodes, whole)
 
 
-def _node(placed: PlacedNode, graph: PlacedGraph) -> NodeSupport:
-    where = str(placed)
-    if isinstance(placed.node, nir.Input | nir.Output):
-        return NodeSupport(placed.name, placed.type_name, {})
-    if has_state(placed.node):
-        read = _refusal(lambda: neuron_step(placed, graph.step, where))
+def _node(resolved: ResolvedNode, graph: ResolvedGraph) -> NodeSupport:
+    where = str(resolved)
+    if isinstance(resolved.node, nir.Input | nir.Output):
+        return NodeSupport(resolved.name, resolved.type_name, {})
+    if has_state(resolved.node):
+        read = _refusal(lambda: neuron_step(resolved, graph.step, where))
     else:
-        read = _refusal(lambda: placed.operation(graph.step, where))
+        read = _refusal(lambda: resolved.operation(graph.step, where))
     if read is not None:
-        return NodeSupport(placed.name, placed.type_name, dict.fromkeys(TARGETS, read))
+        return NodeSupport(resolved.name, resolved.type_name, dict.fromkeys(TARGETS, read))
     refused: dict[str, str] = {}
-    if is_neuron(placed.node):
-        on_chip = _refusal(lambda: neurons(placed, graph.step, where))
-    elif is_linear(placed.node) or is_delay(placed):
+    if is_neuron(resolved.node):
+        on_chip = _refusal(lambda: neurons(resolved, graph.step, where))
+    elif is_linear(resolved.node) or is_delay(resolved):
         on_chip = None
     else:
         on_chip = f"{where}: is no spiking neuron, and not part of one"
     if on_chip is not None:
         refused |= dict.fromkeys(FROM_PROGRAM, on_chip)
-    elif is_neuron(placed.node) and not neurons(placed, graph.step, where).is_stock:
+    elif is_neuron(resolved.node) and not neurons(resolved, graph.step, where).is_stock:
         refused["netx"] = f"{where}: needs a programmable neuron; a netx file holds Lava's LIF only"
-    elif is_delay(placed):
+    elif is_delay(resolved):
         refused["netx"] = f"{where}: a netx file holds no delays"
-    return NodeSupport(placed.name, placed.type_name, refused)
+    return NodeSupport(resolved.name, resolved.type_name, refused)
 
 
 def _refusal(attempt: Callable[[], object]) -> str | None:

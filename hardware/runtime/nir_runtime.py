@@ -22,7 +22,7 @@ from torch import Tensor
 
 from ...export.errors import InputError
 from ...export.nir.geometry import Margins
-from ...export.nir.graph import PlacedGraph, PlacedNode
+from ...export.nir.graph import ResolvedGraph, ResolvedNode
 from ...export.nir.neuron_step import Integrator, ToValue
 from ...export.nir.neurons import neuron_step
 from ...export.nir.nodes.table import has_state
@@ -43,7 +43,7 @@ class NirRuntime:
     Raises InputError, naming the node, where a neuron cannot be read with the graph's time step (`neuron_step`).
     """
 
-    def __init__(self, graph: PlacedGraph, dtype: torch.dtype = torch.float64) -> None:
+    def __init__(self, graph: ResolvedGraph, dtype: torch.dtype = torch.float64) -> None:
         self.graph, self.dtype = graph, dtype
         self._largest_input = 1.0
         self._overflowing = overflowing(graph, torch.finfo(dtype).max)
@@ -83,7 +83,7 @@ class NirRuntime:
     def _outputs(self, spikes: Values, dtype: type[np.generic]) -> Shaped[np.ndarray, "time sample feature"]:
         self._take(spikes)
         time, samples = spikes.shape[:2]
-        last, widest = self.graph.nodes[-1].name, max(math.prod(placed.output_shape) for placed in self.graph.nodes)
+        last, widest = self.graph.nodes[-1].name, max(math.prod(resolved.output_shape) for resolved in self.graph.nodes)
         out = np.empty((time, samples, math.prod(self.graph.output_shape)), dtype)
 
         def run(part: slice) -> None:
@@ -97,68 +97,70 @@ class NirRuntime:
     def _trace(self, spikes: Values) -> dict[str, Tensor]:
         groups = {group[0].name: group for group in self.graph.recurrent_groups}
         values: dict[str, Tensor] = {}
-        for placed in self.graph.nodes:
-            if placed.name in groups:
-                self._run_recurrent(groups[placed.name], values, spikes.shape[:2])
-            elif placed.name in values:
+        for resolved in self.graph.nodes:
+            if resolved.name in groups:
+                self._run_recurrent(groups[resolved.name], values, spikes.shape[:2])
+            elif resolved.name in values:
                 continue  # it came with its recurrent group
-            elif isinstance(placed.node, nir.Input):
+            elif isinstance(resolved.node, nir.Input):
                 # Not every type of NumPy's is one of torch's.
                 given = spikes if spikes.dtype == np.uint8 else spikes.astype(np.float64)
-                values[placed.name] = torch.from_numpy(np.ascontiguousarray(given)).to(self.dtype)
+                values[resolved.name] = torch.from_numpy(np.ascontiguousarray(given)).to(self.dtype)
             else:
-                first, *rest = (values[source] for source in placed.sources)
+                first, *rest = (values[source] for source in resolved.sources)
                 x = sum(rest, start=first)
-                if has_state(placed.node):
-                    values[placed.name] = self._over_time(placed, x)
+                if has_state(resolved.node):
+                    values[resolved.name] = self._over_time(resolved, x)
                     continue
-                operation = placed.operation(self.graph.step, f"{self.graph.name}: {placed}")
+                operation = resolved.operation(self.graph.step, f"{self.graph.name}: {resolved}")
                 if isinstance(operation, DelayLine):
-                    values[placed.name] = _late(operation, x)
+                    values[resolved.name] = _late(operation, x)
                 else:
                     compute = computed(operation, self.dtype)
-                    values[placed.name] = compute(x.flatten(0, 1)).unflatten(0, x.shape[:2])
-                    self._check_finite(placed, values[placed.name])
+                    values[resolved.name] = compute(x.flatten(0, 1)).unflatten(0, x.shape[:2])
+                    self._check_finite(resolved, values[resolved.name])
         return values
 
     def _over_time(
-        self, placed: PlacedNode, x: Float[Tensor, "time sample *shape"]
+        self, resolved: ResolvedNode, x: Float[Tensor, "time sample *shape"]
     ) -> Float[Tensor, "time sample *shape"]:
-        advance = self._neurons(placed, x[0])
+        advance = self._neurons(resolved, x[0])
         out = torch.empty_like(x)
         for step in range(len(x)):
             out[step] = advance(x[step])
         return out
 
-    def _run_recurrent(self, group: tuple[PlacedNode, ...], values: dict[str, Tensor], batch: tuple[int, int]) -> None:
+    def _run_recurrent(
+        self, group: tuple[ResolvedNode, ...], values: dict[str, Tensor], batch: tuple[int, int]
+    ) -> None:
         """Add the values of a recurrent group's nodes, whose steps depend on one another, to those of earlier nodes."""
         time, samples = batch
-        steps: list[tuple[PlacedNode, Tensor, Callable[[Tensor], Tensor]]] = []
-        for placed in group:
-            silence = torch.zeros((samples, *placed.input_shape), dtype=self.dtype)
-            if has_state(placed.node):
-                steps.append((placed, silence, self._neurons(placed, silence)))
+        steps: list[tuple[ResolvedNode, Tensor, Callable[[Tensor], Tensor]]] = []
+        for resolved in group:
+            silence = torch.zeros((samples, *resolved.input_shape), dtype=self.dtype)
+            if has_state(resolved.node):
+                steps.append((resolved, silence, self._neurons(resolved, silence)))
             else:
-                operation = placed.operation(self.graph.step, f"{self.graph.name}: {placed}")
+                operation = resolved.operation(self.graph.step, f"{self.graph.name}: {resolved}")
                 if isinstance(operation, DelayLine):
                     # What leads into the Delay of a cycle has waited one step already.
-                    has_waited = bool(placed.delayed) and operation.is_whole
+                    has_waited = bool(resolved.delayed) and operation.is_whole
                     waiting = _waiting(operation.steps - has_waited, silence)
-                    steps.append((placed, silence, waiting))
+                    steps.append((resolved, silence, waiting))
                 else:
-                    steps.append((placed, silence, computed(operation, self.dtype)))
-            values[placed.name] = silence.new_empty((time, samples, *placed.output_shape))
+                    steps.append((resolved, silence, computed(operation, self.dtype)))
+            values[resolved.name] = silence.new_empty((time, samples, *resolved.output_shape))
         for step in range(time):
-            for placed, silence, compute in steps:
-                terms = [values[source][step] for source in placed.sources]
+            for resolved, silence, compute in steps:
+                terms = [values[source][step] for source in resolved.sources]
                 if step:
-                    terms += [values[source][step - 1] for source in placed.delayed]
-                values[placed.name][step] = compute(sum(terms[1:], start=terms[0]) if terms else silence)
-                self._check_finite(placed, values[placed.name][step])
+                    terms += [values[source][step - 1] for source in resolved.delayed]
+                values[resolved.name][step] = compute(sum(terms[1:], start=terms[0]) if terms else silence)
+                self._check_finite(resolved, values[resolved.name][step])
 
-    def _neurons(self, placed: PlacedNode, like: Float[Tensor, "sample *shape"]) -> Callable[[Tensor], Tensor]:
+    def _neurons(self, resolved: ResolvedNode, like: Float[Tensor, "sample *shape"]) -> Callable[[Tensor], Tensor]:
         """A neuron group at rest: called with the input of each step in turn, it gives that step's output."""
-        parts = neuron_step(placed, self.graph.step, f"{self.graph.name}: {placed}")
+        parts = neuron_step(resolved, self.graph.step, f"{self.graph.name}: {resolved}")
         integrate = _integrating(parts.potential, like)
         take_in = None if parts.current is None else _integrating(parts.current, like)
         i = torch.zeros_like(like)
@@ -169,7 +171,7 @@ class NirRuntime:
             if take_in is not None:
                 i = x = take_in(i, x)
             moved = integrate(v, x)
-            self._check_finite(placed, moved)
+            self._check_finite(resolved, moved)
             return moved
 
         if parts.threshold is None or parts.reset is None:
@@ -205,11 +207,11 @@ class NirRuntime:
 
         return subtract
 
-    def _check_finite(self, placed: PlacedNode, values: Tensor) -> None:
+    def _check_finite(self, resolved: ResolvedNode, values: Tensor) -> None:
         # Where no value can become so large there is nothing to look for, and looking takes time.
-        if placed.name in self._overflowing and not bool(torch.isfinite(values).all()):
+        if resolved.name in self._overflowing and not bool(torch.isfinite(values).all()):
             raise InputError(
-                f"{self.graph.name}: {placed}: its values leave the range of floating point, which ends at "
+                f"{self.graph.name}: {resolved}: its values leave the range of floating point, which ends at "
                 f"{torch.finfo(self.dtype).max:.3g}; smaller weights are needed"
             )
 
@@ -253,9 +255,11 @@ def _late(operation: DelayLine, x: Float[Tensor, "time sample *shape"]) -> Float
     return out
 
 
-def stateless(placed: PlacedNode, x: Float[Tensor, "sample *shape"], step: TimeStep) -> Float[Tensor, "sample *out"]:
+def stateless(
+    resolved: ResolvedNode, x: Float[Tensor, "sample *shape"], step: TimeStep
+) -> Float[Tensor, "sample *out"]:
     """A node without a state, over any number of samples or steps at once."""
-    return computed(placed.operation(step), x.dtype)(x)
+    return computed(resolved.operation(step), x.dtype)(x)
 
 
 def computed(operation: Operation, dtype: torch.dtype) -> Callable[[Tensor], Tensor]:

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float32, UInt8
 
 from ...export.from_torch.graph import to_nir
-from ...export.nir.graph import PlacedGraph, place
+from ...export.nir.graph import ResolvedGraph, resolve
 from ...hardware.loihi.lowering.lower import lower_to_loihi
 from ...hardware.loihi.program import LoihiProgram
 from ..config.schema import Config
@@ -29,7 +29,7 @@ class Network(NamedTuple):
 
     config: Config
     model: SQDRCNN
-    graph: PlacedGraph
+    graph: ResolvedGraph
     program: LoihiProgram
     images: Float32[np.ndarray, "sample channel height width"]
     source: str
@@ -70,7 +70,7 @@ def network(channels: tuple[int, ...], output: str, size: int, steps: int) -> Ne
         model.train()
         model(torch.from_numpy(config.coding_scheme.encode(images[:CALIBRATION])).float())
     model.eval()
-    graph = place(to_nir(model.encoder, images.shape[1:], config.export.dt), "encoder", config.export.dt)
+    graph = resolve(to_nir(model.encoder, images.shape[1:], config.export.dt), "encoder", config.export.dt)
     program = lower_to_loihi(graph, config.coding_scheme.encode(images[:CALIBRATION]))
     return Network(config, model, graph, program, images, source)
 

@@ -13,7 +13,7 @@ from ..printing import print_json, print_line, print_table
 from .options import Json
 
 if TYPE_CHECKING:
-    from ...export.nir.graph import PlacedGraph
+    from ...export.nir.graph import ResolvedGraph
     from ...export.nir.time_step import Integration
 
 PROCESSOR = "aer"
@@ -67,10 +67,10 @@ def check(
         found = _program(file, target)
     else:
         from ...export.nir.file import read_nir
-        from ...export.nir.graph import place
+        from ...export.nir.graph import resolve
 
         meant = cast("Integration | None", integration)
-        found = _graph(place(read_nir(file), str(file), dt, meant), target)
+        found = _graph(resolve(read_nir(file), str(file), dt, meant), target)
     if json:
         print_json({"file": str(file), **found})
     else:
@@ -85,7 +85,7 @@ def _targets(target: str | None, allowed: Sequence[str]) -> list[str]:
     return [target] if target else list(allowed)
 
 
-def _graph(graph: "PlacedGraph", target: str | None) -> dict[str, Any]:
+def _graph(graph: "ResolvedGraph", target: str | None) -> dict[str, Any]:
     from ...hardware.inspection.support import TARGETS, supported
 
     targets = _targets(target, TARGETS)

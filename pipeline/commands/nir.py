@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from ...export.nir.file import NirFile
-    from ...export.nir.graph import PlacedGraph, PlacedNode
+    from ...export.nir.graph import ResolvedGraph, ResolvedNode
     from ...export.nir.time_step import Integration
 
 
@@ -99,7 +99,7 @@ def nir(
     if reset not in (None, "subtract"):
         raise InputError(f"--reset {reset}: only subtract is allowed; a reset to a value stands in the file")
     from ...export.nir.file import read_nir_file
-    from ...export.nir.graph import place
+    from ...export.nir.graph import resolve
 
     meant, subtract = cast("Integration | None", integration), reset is not None
     file = read_nir_file(graph)
@@ -108,26 +108,26 @@ def nir(
             f"{graph}: --reset subtract is for files that cannot say it; this one was written by spiq, which writes a "
             "reset by subtraction as nodes of its own"
         )
-    placed, notes = place(file.graph, str(graph), dt, meant, subtract), list(_notes(file, subtract))
+    resolved, notes = resolve(file.graph, str(graph), dt, meant, subtract), list(_notes(file, subtract))
     if spikes is None:
-        _describe(placed, notes, json)
+        _describe(resolved, notes, json)
         return
-    if compare and not placed.ends_in_spikes:
+    if compare and not resolved.ends_in_spikes:
         raise InputError(f"{graph}: its output is values, not spikes; --compare holds spikes against each other")
     from ..data.spike_file import read_spikes
 
     # What imports PyTorch waits until the file is known to be good.
-    given = read_spikes(spikes, placed.input_shape, devices != ["nir"])
+    given = read_spikes(spikes, resolved.input_shape, devices != ["nir"])
     from ...export.nir.neurons import integrations
     from ..validation.nir_answers import answer, comparison
 
-    answers = [answer(device, placed, given.x, len(devices) == 2) for device in devices]
+    answers = [answer(device, resolved, given.x, len(devices) == 2) for device in devices]
     output, lost = answers[0].output, answers[-1].losses
     found: dict[str, Any] = {
         "graph": str(graph),
         "on": devices,
         "dt": dt,
-        "integration": dict(integrations(placed)),
+        "integration": dict(integrations(resolved)),
         "reset": reset,
         "steps": given.x.shape[0],
         "samples": given.x.shape[1],
@@ -195,7 +195,7 @@ def _notes(file: "NirFile", subtract: bool) -> Iterator[str]:
         )
 
 
-def _describe(placed: "PlacedGraph", notes: list[str], json: bool) -> None:
+def _describe(resolved: "ResolvedGraph", notes: list[str], json: bool) -> None:
     from ...export.nir.nodes.table import type_name
 
     rows = [
@@ -206,29 +206,29 @@ def _describe(placed: "PlacedGraph", notes: list[str], json: bool) -> None:
             "reads the step before": list(node.delayed),
             "input": list(node.input_shape),
             "output": list(node.output_shape),
-            "step": _step(placed, node),
+            "step": _step(resolved, node),
         }
-        for node in placed.nodes
+        for node in resolved.nodes
     ]
     if json:
-        print_json({"graph": placed.name, "nodes": rows, "notes": notes})
+        print_json({"graph": resolved.name, "nodes": rows, "notes": notes})
     else:
         columns = tuple(rows[0])
-        print_table(placed.name, columns, [tuple(_text(row[column]) for column in columns) for row in rows])
+        print_table(resolved.name, columns, [tuple(_text(row[column]) for column in columns) for row in rows])
         for note in notes:
             print_line(f"note: {note}")
 
 
-def _step(graph: "PlacedGraph", placed: "PlacedNode") -> str:
+def _step(graph: "ResolvedGraph", resolved: "ResolvedNode") -> str:
     """How a neuron is read with the graph's time step, or why it cannot be."""
     from ...export.nir.neurons import integration_of, neuron_step
     from ...export.nir.nodes.table import has_state
 
-    if not has_state(placed.node):
+    if not has_state(resolved.node):
         return ""
     try:
-        parts = neuron_step(placed, graph.step, str(placed))
-        meant = integration_of(placed, graph)
+        parts = neuron_step(resolved, graph.step, str(resolved))
+        meant = integration_of(resolved, graph)
     except InputError as error:
         return f"refused: {error}"
     if meant is not None:

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Shaped, UInt8
 
 from ...export.errors import InputError
-from ...export.nir.graph import PlacedGraph
+from ...export.nir.graph import ResolvedGraph
 from ...export.nir.nodes.table import gives_spikes
 from ...hardware.comparison import compare
 from ...hardware.devices import LayeredDevice, WatchedDevice
@@ -32,22 +32,24 @@ class Answer(NamedTuple):
     losses: tuple[LayerLoss, ...] = ()
 
 
-def answer(device: str, placed: PlacedGraph, x: UInt8[np.ndarray, "time sample *shape"], with_layers: bool) -> Answer:
+def answer(
+    device: str, resolved: ResolvedGraph, x: UInt8[np.ndarray, "time sample *shape"], with_layers: bool
+) -> Answer:
     """What the spiking device of that name gives for the spikes, with which its program is quantized."""
     if device == FLOAT:
         with working(f"running on {device}"):
-            return _in_floating_point(placed, x, with_layers)
+            return _in_floating_point(resolved, x, with_layers)
     with working(f"running on {device}"):
-        part = GraphPart(placed, x)
+        part = GraphPart(resolved, x)
         made = spiking_entry(device).make(part)
     with sample_bars() as watch:
         if isinstance(made, WatchedDevice):
             made.watch = lambda done: watch(device, done, x.shape[1])
         if with_layers and isinstance(made, LayeredDevice):
-            return _of_program(placed, part.program, made.layers(x))
+            return _of_program(resolved, part.program, made.layers(x))
         output = made.run(x)
     name = part.program.layers[-1].name
-    return Answer(output, {name: output}, losses(float_layers(placed), part.program))
+    return Answer(output, {name: output}, losses(float_layers(resolved), part.program))
 
 
 def comparison(answers: Sequence[Answer], stored: np.ndarray | None, path: Path) -> dict[str, Any]:
@@ -75,17 +77,17 @@ def comparison(answers: Sequence[Answer], stored: np.ndarray | None, path: Path)
     return {"spike_mismatches": mismatches, "first_difference": first, **layers}
 
 
-def _of_program(placed: PlacedGraph, program: LoihiProgram, spikes: tuple[np.ndarray, ...]) -> Answer:
+def _of_program(resolved: ResolvedGraph, program: LoihiProgram, spikes: tuple[np.ndarray, ...]) -> Answer:
     """The spikes of the program's last layers, by name."""
     names = [layer.name for layer in program.layers][-len(spikes) :]
     output = spikes[-1].reshape(*spikes[-1].shape[:2], program.output_size)
-    return Answer(output, dict(zip(names, spikes, strict=True)), losses(float_layers(placed), program))
+    return Answer(output, dict(zip(names, spikes, strict=True)), losses(float_layers(resolved), program))
 
 
-def _in_floating_point(placed: PlacedGraph, x: np.ndarray, with_layers: bool) -> Answer:
-    runtime = NirRuntime(placed)
+def _in_floating_point(resolved: ResolvedGraph, x: np.ndarray, with_layers: bool) -> Answer:
+    runtime = NirRuntime(resolved)
     if not with_layers:
-        return Answer(runtime.run(x) if placed.ends_in_spikes else runtime.values(x), {})
+        return Answer(runtime.run(x) if resolved.ends_in_spikes else runtime.values(x), {})
     trace = runtime.trace(x)
-    layers = {node.name: trace[node.name].astype("uint8") for node in placed.nodes if gives_spikes(node.node)}
-    return Answer(trace[placed.nodes[-1].name].astype("uint8").reshape(*x.shape[:2], -1), layers)
+    layers = {node.name: trace[node.name].astype("uint8") for node in resolved.nodes if gives_spikes(node.node)}
+    return Answer(trace[resolved.nodes[-1].name].astype("uint8").reshape(*x.shape[:2], -1), layers)

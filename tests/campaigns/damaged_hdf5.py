@@ -31,7 +31,7 @@ sys.path.insert(0, str(TESTS))
 from shared.netx_program import small_program  # noqa: E402
 from spiq.export.errors import InputError  # noqa: E402
 from spiq.export.nir.file import read_nir, write_nir  # noqa: E402
-from spiq.export.nir.graph import place  # noqa: E402
+from spiq.export.nir.graph import resolve  # noqa: E402
 from spiq.hardware.lava.netx_device import open_netx  # noqa: E402
 from spiq.hardware.loihi.formats.netx_file import netx_differences, write_netx  # noqa: E402
 
@@ -113,7 +113,7 @@ def damaged(content: bytes, rng: np.random.Generator) -> bytes:
 def opened(name: str, content: bytes) -> None:
     """Open it as a user's file is opened."""
     if not name.endswith(".net"):
-        place(read_nir(content, name), name)
+        resolve(read_nir(content, name), name)
         return
     netx_differences(content, small_program())
     open_netx(content, name)

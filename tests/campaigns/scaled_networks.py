@@ -12,7 +12,7 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from shared.scaled_network import placed, random_layers, random_spikes, whole_numbers
+from shared.scaled_network import random_layers, random_spikes, resolved, whole_numbers
 from spiq.export.errors import InputError
 from spiq.hardware.loihi.lowering.lower import lower_to_loihi
 
@@ -40,7 +40,7 @@ def main() -> int:
             answers = []
             for factors in ([1.0] * len(layers), [factor(random) for _ in layers]):
                 try:
-                    answers.append(whole_numbers(lower_to_loihi(placed(shape, layers, factors), spikes)))
+                    answers.append(whole_numbers(lower_to_loihi(resolved(shape, layers, factors), spikes)))
                 except InputError:
                     answers.append(["refused"])
             counts["refused in both units"] += answers[0] == answers[1] == ["refused"]

@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from shared.snntorch_networks import random_case
 from spiq.export.errors import InputError
 from spiq.export.from_torch.graph import to_nir
-from spiq.export.nir.graph import PlacedGraph, place
+from spiq.export.nir.graph import ResolvedGraph, resolve
 from spiq.export.onnx.encoder import COUNTS, encoder_onnx
 from spiq.export.onnx.model import SPIKES, onnx_bytes
 from spiq.hardware.lava.environment.setup import required
@@ -31,7 +31,7 @@ from spiq.hardware.runtime.nir_runtime import NirRuntime
 from spiq.hardware.runtime.onnx_session import run_onnx
 
 
-def counted(graph: PlacedGraph, spikes: np.ndarray) -> np.ndarray:
+def counted(graph: ResolvedGraph, spikes: np.ndarray) -> np.ndarray:
     """The counts that onnxruntime gives."""
     return run_onnx(onnx_bytes(encoder_onnx(graph)), {SPIKES: spikes}, "encoder.onnx")[COUNTS]
 
@@ -46,7 +46,7 @@ def main() -> int:
     spikes, refused, jobs = 0, Counter[str](), []
     for number in range(asked.tries):
         case = random_case(asked.seed * 1_000_000 + number, grid=bool(number % 2))
-        graph = place(to_nir(case.network, case.shape))
+        graph = resolve(to_nir(case.network, case.shape))
         found = NirRuntime(graph).run(case.spikes)
         spikes += int(found.sum())
         different["nir"] += int((found != case.expected).sum())

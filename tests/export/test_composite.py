@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from spiq.export.nir import graph as graph_module
 from spiq.export.nir.composite import Composite
-from spiq.export.nir.graph import PlacedGraph, place
+from spiq.export.nir.graph import ResolvedGraph, resolve
 from spiq.export.nir.neuron_step import Subtraction
 from spiq.export.nir.neurons import integrations, neuron_step
 from spiq.hardware.runtime.nir_runtime import NirRuntime
@@ -42,44 +42,44 @@ CHAIN = (("input", "m"), ("m", "n"), ("n", "output"))
 BACK = (("n", "r"), ("r", "m"))
 
 
-def composites(placed: PlacedGraph) -> dict[str, Composite]:
-    return {node.name: node.node for node in placed.nodes if isinstance(node.node, Composite)}
+def composites(resolved: ResolvedGraph) -> dict[str, Composite]:
+    return {node.name: node.node for node in resolved.nodes if isinstance(node.node, Composite)}
 
 
-def reset_of(placed: PlacedGraph, name: str) -> Subtraction:
-    (node,) = (node for node in placed.nodes if node.name == name)
-    reset = neuron_step(node, placed.step, name).reset
+def reset_of(resolved: ResolvedGraph, name: str) -> Subtraction:
+    (node,) = (node for node in resolved.nodes if node.name == name)
+    reset = neuron_step(node, resolved.step, name).reset
     assert isinstance(reset, Subtraction)
     return reset
 
 
 @pytest.mark.parametrize("back", [scale(-2.0), nir.Linear(-2.0 * np.eye(SIZE))])
 def test_an_integrator_a_threshold_and_what_leads_back_are_one_neuron(back: nir.NIRNode) -> None:
-    placed = place(graph({"m": leaky(0.5), "n": threshold(2.0), "r": back}, *CHAIN, *BACK), dt=DT)
-    assert [node.name for node in placed.nodes] == ["input", "n", "output"]
-    assert placed.ends_in_spikes
-    assert str(placed.nodes[1]) == "node 'n' (LI → Threshold)"
-    assert np.array_equal(reset_of(placed, "n").amount, [2.0] * SIZE)
-    assert not reset_of(placed, "n").at_once
+    resolved = resolve(graph({"m": leaky(0.5), "n": threshold(2.0), "r": back}, *CHAIN, *BACK), dt=DT)
+    assert [node.name for node in resolved.nodes] == ["input", "n", "output"]
+    assert resolved.ends_in_spikes
+    assert str(resolved.nodes[1]) == "node 'n' (LI → Threshold)"
+    assert np.array_equal(reset_of(resolved, "n").amount, [2.0] * SIZE)
+    assert not reset_of(resolved, "n").at_once
 
 
 def test_what_leads_back_is_counted_in_units_of_the_potential() -> None:
     halved = nir.LI(np.full(SIZE, 2 * DT), np.ones(SIZE), np.zeros(SIZE))
-    placed = place(graph({"m": halved, "n": threshold(1.0), "r": scale(-2.0)}, *CHAIN, *BACK), dt=DT)
-    assert np.array_equal(reset_of(placed, "n").amount, [1.0] * SIZE)
+    resolved = resolve(graph({"m": halved, "n": threshold(1.0), "r": scale(-2.0)}, *CHAIN, *BACK), dt=DT)
+    assert np.array_equal(reset_of(resolved, "n").amount, [1.0] * SIZE)
 
 
 def test_a_current_before_the_integrator_belongs_to_the_neuron() -> None:
     nodes = {"c": leaky(0.75), "m": nir.I(np.ones(SIZE)), "n": threshold(), "r": scale(-1.0)}
-    placed = place(graph(nodes, ("input", "c"), ("c", "m"), *CHAIN[1:], *BACK), dt=DT)
-    assert composites(placed)["n"].label == "LI → I → Threshold"
-    assert integrations(placed) == {"n": "per-step"}
+    resolved = resolve(graph(nodes, ("input", "c"), ("c", "m"), *CHAIN[1:], *BACK), dt=DT)
+    assert composites(resolved)["n"].label == "LI → I → Threshold"
+    assert integrations(resolved) == {"n": "per-step"}
 
 
 def test_a_current_before_a_neuron_belongs_to_it() -> None:
     nodes = {"m": leaky(0.5), "n": nir.IF(np.ones(SIZE), np.ones(SIZE))}
-    placed = place(graph(nodes, *CHAIN), dt=DT)
-    assert composites(placed)["n"].label == "LI → IF"
+    resolved = resolve(graph(nodes, *CHAIN), dt=DT)
+    assert composites(resolved)["n"].label == "LI → IF"
 
 
 @pytest.mark.parametrize(
@@ -94,9 +94,9 @@ def test_a_current_before_a_neuron_belongs_to_it() -> None:
 def test_nodes_of_which_others_read_something_stay_as_they_are(
     nodes: dict[str, nir.NIRNode], edges: tuple[tuple[str, str], ...]
 ) -> None:
-    placed = place(graph(nodes, *edges), dt=DT)
-    assert not composites(placed)
-    assert len(placed.nodes) == len(nodes) + 2
+    resolved = resolve(graph(nodes, *edges), dt=DT)
+    assert not composites(resolved)
+    assert len(resolved.nodes) == len(nodes) + 2
 
 
 def at_once(theta: float, beta: float, **changed: nir.NIRNode) -> nir.NIRGraph:
@@ -113,10 +113,10 @@ def at_once(theta: float, beta: float, **changed: nir.NIRNode) -> nir.NIRGraph:
 
 
 def test_a_reset_at_once_is_found() -> None:
-    placed = place(at_once(1.5, 0.5), dt=DT)
-    assert [node.name for node in placed.nodes] == ["input", "n", "output"]
-    assert reset_of(placed, "n").at_once
-    assert np.array_equal(reset_of(placed, "n").amount, [1.5] * SIZE)
+    resolved = resolve(at_once(1.5, 0.5), dt=DT)
+    assert [node.name for node in resolved.nodes] == ["input", "n", "output"]
+    assert reset_of(resolved, "n").at_once
+    assert np.array_equal(reset_of(resolved, "n").amount, [1.5] * SIZE)
 
 
 @pytest.mark.parametrize(
@@ -130,16 +130,16 @@ def test_a_reset_at_once_is_found() -> None:
     ],
 )
 def test_nodes_that_reset_by_other_numbers_stay_as_they_are(changed: dict[str, nir.NIRNode]) -> None:
-    placed = place(at_once(1.5, 0.5, **changed), dt=DT)
-    assert not composites(placed)
-    assert len(placed.nodes) == 9
+    resolved = resolve(at_once(1.5, 0.5, **changed), dt=DT)
+    assert not composites(resolved)
+    assert len(resolved.nodes) == 9
 
 
-def node_by_node(placed_from: nir.NIRGraph, monkeypatch: pytest.MonkeyPatch) -> PlacedGraph:
+def node_by_node(placed_from: nir.NIRGraph, monkeypatch: pytest.MonkeyPatch) -> ResolvedGraph:
     """The graph with no nodes joined."""
     with monkeypatch.context() as patch:
         patch.setattr(graph_module, "with_composites", lambda nodes, edges, step: (nodes, edges))
-        return place(placed_from, dt=DT)
+        return resolve(placed_from, dt=DT)
 
 
 @settings(deadline=None, max_examples=80)
@@ -167,7 +167,7 @@ def test_a_neuron_of_several_nodes_is_its_nodes_one_by_one(seed: int) -> None:
             edges += [("n", "v"), ("v", "c" if "c" in nodes else "m")]
         made = graph(nodes, *edges)
     spikes = (random.random((12, 4, SIZE)) < 0.6).astype(np.uint8)
-    joined = place(made, dt=DT)
+    joined = resolve(made, dt=DT)
     with pytest.MonkeyPatch.context() as monkeypatch:
         alone = node_by_node(made, monkeypatch)
     assert len(joined.nodes) < len(alone.nodes)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from spiq.export.errors import InputError
 from spiq.export.nir.geometry import parameter
-from spiq.export.nir.graph import place
+from spiq.export.nir.graph import resolve
 
 
 def border(inside: int = 3, outside: int = 2) -> dict[str, nir.NIRNode]:
@@ -43,27 +43,27 @@ CHAIN = (("input", "w"), ("w", "n"), ("n", "output"))
 
 def test_nodes_come_after_their_sources_whatever_the_files_order() -> None:
     nodes = {"n": neuron(), "w": linear(), **border()}
-    placed = place(graph(nodes, *reversed(CHAIN)))
-    assert [node.name for node in placed.nodes] == ["input", "w", "n", "output"]
-    assert placed.input_shape == (3,)
-    assert placed.output_shape == (2,)
-    assert placed.ends_in_spikes
+    resolved = resolve(graph(nodes, *reversed(CHAIN)))
+    assert [node.name for node in resolved.nodes] == ["input", "w", "n", "output"]
+    assert resolved.input_shape == (3,)
+    assert resolved.output_shape == (2,)
+    assert resolved.ends_in_spikes
 
 
 def test_a_graph_within_a_graph_is_unfolded() -> None:
     inner = graph({"n": neuron(), **border(2, 2)}, ("input", "n"), ("n", "output"))
-    placed = place(graph({"w": linear(), "n": inner, **border()}, *CHAIN))
-    assert [node.name for node in placed.nodes] == ["input", "w", "n.n", "output"]
+    resolved = resolve(graph({"w": linear(), "n": inner, **border()}, *CHAIN))
+    assert [node.name for node in resolved.nodes] == ["input", "w", "n.n", "output"]
 
 
 def test_a_graph_within_a_graph_that_cannot_be_unfolded_is_refused() -> None:
     straight = graph({"n": neuron(), **border(2, 2)}, ("input", "n"), ("n", "output"), ("input", "output"))
     with pytest.raises(InputError, match="'n' the input leads straight to the output"):
-        place(graph({"w": linear(), "n": straight, **border()}, *CHAIN))
+        resolve(graph({"w": linear(), "n": straight, **border()}, *CHAIN))
     inner = graph({"b": neuron(), **border(2, 2)}, ("input", "b"), ("b", "output"))
     nodes = {"w": linear(), "n": inner, "n.b": neuron(), **border()}
     with pytest.raises(InputError, match=r"two nodes are called 'n\.b'"):
-        place(graph(nodes, ("input", "w"), ("w", "n"), ("n", "n.b"), ("n.b", "output")))
+        resolve(graph(nodes, ("input", "w"), ("w", "n"), ("n", "n.b"), ("n.b", "output")))
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_a_graph_within_a_graph_that_cannot_be_unfolded_is_refused() -> None:
 )
 def test_an_input_shape_that_is_none_is_refused(shape: np.ndarray) -> None:
     with pytest.raises(InputError, match="positive whole numbers"):
-        place(graph({**border(), "input": nir.Input(shape), "w": linear(), "n": neuron()}, *CHAIN))
+        resolve(graph({**border(), "input": nir.Input(shape), "w": linear(), "n": neuron()}, *CHAIN))
 
 
 @pytest.mark.parametrize("size", [2.0**40, 1e30])
@@ -79,7 +79,7 @@ def test_an_input_shape_that_is_too_large_is_refused(size: float) -> None:
     with pytest.raises(
         InputError, match=r"file.nir: the input 'input': the shape .* has more than the 67108864 values"
     ):
-        place(
+        resolve(
             graph({**border(), "input": nir.Input(np.array([size])), "n": neuron(), "w": linear()}, *CHAIN), "file.nir"
         )
 
@@ -95,7 +95,7 @@ def test_a_pooling_of_hostile_sizes_is_refused(key: str, value: object) -> None:
     pool = nir.SumPool2d(**({"kernel_size": two, "stride": two, "padding": np.zeros(2, int)} | {key: value}))
     nodes = {"input": nir.Input(np.array([1, 8, 8])), "p": pool, "output": nir.Output(None)}
     with pytest.raises(InputError, match=r"^file.nir: node 'p' .SumPool2d.: ") as refused:
-        place(graph(nodes, ("input", "p"), ("p", "output")), "file.nir")
+        resolve(graph(nodes, ("input", "p"), ("p", "output")), "file.nir")
     assert len(str(refused.value)) < 300
 
 
@@ -104,7 +104,7 @@ def test_an_axis_of_a_flatten_that_is_none_is_refused(axis: object) -> None:
     flatten = nir.Flatten({"input": None}, start_dim=0, end_dim=axis)
     nodes = {"input": nir.Input(np.array([1, 8, 8])), "f": flatten, "output": nir.Output(None)}
     with pytest.raises(InputError, match=r"node 'f' .Flatten.: .*end_dim"):
-        place(graph(nodes, ("input", "f"), ("f", "output")))
+        resolve(graph(nodes, ("input", "f"), ("f", "output")))
 
 
 def test_graphs_within_graphs_that_grow_without_bound_are_refused() -> None:
@@ -113,11 +113,11 @@ def test_graphs_within_graphs_that_grow_without_bound_are_refused() -> None:
         edges = ("input", "a"), ("a", "b"), ("b", "output")
         inner = graph({"a": inner, "b": inner, **border(2, 2)}, *edges)
     with pytest.raises(InputError, match=r"file\.nir: has more than the 4096 nodes that are allowed, once"):
-        place(inner, "file.nir")
+        resolve(inner, "file.nir")
     endless = graph(border(2, 2))
     endless.nodes["n"] = endless
     with pytest.raises(InputError, match=r"file\.nir: graphs lie more than 64 deep within each other"):
-        place(endless, "file.nir")
+        resolve(endless, "file.nir")
 
 
 def test_edges_that_meet_in_graphs_within_graphs_do_not_multiply_without_bound() -> None:
@@ -126,7 +126,7 @@ def test_edges_that_meet_in_graphs_within_graphs_do_not_multiply_without_bound()
     edges = [("input", name) for name in names] + [(name, "output") for name in names]
     nodes = {"a": graph(wide, *edges), "b": graph(dict(wide), *edges), **border(2, 2)}
     with pytest.raises(InputError, match="has more than the 16384 edges that are allowed, once it is unfolded"):
-        place(graph(nodes, ("input", "a"), ("a", "b"), ("b", "output")))
+        resolve(graph(nodes, ("input", "a"), ("a", "b"), ("b", "output")))
 
 
 SIZES = st.lists(st.integers(1, 3), max_size=3)
@@ -144,18 +144,18 @@ def test_what_stands_in_front_of_the_shapes_is_dropped_where_it_is_the_same_or_o
     output = nir.Output(None if of_output is None else np.array([*of_output, 2]))
     nodes = {"input": nir.Input(np.array([*of_input, 3])), "w": linear(), "n": neuron(), "output": output}
     if of_input == (of_output or []) or {*of_input, *(of_output or [])} == {1}:
-        placed = place(graph(nodes, *CHAIN))
-        assert (placed.input_shape, placed.output_shape) == ((3,), (2,))
+        resolved = resolve(graph(nodes, *CHAIN))
+        assert (resolved.input_shape, resolved.output_shape) == ((3,), (2,))
         return
     message = f"file.nir: the input's shape has {of_input} in front of what is read, and the output's {of_output or []}"
     with pytest.raises(InputError, match=f"^{re.escape(message)}"):
-        place(graph(nodes, *CHAIN), "file.nir")
+        resolve(graph(nodes, *CHAIN), "file.nir")
 
 
 def test_several_edges_into_a_node_are_kept() -> None:
     nodes = {"a": linear(), "b": linear(), "n": neuron(), **border()}
-    placed = place(graph(nodes, ("input", "a"), ("input", "b"), ("a", "n"), ("b", "n"), ("n", "output")))
-    assert set(placed.nodes[3].sources) == {"a", "b"}
+    resolved = resolve(graph(nodes, ("input", "a"), ("input", "b"), ("a", "n"), ("b", "n"), ("n", "output")))
+    assert set(resolved.nodes[3].sources) == {"a", "b"}
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_a_graph_that_is_wrong_is_refused_with_the_nodes_name(
     nodes: dict[str, nir.NIRNode], edges: tuple[tuple[str, str], ...], message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        place(graph(nodes, *edges), "file.nir")
+        resolve(graph(nodes, *edges), "file.nir")
 
 
 @pytest.mark.parametrize(
@@ -227,7 +227,7 @@ def test_a_convolution_that_does_not_fit_is_refused(weight: np.ndarray, options:
         "output": nir.Output(None),
     }
     with pytest.raises(InputError, match=message):
-        place(graph(nodes, ("input", "c"), ("c", "output")))
+        resolve(graph(nodes, ("input", "c"), ("c", "output")))
 
 
 @pytest.mark.parametrize(

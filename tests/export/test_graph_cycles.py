@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from spiq.export.errors import InputError
 from spiq.export.nir.file import read_nir, write_nir
-from spiq.export.nir.graph import PlacedGraph, PlacedNode, place
+from spiq.export.nir.graph import ResolvedGraph, ResolvedNode, resolve
 from spiq.export.nir.ordering import ordered
 
 SIZE = 2
@@ -33,12 +33,12 @@ def graph(nodes: dict[str, nir.NIRNode], *edges: tuple[str, str], inside: int = 
     return nir.NIRGraph({**nodes, **border}, list(edges), type_check=False)
 
 
-def names(placed: PlacedGraph) -> list[str]:
-    return [node.name for node in placed.nodes]
+def names(resolved: ResolvedGraph) -> list[str]:
+    return [node.name for node in resolved.nodes]
 
 
-def by_name(placed: PlacedGraph) -> dict[str, PlacedNode]:
-    return {node.name: node for node in placed.nodes}
+def by_name(resolved: ResolvedGraph) -> dict[str, ResolvedNode]:
+    return {node.name: node for node in resolved.nodes}
 
 
 CHAIN = (("input", "w"), ("w", "n"), ("n", "output"))
@@ -46,35 +46,35 @@ LOOP = (("n", "r"), ("r", "n"))
 
 
 def test_the_edge_from_the_neurons_into_their_cycle_is_delayed() -> None:
-    placed = place(graph({"w": linear(SIZE, 3), "n": neuron(), "r": linear()}, *CHAIN, *LOOP))
-    found = by_name(placed)
-    assert names(placed) == ["input", "w", "r", "n", "output"]
+    resolved = resolve(graph({"w": linear(SIZE, 3), "n": neuron(), "r": linear()}, *CHAIN, *LOOP))
+    found = by_name(resolved)
+    assert names(resolved) == ["input", "w", "r", "n", "output"]
     assert (found["r"].sources, found["r"].delayed) == ((), ("n",))
     assert (set(found["n"].sources), found["n"].delayed) == ({"w", "r"}, ())
     assert found["output"].sources == ("n",)
     assert not found["output"].delayed
     assert found["r"].input_shape == found["r"].output_shape == found["n"].input_shape == (SIZE,)
-    assert placed.ends_in_spikes
-    assert [[node.name for node in group] for group in placed.recurrent_groups] == [["r", "n"]]
+    assert resolved.ends_in_spikes
+    assert [[node.name for node in group] for group in resolved.recurrent_groups] == [["r", "n"]]
 
 
 def test_neurons_may_lead_straight_to_themselves() -> None:
-    placed = place(graph({"w": linear(SIZE, 3), "n": neuron()}, *CHAIN, ("n", "n")))
-    assert names(placed) == ["input", "w", "n", "output"]
-    assert (by_name(placed)["n"].sources, by_name(placed)["n"].delayed) == (("w",), ("n",))
-    assert placed.recurrent_groups == ((by_name(placed)["n"],),)
+    resolved = resolve(graph({"w": linear(SIZE, 3), "n": neuron()}, *CHAIN, ("n", "n")))
+    assert names(resolved) == ["input", "w", "n", "output"]
+    assert (by_name(resolved)["n"].sources, by_name(resolved)["n"].delayed) == (("w",), ("n",))
+    assert resolved.recurrent_groups == ((by_name(resolved)["n"],),)
 
 
 def test_a_chain_has_no_recurrent_groups() -> None:
-    placed = place(graph({"w": linear(SIZE, 3), "n": neuron()}, *CHAIN))
-    assert placed.recurrent_groups == ()
-    assert not any(node.delayed for node in placed.nodes)
+    resolved = resolve(graph({"w": linear(SIZE, 3), "n": neuron()}, *CHAIN))
+    assert resolved.recurrent_groups == ()
+    assert not any(node.delayed for node in resolved.nodes)
 
 
 def test_the_input_may_reach_the_neurons_through_their_recurrent_weights_only() -> None:
-    placed = place(graph({"n": neuron(), "r": linear()}, ("input", "r"), ("n", "output"), *LOOP, inside=SIZE))
-    assert names(placed) == ["input", "r", "n", "output"]
-    assert (by_name(placed)["r"].sources, by_name(placed)["r"].delayed) == (("input",), ("n",))
+    resolved = resolve(graph({"n": neuron(), "r": linear()}, ("input", "r"), ("n", "output"), *LOOP, inside=SIZE))
+    assert names(resolved) == ["input", "r", "n", "output"]
+    assert (by_name(resolved)["r"].sources, by_name(resolved)["r"].delayed) == (("input",), ("n",))
 
 
 @pytest.mark.parametrize("backwards", [False, True])
@@ -86,11 +86,11 @@ def test_each_cycle_stands_together_with_its_neurons_last(backwards: bool) -> No
         nodes |= {f"{key}.n": neuron(), f"{key}.one": linear(5, SIZE), f"{key}.two": linear(SIZE, 5)}
         edges += [("w", f"{key}.n"), (f"{key}.n", f"{key}.one"), (f"{key}.one", f"{key}.two")]
         edges += [(f"{key}.two", f"{key}.n"), (f"{key}.n", "end")]
-    placed = place(graph(nodes, *(reversed(edges) if backwards else edges)))
-    groups = [[node.name for node in group] for group in placed.recurrent_groups]
+    resolved = resolve(graph(nodes, *(reversed(edges) if backwards else edges)))
+    groups = [[node.name for node in group] for group in resolved.recurrent_groups]
     assert sorted(groups) == [["a.one", "a.two", "a.n"], ["b.one", "b.two", "b.n"]]
-    assert all(", ".join(group) in ", ".join(names(placed)) for group in groups)
-    assert set(by_name(placed)["end"].sources) == {"a.n", "b.n", "side"}
+    assert all(", ".join(group) in ", ".join(names(resolved)) for group in groups)
+    assert set(by_name(resolved)["end"].sources) == {"a.n", "b.n", "side"}
 
 
 def nested(*more: tuple[str, str]) -> nir.NIRGraph:
@@ -103,10 +103,10 @@ def nested(*more: tuple[str, str]) -> nir.NIRGraph:
 def test_a_recurrent_graph_within_a_graph_is_unfolded(tmp_path: Path) -> None:
     whole = graph({"w": linear(SIZE, 3), "n": nested()}, *CHAIN)
     write_nir(tmp_path / "nested.nir", whole)
-    for placed in (place(whole), place(read_nir(tmp_path / "nested.nir"))):
-        assert names(placed) == ["input", "w", "n.w_rec", "n.lif", "output"]
-        assert by_name(placed)["n.w_rec"].delayed == ("n.lif",)
-        assert set(by_name(placed)["n.lif"].sources) == {"w", "n.w_rec"}
+    for resolved in (resolve(whole), resolve(read_nir(tmp_path / "nested.nir"))):
+        assert names(resolved) == ["input", "w", "n.w_rec", "n.lif", "output"]
+        assert by_name(resolved)["n.w_rec"].delayed == ("n.lif",)
+        assert set(by_name(resolved)["n.lif"].sources) == {"w", "n.w_rec"}
 
 
 def test_a_graph_within_a_graph_may_be_recurrent_from_outside() -> None:
@@ -115,18 +115,18 @@ def test_a_graph_within_a_graph_may_be_recurrent_from_outside() -> None:
         [("input", "lif"), ("lif", "output")],
         type_check=False,
     )
-    placed = place(graph({"w": linear(SIZE, 3), "n": inner, "r": linear()}, *CHAIN, *LOOP, ("n", "n")))
-    assert by_name(placed)["r"].delayed == ("n.lif",)
-    assert by_name(placed)["n.lif"].delayed == ("n.lif",)
+    resolved = resolve(graph({"w": linear(SIZE, 3), "n": inner, "r": linear()}, *CHAIN, *LOOP, ("n", "n")))
+    assert by_name(resolved)["r"].delayed == ("n.lif",)
+    assert by_name(resolved)["n.lif"].delayed == ("n.lif",)
 
 
 def test_what_reads_spikes_and_delayed_spikes_does_not_end_in_spikes() -> None:
     """The flattening adds the input's spikes to the neurons' of the step before: 2 is among what it gives."""
     nodes = {"f": nir.Flatten({"input": np.array([SIZE])}, 0, -1), "n": neuron()}
     edges = (("input", "f"), ("f", "n"), ("n", "f"), ("f", "output"))
-    placed = place(graph(nodes, *edges, inside=SIZE))
-    assert by_name(placed)["f"].delayed == ("n",)
-    assert not placed.ends_in_spikes
+    resolved = resolve(graph(nodes, *edges, inside=SIZE))
+    assert by_name(resolved)["f"].delayed == ("n",)
+    assert not resolved.ends_in_spikes
 
 
 @pytest.mark.parametrize(
@@ -159,22 +159,22 @@ def test_a_cycle_that_is_not_allowed_is_refused(
     nodes = {"w": linear(SIZE, 3), "w2": linear(), "n": neuron(), **nodes}
     through = (("input", "w"), ("w", "w2"), ("w2", "n"), ("n", "output"))
     with pytest.raises(InputError, match=f"^file.nir: .*{message}"):
-        place(graph(nodes, *through, *edges), "file.nir")
+        resolve(graph(nodes, *through, *edges), "file.nir")
 
 
 def test_an_integrator_without_spikes_hears_its_own_value_a_step_later() -> None:
     """As NIRTorch writes a cycle through an LI."""
     nodes = {"w": linear(SIZE, 3), "n": integrator(), "r": linear()}
-    placed = place(graph(nodes, *CHAIN, *LOOP))
-    assert by_name(placed)["r"].delayed == ("n",)
-    assert placed.cycles == (("r", "n"),)
+    resolved = resolve(graph(nodes, *CHAIN, *LOOP))
+    assert by_name(resolved)["r"].delayed == ("n",)
+    assert resolved.cycles == (("r", "n"),)
 
 
 def test_the_steps_of_a_delay_in_a_cycle_are_its_delay() -> None:
     nodes = {"w": linear(SIZE, 3), "n": neuron(), "r": nir.Delay(np.full(SIZE, 3e-4))}
-    placed = place(graph(nodes, *CHAIN, *LOOP))
-    found = by_name(placed)
-    assert names(placed) == ["input", "w", "r", "n", "output"]
+    resolved = resolve(graph(nodes, *CHAIN, *LOOP))
+    found = by_name(resolved)
+    assert names(resolved) == ["input", "w", "r", "n", "output"]
     assert (found["r"].sources, found["r"].delayed) == ((), ("n",))
     assert (set(found["n"].sources), found["n"].delayed) == ({"w", "r"}, ())
 

@@ -15,7 +15,7 @@ from snntorch.export_nir import export_to_nir
 
 from shared.onnx_answers import run
 from spiq.export.errors import InputError
-from spiq.export.nir.graph import PlacedGraph, place
+from spiq.export.nir.graph import ResolvedGraph, resolve
 from spiq.export.nir.neurons import decided_step, integrations
 from spiq.export.nir.time_step import DEFAULT_DT, Integration, TimeStep
 from spiq.export.onnx.encoder import encoder_onnx
@@ -24,7 +24,7 @@ from spiq.hardware.loihi.lowering.network import float_layers
 from spiq.hardware.loihi.simulator.simulate import simulate
 from spiq.hardware.runtime.nir_runtime import NirRuntime
 
-READERS: dict[str, Callable[[PlacedGraph], object]] = {
+READERS: dict[str, Callable[[ResolvedGraph], object]] = {
     "float": NirRuntime,
     "onnx": encoder_onnx,
     "chip": float_layers,
@@ -34,10 +34,10 @@ READERS: dict[str, Callable[[PlacedGraph], object]] = {
 
 def graph_of(
     neuron: nir.NIRNode, size: int, dt: float = DEFAULT_DT, integration: Integration | None = None
-) -> PlacedGraph:
+) -> ResolvedGraph:
     nodes = {"input": nir.Input(np.array([size])), "n": neuron, "output": nir.Output(np.array([size]))}
     edges = [("input", "n"), ("n", "output")]
-    return place(nir.NIRGraph(nodes, edges, type_check=False), "net.nir", dt, integration)
+    return resolve(nir.NIRGraph(nodes, edges, type_check=False), "net.nir", dt, integration)
 
 
 def neuron(kind: str, key: str, value: float, size: int = 2) -> nir.NIRNode:
@@ -122,7 +122,7 @@ def test_snntorchs_export_of_beta_zero_is_read_as_it_runs() -> None:
     neurons.reset_mem()
     with torch.no_grad():
         expected = torch.stack([network(step) for step in spikes]).numpy().astype(np.uint8)
-    graph, x = place(exported), spikes.numpy().astype(np.uint8)
+    graph, x = resolve(exported), spikes.numpy().astype(np.uint8)
     assert 0.05 < expected.mean() < 0.95
     assert np.array_equal(NirRuntime(graph).run(x), expected)
     assert np.array_equal(run(encoder_onnx(graph), spikes=x)["counts"], expected.sum(0))
@@ -186,7 +186,7 @@ def test_both_ways_of_writing_r_give_the_same_program_and_spikes() -> None:
         nodes = {"input": nir.Input(np.array([5])), "w": nir.Linear(weight)}
         nodes |= {"n": nir.IF(np.full(4, r), np.ones(4), np.zeros(4)), "output": nir.Output(np.array([4]))}
         names = list(nodes)
-        graph = place(nir.NIRGraph(nodes, list(pairwise(names)), type_check=False), dt=2e-3)
+        graph = resolve(nir.NIRGraph(nodes, list(pairwise(names)), type_check=False), dt=2e-3)
         program = lower_to_loihi(graph, x)
         answers.append((NirRuntime(graph).run(x), simulate(program, x), run(encoder_onnx(graph), spikes=x)["counts"]))
         assert program.step == decided_step(graph)
@@ -199,6 +199,6 @@ def test_a_graph_may_hold_both_where_each_shows_it() -> None:
     nodes = {"input": nir.Input(np.array([2])), "a": integrator(1.0), "b": integrator(1e4)}
     nodes["output"] = nir.Output(np.array([2]))
     names = list(nodes)
-    graph = place(nir.NIRGraph(nodes, list(pairwise(names)), type_check=False))
+    graph = resolve(nir.NIRGraph(nodes, list(pairwise(names)), type_check=False))
     assert integrations(graph) == {"a": "per-step", "b": "euler"}
     assert decided_step(graph).integration is None

@@ -18,7 +18,7 @@ from torch import nn
 from spiq.export.errors import InputError
 from spiq.export.from_torch.graph import to_nir
 from spiq.export.nir.file import read_nir, write_nir
-from spiq.export.nir.graph import place
+from spiq.export.nir.graph import resolve
 from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 SHAPE = (2, 9, 8)
@@ -52,7 +52,7 @@ def step_by_step(stack: nn.Sequential, spikes: np.ndarray) -> np.ndarray:
 def equal_spikes(stack: nn.Sequential, shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
     """The exported graph's spikes, which are snnTorch's."""
     spikes = (np.random.default_rng(seed).random((12, 6, *shape)) < 0.5).astype(np.uint8)
-    found = NirRuntime(place(to_nir(stack, shape))).run(spikes)
+    found = NirRuntime(resolve(to_nir(stack, shape))).run(spikes)
     assert np.array_equal(found, step_by_step(stack, spikes))
     assert 0 < found.sum() < found.size
     return found
@@ -117,7 +117,7 @@ def test_the_float_runtime_equals_pytorch_spike_for_spike(stack_and_seed: tuple[
     stack, seed = stack_and_seed
     randomised(stack, seed)
     spikes = (np.random.default_rng(seed).random((5, 3, *SHAPE)) < 0.5).astype(np.uint8)
-    found = NirRuntime(place(to_nir(stack, SHAPE))).run(spikes)
+    found = NirRuntime(resolve(to_nir(stack, SHAPE))).run(spikes)
     assert np.array_equal(found, step_by_step(stack, spikes))
 
 
@@ -130,7 +130,7 @@ def test_a_file_holds_the_same_graph_and_other_readers_check_its_types(tmp_path:
     assert (tmp_path / "a.nir").read_bytes() == (tmp_path / "b.nir").read_bytes()
     nir.read(tmp_path / "a.nir", type_check=True)
     spikes = (np.random.default_rng(0).random((6, 4, *SHAPE)) < 0.5).astype(np.uint8)
-    assert np.array_equal(NirRuntime(place(read_nir(tmp_path / "a.nir"))).run(spikes), step_by_step(stack, spikes))
+    assert np.array_equal(NirRuntime(resolve(read_nir(tmp_path / "a.nir"))).run(spikes), step_by_step(stack, spikes))
 
 
 def test_integrate_and_fire_is_an_if_and_a_leak_an_lif_of_dt() -> None:
@@ -184,7 +184,7 @@ def test_a_spike_that_meets_the_threshold_at_rest_does_not_fire(
         dense.weight.copy_(scale * torch.eye(4))
     stack = nn.Sequential(dense, neuron)
     spikes = (np.random.default_rng(seed).random((12, 3, 4)) < 0.4).astype(np.uint8)
-    found = NirRuntime(place(to_nir(stack, (4,), dt), dt=dt)).run(spikes)
+    found = NirRuntime(resolve(to_nir(stack, (4,), dt), dt=dt)).run(spikes)
     assert np.array_equal(found, step_by_step(stack, spikes))
 
 

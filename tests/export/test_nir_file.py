@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from shared.damage import damages
 from spiq.export.errors import InputError
 from spiq.export.nir.file import RESET_MARK, NirFile, read_nir, read_nir_file, write_nir
-from spiq.export.nir.graph import place
+from spiq.export.nir.graph import resolve
 
 PEERS = Path(__file__).parents[1] / "data" / "nir_peers"
 
@@ -216,7 +216,7 @@ def test_a_damaged_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFact
     path = tmp_path_factory.getbasetemp() / "sound.nir"
     write_nir(path, chain(nir.Linear(np.ones((2, 2))), lif(), chain(lif(-1))))
     try:
-        place(read_nir(data.draw(damages(path.read_bytes())), "file.nir"), "file.nir")
+        resolve(read_nir(data.draw(damages(path.read_bytes())), "file.nir"), "file.nir")
     except InputError as error:
         message = str(error)
     else:

@@ -6,7 +6,7 @@ import nir
 import numpy as np
 import pytest
 
-from spiq.export.nir.graph import place
+from spiq.export.nir.graph import resolve
 from spiq.export.nir.nodes.kind import NeuronKind
 from spiq.export.nir.nodes.table import NODES
 from spiq.hardware.runtime.nir_runtime import NirRuntime
@@ -72,7 +72,7 @@ def test_a_neuron_does_what_its_equation_says(name: str) -> None:
     border = {"input": nir.Input({"input": size}), "output": nir.Output({"output": size})}
     graph = nir.NIRGraph({**border, "n": node}, [("input", "n"), ("n", "output")])
     x = (RANDOM.random((STEPS, 5, SIZE)) < 0.5).astype(np.uint8)
-    found = NirRuntime(place(graph, dt=DT)).values(x)
+    found = NirRuntime(resolve(graph, dt=DT)).values(x)
     wanted = by_its_equation(node, x.astype(float))
     assert wanted.any()
     if kind.spikes:

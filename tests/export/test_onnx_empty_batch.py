@@ -9,12 +9,12 @@ import pytest
 from shared.onnx_answers import run
 from shared.random_network import drain, source
 from spiq.export.bundle.folder import Bundle
-from spiq.export.nir.graph import PlacedGraph, place
+from spiq.export.nir.graph import ResolvedGraph, resolve
 from spiq.export.onnx.encoder import encoder_onnx
 from spiq.export.onnx.model import onnx_bytes
 
 
-def convolutional(groups: int) -> PlacedGraph:
+def convolutional(groups: int) -> ResolvedGraph:
     """Convolution, neurons, pooling and a matrix: every operator that has a batch."""
     random, full = np.random.default_rng(groups), np.ones((4, 6, 6))
     nodes = {
@@ -28,7 +28,7 @@ def convolutional(groups: int) -> PlacedGraph:
         "output": drain(5),
     }
     names = list(nodes)
-    return place(nir.NIRGraph(nodes, list(pairwise(names)), type_check=False))
+    return resolve(nir.NIRGraph(nodes, list(pairwise(names)), type_check=False))
 
 
 @pytest.mark.parametrize("groups", [1, 2, 4])

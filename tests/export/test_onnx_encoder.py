@@ -18,20 +18,22 @@ from onnx import numpy_helper
 from shared.onnx_answers import run
 from shared.random_network import DT, drain, random_network, source
 from spiq.export.errors import InputError
-from spiq.export.nir.graph import PlacedGraph, place
+from spiq.export.nir.graph import ResolvedGraph, resolve
 from spiq.export.onnx.encoder import encoder_onnx
 from spiq.export.onnx.model import IR_VERSION, OPSET, onnx_bytes
 
 
-def counts(graph: PlacedGraph, spikes: UInt8[np.ndarray, "time sample *shape"]) -> Int64[np.ndarray, "sample feature"]:
+def counts(
+    graph: ResolvedGraph, spikes: UInt8[np.ndarray, "time sample *shape"]
+) -> Int64[np.ndarray, "sample feature"]:
     return run(encoder_onnx(graph), spikes=spikes)["counts"]
 
 
-def chain(*nodes: nir.NIRNode, **named: nir.NIRNode) -> PlacedGraph:
+def chain(*nodes: nir.NIRNode, **named: nir.NIRNode) -> ResolvedGraph:
     """The nodes one after the other, named n0, n1, … where they have no name."""
     numbered = {f"n{number}": node for number, node in enumerate(nodes)} | named
     names = list(numbered)
-    return place(nir.NIRGraph(numbered, list(itertools.pairwise(names)), type_check=False), "net.nir")
+    return resolve(nir.NIRGraph(numbered, list(itertools.pairwise(names)), type_check=False), "net.nir")
 
 
 @pytest.mark.filterwarnings("ignore:Using padding='same'")
@@ -154,7 +156,7 @@ def test_names_of_nodes_never_meet() -> None:
     ones = np.ones(2)
     kinds = [source(2), *(nir.IF(ones, ones * 0.5) for _ in names[2:]), drain(2)]
     named = dict(zip(names, kinds, strict=True))
-    graph = place(nir.NIRGraph(named, list(itertools.pairwise(names)), type_check=False))
+    graph = resolve(nir.NIRGraph(named, list(itertools.pairwise(names)), type_check=False))
     spikes = np.eye(2, dtype=np.uint8)[None]
     assert np.array_equal(counts(graph, spikes), np.eye(2))
 
@@ -195,4 +197,4 @@ def test_what_reaches_the_output_must_be_spikes() -> None:
     nodes = {"input": source(1, 2, 3), "a": nir.IF(ones, ones), "b": nir.IF(ones, ones), "output": drain(1, 2, 3)}
     edges = [("input", "a"), ("input", "b"), ("a", "output"), ("b", "output")]
     with pytest.raises(InputError, match=r"'output' \(Output\)"):
-        encoder_onnx(place(nir.NIRGraph(nodes, edges, type_check=False)))
+        encoder_onnx(resolve(nir.NIRGraph(nodes, edges, type_check=False)))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.onnx_answers import run
 from spiq.export.errors import InputError
-from spiq.export.nir.graph import PlacedGraph, place
+from spiq.export.nir.graph import ResolvedGraph, resolve
 from spiq.export.onnx.encoder import COUNTS, encoder_onnx
 from spiq.export.onnx.model import SPIKES, onnx_bytes
 from spiq.hardware.runtime.nir_runtime import NirRuntime
@@ -75,7 +75,7 @@ def integrator(tau: float, v_leak: float = 0.0) -> nir.LI:
     return nir.LI(np.full(SIZE, tau), np.full(SIZE, 2.0), np.full(SIZE, v_leak))
 
 
-def check(graph: PlacedGraph, spikes: np.ndarray) -> None:
+def check(graph: ResolvedGraph, spikes: np.ndarray) -> None:
     wanted = NirRuntime(graph).run(spikes).sum(0, dtype=np.int64)
     model = encoder_onnx(graph)
     assert np.array_equal(run(model, **{SPIKES: spikes})[COUNTS], wanted)
@@ -89,7 +89,7 @@ def test_a_cycle_gives_the_float_runtimes_counts(seed: int) -> None:
     random = np.random.default_rng(seed)
     steps, samples = int(random.choice([1, 2, 9])), int(random.choice([0, 1, 3]))
     spikes = (random.random((steps, samples, SIZE)) < 0.6).astype(np.uint8)
-    check(place(random_cycle(seed), dt=DT), spikes)
+    check(resolve(random_cycle(seed), dt=DT), spikes)
 
 
 def test_a_cycle_without_spikes_might_grow_without_end() -> None:
@@ -101,11 +101,11 @@ def test_a_cycle_without_spikes_might_grow_without_end() -> None:
     }
     edges = [("input", "n"), ("n", "r"), ("r", "n"), ("n", "f"), ("f", "output")]
     with pytest.raises(InputError, match=r"node 'r' \(Linear\): its values might leave the range of a double"):
-        encoder_onnx(place(nir.NIRGraph(nodes, edges, type_check=False)))
+        encoder_onnx(resolve(nir.NIRGraph(nodes, edges, type_check=False)))
 
 
 def test_a_delay_in_a_cycle_that_is_too_long_is_refused() -> None:
     nodes = {**border(), "n": nir.IF(np.ones(SIZE), np.ones(SIZE)), "d": nir.Delay(np.full(SIZE, 70 * DT))}
     edges = [("input", "n"), ("n", "d"), ("d", "n"), ("n", "output")]
     with pytest.raises(InputError, match=r"node 'd' \(Delay\): delays by 69 steps and more within a cycle; in"):
-        encoder_onnx(place(nir.NIRGraph(nodes, edges, type_check=False), dt=DT))
+        encoder_onnx(resolve(nir.NIRGraph(nodes, edges, type_check=False), dt=DT))

@@ -20,7 +20,7 @@ from torch.nn.utils import (
 from spiq.export.errors import InputError
 from spiq.export.from_torch.calls import calls_of
 from spiq.export.from_torch.graph import to_nir
-from spiq.export.nir.graph import place
+from spiq.export.nir.graph import resolve
 from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 SHAPE = (2, 9, 8)
@@ -38,7 +38,7 @@ def check_spikes(stack: nn.Sequential, shape: tuple[int, ...] = SHAPE) -> None:
     """The exported graph gives the spikes of the modules, each called once a time step in float64."""
     stack.double().eval()
     spikes = (np.random.default_rng(0).random((20, 8, *shape)) < 0.5).astype(np.uint8)
-    found = NirRuntime(place(to_nir(stack, shape))).run(spikes)
+    found = NirRuntime(resolve(to_nir(stack, shape))).run(spikes)
     expected = []
     with torch.no_grad():
         for x in torch.from_numpy(spikes).double():

@@ -13,7 +13,7 @@ from torch import nn
 from shared.snntorch_networks import spiked
 from spiq.export.errors import InputError
 from spiq.export.from_torch.graph import to_nir
-from spiq.export.nir.graph import place
+from spiq.export.nir.graph import resolve
 from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 SHAPE = (2, 6, 6)
@@ -95,7 +95,7 @@ def test_one_step_with_branches_and_functions() -> None:
     graph = to_nir(network, SHAPE)
     assert set(graph.nodes) >= {"conv", "fired", "block.0", "block.1", "max_pool2d_or", "dense", "last"}
     assert expected.any()
-    assert np.array_equal(NirRuntime(place(graph)).run(spikes), expected)
+    assert np.array_equal(NirRuntime(resolve(graph)).run(spikes), expected)
 
 
 def test_one_step_with_states_from_outside() -> None:
@@ -105,7 +105,7 @@ def test_one_step_with_states_from_outside() -> None:
         for x in torch.from_numpy(spikes).double():
             fired, potential = network(x, potential)
             expected.append(fired)
-    assert np.array_equal(NirRuntime(place(to_nir(network, SHAPE))).run(spikes), torch.stack(expected).numpy())
+    assert np.array_equal(NirRuntime(resolve(to_nir(network, SHAPE))).run(spikes), torch.stack(expected).numpy())
 
 
 def test_a_loop_over_time_is_its_step() -> None:
@@ -113,7 +113,7 @@ def test_a_loop_over_time_is_its_step() -> None:
     image = spikes_of(1)
     with torch.no_grad():
         expected = network(torch.from_numpy(image[0]).double())[0].numpy()
-    found = NirRuntime(place(to_nir(network, SHAPE))).run(np.repeat(image, 10, axis=0))
+    found = NirRuntime(resolve(to_nir(network, SHAPE))).run(np.repeat(image, 10, axis=0))
     assert expected.any()
     assert np.array_equal(found, expected)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from spiq.export.errors import InputError
-from spiq.export.nir.graph import PlacedGraph, place
+from spiq.export.nir.graph import ResolvedGraph, resolve
 from spiq.export.nir.value_range import overflowing
 from spiq.export.onnx.encoder import encoder_onnx
 from spiq.hardware.loihi.lowering.lower import lower_to_loihi
@@ -16,10 +16,10 @@ from spiq.hardware.runtime.nir_runtime import NirRuntime
 SPIKES = np.ones((40, 2, 3), np.uint8)
 
 
-def graph_of(**nodes: nir.NIRNode) -> PlacedGraph:
+def graph_of(**nodes: nir.NIRNode) -> ResolvedGraph:
     named = {"input": nir.Input(np.array([3])), **nodes, "output": nir.Output(None)}
     names = list(named)
-    return place(nir.NIRGraph(named, list(pairwise(names)), type_check=False), "net.nir")
+    return resolve(nir.NIRGraph(named, list(pairwise(names)), type_check=False), "net.nir")
 
 
 def full(value: float, size: int = 3) -> np.ndarray:
@@ -69,7 +69,7 @@ def test_a_recurrent_group_is_looked_at_too() -> None:
     nodes = {"input": nir.Input(np.array([3])), "n": IF, "rec": nir.Linear(np.full((3, 3), 1e308))}
     nodes["output"] = nir.Output(np.array([3]))
     edges = [("input", "n"), ("n", "rec"), ("rec", "n"), ("n", "output")]
-    graph = place(nir.NIRGraph(nodes, edges, type_check=False), "net.nir")
+    graph = resolve(nir.NIRGraph(nodes, edges, type_check=False), "net.nir")
     with pytest.raises(InputError, match=r"node 'rec' \(Linear\): its values leave the range"):
         NirRuntime(graph).run(2 * SPIKES // 2)
 

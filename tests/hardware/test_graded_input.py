@@ -14,7 +14,7 @@ from torch import nn
 
 from spiq.export.errors import InputError
 from spiq.export.from_torch.graph import to_nir
-from spiq.export.nir.graph import PlacedGraph, place
+from spiq.export.nir.graph import ResolvedGraph, resolve
 from spiq.hardware.lava.device import LavaDevice
 from spiq.hardware.loihi import chip
 from spiq.hardware.loihi.cost.activity import measured
@@ -33,10 +33,10 @@ def fires(size: int, threshold: float = 1.5) -> nir.IF:
     return nir.IF(np.ones(size), np.full(size, threshold))
 
 
-def chain(size: int, **nodes: nir.NIRNode) -> PlacedGraph:
+def chain(size: int, **nodes: nir.NIRNode) -> ResolvedGraph:
     names = ["input", *nodes, "output"]
     border = {"input": nir.Input(np.array([size])), "output": nir.Output(None)}
-    return place(nir.NIRGraph({**border, **nodes}, list(pairwise(names)), type_check=False), "net.nir")
+    return resolve(nir.NIRGraph({**border, **nodes}, list(pairwise(names)), type_check=False), "net.nir")
 
 
 def drawn(kind: str, shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
@@ -64,7 +64,7 @@ def test_snntorchs_spikes_for_any_numbers(kind: str) -> None:
         for now in torch.from_numpy(x.astype(np.float64)):
             spikes, membrane = leaky(stack[0](now), membrane)
             out.append(spikes.double())
-    found = NirRuntime(place(to_nir(stack, (2, 6, 6)))).run(x)
+    found = NirRuntime(resolve(to_nir(stack, (2, 6, 6)))).run(x)
     expected = torch.stack(out).flatten(2).numpy()
     assert 0 < found.sum() < found.size
     assert np.array_equal(found, expected)
@@ -116,7 +116,7 @@ def test_a_network_of_whole_numbers_is_exact_on_the_chip(seed: int) -> None:
         assert np.array_equal(simulate(program, x), expected)
 
 
-def trained(seed: int = 0, size: int = 300) -> PlacedGraph:
+def trained(seed: int = 0, size: int = 300) -> ResolvedGraph:
     random = np.random.default_rng(seed)
     leaky = nir.LIF(*(np.full(5, value) for value in (5e-4, 5.0, 0.0, 900.0)))
     return chain(size, w=nir.Linear(random.normal(0.05, 1, (5, size))), n=leaky)
@@ -193,7 +193,7 @@ def test_calibration_spikes_beyond_the_largest_input() -> None:
 def test_graded_spikes_are_not_repeated_by_relays() -> None:
     nodes = {"input": nir.Input(np.array([2])), "a": fires(2), "b": fires(2), "output": nir.Output(None)}
     edges = [("input", "a"), ("a", "b"), ("input", "b"), ("b", "output")]
-    graph = place(nir.NIRGraph(nodes, edges, type_check=False), "net.nir")
+    graph = resolve(nir.NIRGraph(nodes, edges, type_check=False), "net.nir")
     assert lower_to_loihi(graph, None)
     with pytest.raises(
         InputError, match=r"node 'b': .* graded spikes, up to 9, .* for 1 step; on Loihi only spikes of 0"

@@ -7,7 +7,7 @@ import pytest
 
 from spiq.export.errors import InputError
 from spiq.export.nir.file import read_nir
-from spiq.export.nir.graph import place
+from spiq.export.nir.graph import resolve
 from spiq.hardware.comparison import compare
 from spiq.hardware.lava.environment.setup import required
 from spiq.hardware.lava.jobs import ProgramJob, run_jobs
@@ -31,7 +31,7 @@ def peer(name: str) -> tuple[np.ndarray, float]:
 def test_what_the_chip_does_not_have_is_refused(name: str) -> None:
     x, dt = peer(name)
     with pytest.raises(InputError, match=REFUSED[name]):
-        lower_to_loihi(place(read_nir(PEERS / f"{name}.nir"), name, dt), x)
+        lower_to_loihi(resolve(read_nir(PEERS / f"{name}.nir"), name, dt), x)
 
 
 @pytest.mark.lava
@@ -41,7 +41,7 @@ def test_lava_gives_the_simulators_spikes() -> None:
     for name in LOWERED:
         x, dt = peer(name)
         jobs.append(
-            ProgramJob(lower_to_loihi(place(read_nir(PEERS / f"{name}.nir"), name, dt), x), x, every_layer=True)
+            ProgramJob(lower_to_loihi(resolve(read_nir(PEERS / f"{name}.nir"), name, dt), x), x, every_layer=True)
         )
     answers = run_jobs(required("lava").python, jobs, workers=2)
     for name, job, answer in zip(LOWERED, jobs, answers, strict=True):

@@ -4,7 +4,7 @@ import nir
 import numpy as np
 import pytest
 
-from spiq.export.nir.graph import place
+from spiq.export.nir.graph import resolve
 from spiq.hardware.loihi.lowering.lower import lower_to_loihi
 from spiq.hardware.loihi.simulator.simulate import simulate_layers
 
@@ -25,7 +25,7 @@ def test_the_neuron_that_stands_for_the_bias_fires_always(exponent: int | None, 
     }
     edges = [("input", "affine"), ("affine", "n"), ("n", "output")]
     spikes = rng.integers(0, 2, (12, 20, 3)).astype(np.uint8)
-    graph = place(nir.NIRGraph(nodes, edges), "net.nir")
+    graph = resolve(nir.NIRGraph(nodes, edges), "net.nir")
     program = lower_to_loihi(graph, spikes if calibrated else None, exponent)
     (number,) = (number for number, layer in enumerate(program.layers) if layer.name == "n bias")
     assert simulate_layers(program, spikes)[number].all()

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spiq.export.errors import InputError
-from spiq.export.nir.graph import PlacedGraph, place
+from spiq.export.nir.graph import ResolvedGraph, resolve
 from spiq.hardware.loihi.formats.netx_file import write_netx
 from spiq.hardware.loihi.lowering.lower import lower_to_loihi
 from spiq.hardware.loihi.program import INPUT, Connection, LoihiProgram
@@ -33,14 +33,14 @@ def late(*steps: object) -> nir.Delay:
     return nir.Delay(np.array(steps) * DT)
 
 
-def placed(input_shape: tuple[int, ...], nodes: dict[str, nir.NIRNode], *paths: str) -> PlacedGraph:
+def resolved(input_shape: tuple[int, ...], nodes: dict[str, nir.NIRNode], *paths: str) -> ResolvedGraph:
     """A graph whose edges are written as `a b c`: from a to b and from b to c."""
     nodes = {"in": nir.Input(np.array(input_shape))} | nodes | {"out": nir.Output(None)}
     edges = [edge for path in paths for edge in zip(path.split(), path.split()[1:], strict=False)]
-    return place(nir.NIRGraph(nodes, edges, type_check=False), "net.nir")
+    return resolve(nir.NIRGraph(nodes, edges, type_check=False), "net.nir")
 
 
-def equal(graph: PlacedGraph, rate: float = 0.4) -> LoihiProgram:
+def equal(graph: ResolvedGraph, rate: float = 0.4) -> LoihiProgram:
     """The graph's program, which gives the float runtime's spikes, some of them, for many samples."""
     program = lower_to_loihi(graph, None)
     x = (np.random.default_rng(0).random((12, 40, *graph.input_shape)) < rate).astype(np.uint8)
@@ -64,7 +64,7 @@ WEIGHT = np.array([[2.0, -1.0, 1.0], [1.0, 3.0, -2.0]])
 
 def test_each_neuron_of_the_source_has_its_delay() -> None:
     nodes = {"d": late(0, 3, 1), "w": nir.Linear(WEIGHT), "n": fires(2)}
-    assert delays(equal(placed((3,), nodes, "in d w n out"))) == {"n": [(INPUT, [0, 3, 1])]}
+    assert delays(equal(resolved((3,), nodes, "in d w n out"))) == {"n": [(INPUT, [0, 3, 1])]}
 
 
 def test_behind_a_flattening_and_a_scale_it_is_still_the_neurons() -> None:
@@ -76,7 +76,7 @@ def test_behind_a_flattening_and_a_scale_it_is_still_the_neurons() -> None:
         "w": nir.Linear(WEIGHT),
         "n": fires(2),
     }
-    assert delays(equal(placed((1, 3, 1), nodes, "in a s f d w n out")))["n"] == [(0, [2, 0, 1])]
+    assert delays(equal(resolved((1, 3, 1), nodes, "in a s f d w n out")))["n"] == [(0, [2, 0, 1])]
 
 
 def test_behind_a_convolution_all_values_have_the_same() -> None:
@@ -87,29 +87,29 @@ def test_behind_a_convolution_all_values_have_the_same() -> None:
         "p": nir.SumPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0])),
         "n": nir.IF(np.ones((2, 1, 1)), np.full((2, 1, 1), 12.5)),
     }
-    program = equal(placed((1, 4, 4), nodes, "in a c d p n out"))
+    program = equal(resolved((1, 4, 4), nodes, "in a c d p n out"))
     assert delays(program)["n"] == [(0, 3)]
     nodes["d"] = nir.Delay(np.arange(8).reshape(2, 2, 2) * DT)
     with pytest.raises(InputError, match=r"node 'd' \(Delay\) delays its values by 0 to 7 steps behind node 'c'"):
-        lower_to_loihi(placed((1, 4, 4), nodes, "in a c d p n out"), None)
+        lower_to_loihi(resolved((1, 4, 4), nodes, "in a c d p n out"), None)
 
 
 def test_delays_of_one_way_add_up_and_those_of_two_are_two_synapses() -> None:
     nodes = {"d": late(0, 1, 2), "e": late(4, 4), "w": nir.Linear(WEIGHT), "n": fires(2), "u": nir.Linear(WEIGHT)}
-    program = equal(placed((3,), nodes, "in d w e n out", "in u n"))
+    program = equal(resolved((3,), nodes, "in d w e n out", "in u n"))
     assert sorted(delays(program)["n"], key=str) == [(INPUT, 0), (INPUT, [4, 5, 6])]
 
 
 def test_ways_of_one_form_are_one_synapse_where_their_delays_are_the_same() -> None:
     nodes = {"d": late(1, 1, 1), "e": late(1), "v": nir.Linear(WEIGHT), "w": nir.Linear(WEIGHT), "n": fires(2)}
-    assert delays(equal(placed((3,), nodes, "in d v n out", "in w e n"))) == {"n": [(INPUT, 1)]}
+    assert delays(equal(resolved((3,), nodes, "in d v n out", "in w e n"))) == {"n": [(INPUT, 1)]}
     nodes["e"] = late(2)
-    assert delays(equal(placed((3,), nodes, "in d v n out", "in w e n"))) == {"n": [(INPUT, 1), (INPUT, 2)]}
+    assert delays(equal(resolved((3,), nodes, "in d v n out", "in w e n"))) == {"n": [(INPUT, 1), (INPUT, 2)]}
 
 
 def test_relays_stay_beside_delays() -> None:
     nodes = {"d": late(2), "a": fires(2, threshold=0.5), "b": fires(2, threshold=0.5), "n": fires(2)}
-    program = equal(placed((2,), nodes, "in a b n out", "in d n"))
+    program = equal(resolved((2,), nodes, "in a b n out", "in d n"))
     assert program.depths[-1] == 3
     assert [layer.name for layer in program.layers] == ["a", "b", "in + 1 step", "in + 2 steps", "n"]
     assert delays(program)["n"] == [(1, 0), (3, 2)] or delays(program)["n"] == [(3, 2), (1, 0)]
@@ -131,12 +131,12 @@ def test_relays_stay_beside_delays() -> None:
 def test_a_delay_in_a_cycle(back: str, nodes: dict[str, nir.NIRNode], expected: object) -> None:
     """The synapse has the cycle's one step already."""
     nodes = nodes | {"n": fires(2), "w": nir.Linear(np.array([[1.0, -1.0], [2.0, 1.0]]))}
-    assert (0, expected) in delays(equal(placed((2,), nodes, "in n out", back)))["n"]
+    assert (0, expected) in delays(equal(resolved((2,), nodes, "in n out", back)))["n"]
 
 
 def test_a_bias_behind_the_delay_of_a_cycle_acts_from_the_first_step() -> None:
     nodes = {"n": fires(1, threshold=2.5), "d": late(2), "w": nir.Affine(np.full((1, 1), -5.0), np.ones(1))}
-    equal(placed((1,), nodes, "in n out", "n d w n"))
+    equal(resolved((1,), nodes, "in n out", "n d w n"))
 
 
 def test_two_ways_round_a_cycle() -> None:
@@ -146,13 +146,13 @@ def test_two_ways_round_a_cycle() -> None:
         "w": nir.Linear(np.array([[1.0, -1.0], [2.0, 1.0]])),
         "v": nir.Scale(-np.ones(2)),
     }
-    found = delays(equal(placed((2,), nodes, "in n out", "n d w n", "n v n")))["n"]
+    found = delays(equal(resolved((2,), nodes, "in n out", "n d w n", "n v n")))["n"]
     assert sorted(found) == [(INPUT, 0), (0, 0), (0, 3)]
 
 
 def test_what_reads_a_recurrent_node_from_outside_hears_it_a_step_late() -> None:
     nodes = {"a": fires(2), "b": fires(2, threshold=0.5), "back": nir.Scale(np.full(2, 1.0))}
-    assert sorted(delays(equal(placed((2,), nodes, "in a b out", "a back a", "back b")))["b"]) == [(0, 0), (0, 1)]
+    assert sorted(delays(equal(resolved((2,), nodes, "in a b out", "a back a", "back b")))["b"]) == [(0, 0), (0, 1)]
 
 
 class Way(NamedTuple):
@@ -196,7 +196,7 @@ class RandomNetwork:
         has_early, has_late = self.random.random(2) < (0.6, 0.4)
         return Way(source, target, early if has_early else None, weight, self.whole(0, 3) if has_late else None)
 
-    def graph(self) -> PlacedGraph:
+    def graph(self) -> ResolvedGraph:
         nodes: dict[str, nir.NIRNode] = {"in": nir.Input(np.array([self.sizes["in"]])), "out": nir.Output(None)}
         nodes |= {name: fires(self.sizes[name], threshold=threshold) for name, threshold in self.thresholds.items()}
         edges = [(list(self.sizes)[-1], "out")]
@@ -206,7 +206,7 @@ class RandomNetwork:
             stops |= {} if way.late is None else {f"late{number}": late(way.late)}
             nodes |= stops
             edges += pairwise([way.source, *stops, way.target])
-        return place(nir.NIRGraph(nodes, edges, type_check=False), "net.nir")
+        return resolve(nir.NIRGraph(nodes, edges, type_check=False), "net.nir")
 
     def spikes(self, x: np.ndarray) -> np.ndarray:
         """The last group's, [time, feature], for the input [time, feature] of one sample."""
@@ -281,13 +281,13 @@ AFFINE = nir.Affine(np.eye(2), np.ones(2))
     ids=["long", "sum", "bias", "bias in a cycle", "linear", "two groups", "no neurons", "output"],
 )  # fmt: skip
 def test_refused_graph(nodes: dict[str, nir.NIRNode], paths: tuple[str, ...], match: str) -> None:
-    graph = placed((2,), nodes, *paths)
+    graph = resolved((2,), nodes, *paths)
     with pytest.raises(InputError, match=match):
         lower_to_loihi(graph, None)
 
 
 def test_a_delay_of_63_steps() -> None:
-    program = lower_to_loihi(placed((1,), {"d": late(63), "n": fires(1, threshold=0.5)}, "in d n out"), None)
+    program = lower_to_loihi(resolved((1,), {"d": late(63), "n": fires(1, threshold=0.5)}, "in d n out"), None)
     x = np.zeros((65, 2, 1), np.uint8)
     x[1, 0] = 1
     # What would come in step 64 of the second sample comes in none.
@@ -310,7 +310,7 @@ def test_delays_that_do_not_fit(given_delays: object, match: str) -> None:
 
 
 def test_netx_has_none(tmp_path: Path) -> None:
-    program = lower_to_loihi(placed((2,), {"d": late(1), "n": fires(2)}, "in d n out"), None)
+    program = lower_to_loihi(resolved((2,), {"d": late(1), "n": fires(2)}, "in d n out"), None)
     with pytest.raises(InputError, match="layer 'n': it reads spikes with delays; a netx file holds none"):
         write_netx(tmp_path / "encoder.net", program)
     assert not list(tmp_path.iterdir())

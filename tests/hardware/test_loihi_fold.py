@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from spiq.export.errors import InputError
-from spiq.export.nir.graph import place
+from spiq.export.nir.graph import resolve
 from spiq.hardware.loihi.lowering import fold as fold_module
 from spiq.hardware.loihi.lowering.float_layer import FloatLayer
 from spiq.hardware.loihi.lowering.network import float_layers
@@ -82,7 +82,7 @@ def graph_of(nodes: list[nir.NIRNode], input_shape, neuron: nir.NIRNode | None =
 
 
 def folded(steps: list[Step], input_shape, neuron: nir.NIRNode | None = None) -> FloatLayer:
-    (layer,) = float_layers(place(graph_of([node for node, _ in steps], input_shape, neuron), integration="per-step"))
+    (layer,) = float_layers(resolve(graph_of([node for node, _ in steps], input_shape, neuron), integration="per-step"))
     return layer
 
 

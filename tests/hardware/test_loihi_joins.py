@@ -8,7 +8,7 @@ import pytest
 
 from spiq.export.errors import InputError
 from spiq.export.nir.file import read_nir
-from spiq.export.nir.graph import place
+from spiq.export.nir.graph import resolve
 from spiq.hardware.loihi.lowering.lower import lower_to_loihi
 from spiq.hardware.loihi.program import INPUT, LoihiProgram
 from spiq.hardware.loihi.simulator.simulate import simulate, simulate_layers
@@ -26,7 +26,7 @@ def lowered(input_shape: tuple[int, ...], nodes: dict[str, nir.NIRNode], *paths:
     """The program of a graph whose edges are written as `a b c`: from a to b and from b to c."""
     nodes = {"in": nir.Input(np.array(input_shape))} | nodes | {"out": nir.Output(None)}
     edges = [edge for path in paths for edge in zip(path.split(), path.split()[1:], strict=False)]
-    return lower_to_loihi(place(nir.NIRGraph(nodes, edges, type_check=False), "net.nir"), None)
+    return lower_to_loihi(resolve(nir.NIRGraph(nodes, edges, type_check=False), "net.nir"), None)
 
 
 def steps(*rows: list[int]) -> np.ndarray:
@@ -75,7 +75,7 @@ def test_a_relay_takes_no_name_that_is_taken():
     nodes = {"a": fires(0.5), "in + 1 step": fires(0.5)}
     edges = [("in", "a"), ("a", "in + 1 step"), ("in", "in + 1 step"), ("in + 1 step", "out")]
     graph = nir.NIRGraph({"in": nir.Input(np.array([2]))} | nodes | {"out": nir.Output(None)}, edges, type_check=False)
-    found = lower_to_loihi(place(graph, "net.nir"), None)
+    found = lower_to_loihi(resolve(graph, "net.nir"), None)
     assert [layer.name for layer in found.layers] == ["a", "in + 1 step'", "in + 1 step"]
 
 
@@ -209,7 +209,7 @@ def test_convolution_of_a_sum():
 def test_recurrent_network_of_snntorch():
     with np.load(PEERS / "snntorch_recurrent.npz", allow_pickle=False) as arrays:
         x, y = arrays["x"], arrays["y"]
-    program = lower_to_loihi(place(read_nir(PEERS / "snntorch_recurrent.nir"), "peer"), x)
+    program = lower_to_loihi(resolve(read_nir(PEERS / "snntorch_recurrent.nir"), "peer"), x)
     assert {connection.source for connection in program.layers[0].connections} == {INPUT, 0}
     assert y.any()
     assert (simulate(program, x) != y).mean() < 0.01

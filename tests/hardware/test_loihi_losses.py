@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.scaled_network import placed, random_layers
+from shared.scaled_network import random_layers, resolved
 from spiq.export.errors import InputError
-from spiq.export.nir.graph import PlacedGraph, place
+from spiq.export.nir.graph import ResolvedGraph, resolve
 from spiq.hardware.loihi.lowering.losses import LayerLoss, losses
 from spiq.hardware.loihi.lowering.lower import lower_to_loihi
 from spiq.hardware.loihi.lowering.network import float_layers
@@ -18,17 +18,17 @@ from spiq.hardware.loihi.simulator.simulate import simulate_layers
 from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 
-def chain(size: int, *nodes: nir.NIRNode) -> PlacedGraph:
+def chain(size: int, *nodes: nir.NIRNode) -> ResolvedGraph:
     named = {"input": nir.Input(np.array([size]))} | {f"n{number}": node for number, node in enumerate(nodes)}
     named["output"] = nir.Output(None)
-    return place(nir.NIRGraph(named, list(pairwise(named)), type_check=False), "net.nir")
+    return resolve(nir.NIRGraph(named, list(pairwise(named)), type_check=False), "net.nir")
 
 
 def neurons(size: int, threshold: float) -> nir.IF:
     return nir.IF(np.ones(size), np.full(size, threshold), np.zeros(size))
 
 
-def lost(graph: PlacedGraph) -> tuple[LayerLoss, ...]:
+def lost(graph: ResolvedGraph) -> tuple[LayerLoss, ...]:
     return losses(float_layers(graph), lower_to_loihi(graph, None))
 
 
@@ -83,7 +83,7 @@ def test_whatever_fires_is_not_called_silent(seed: int, coarse: bool) -> None:
     """Each layer is driven with all of its sources firing or in any other way: only those may fire that could."""
     random = np.random.default_rng(seed)
     shape, layers = random_layers(random, coarse)
-    graph = placed(shape, layers, [1.0] * len(layers))
+    graph = resolved(shape, layers, [1.0] * len(layers))
     try:
         program = lower_to_loihi(graph, None)
     except InputError:

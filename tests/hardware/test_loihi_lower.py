@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spiq.export.errors import InputError
-from spiq.export.nir.graph import PlacedGraph, place
+from spiq.export.nir.graph import ResolvedGraph, resolve
 from spiq.hardware.loihi.lowering.lower import lower_to_loihi
 from spiq.hardware.loihi.simulator.simulate import simulate, simulate_layers
 from spiq.hardware.loihi.synapse import ConvSynapse
@@ -20,12 +20,12 @@ from spiq.hardware.loihi.synapse import ConvSynapse
 DT = 1e-4
 
 
-def chain(input_shape, *nodes: nir.NIRNode) -> PlacedGraph:
+def chain(input_shape, *nodes: nir.NIRNode) -> ResolvedGraph:
     named = {"input": nir.Input(np.array(input_shape))}
     named |= {f"{type(node).__name__}{index}": node for index, node in enumerate(nodes)}
     named |= {"output": nir.Output(None)}
     names = list(named)
-    return place(nir.NIRGraph(named, list(pairwise(names)), type_check=False), "net.nir")
+    return resolve(nir.NIRGraph(named, list(pairwise(names)), type_check=False), "net.nir")
 
 
 def integrate_and_fire(threshold=1.0, r=1.0) -> nir.IF:

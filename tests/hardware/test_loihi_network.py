@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from spiq.export.nir.graph import PlacedGraph, place
+from spiq.export.nir.graph import ResolvedGraph, resolve
 from spiq.hardware.loihi.lowering.float_layer import FloatLayer
 from spiq.hardware.loihi.lowering.lower import lower_to_loihi
 from spiq.hardware.loihi.lowering.network import float_layers
@@ -72,7 +72,7 @@ class Network:
     def placed_name(self, name: str) -> str:
         return next((f"{graph}.{name}" for graph, inner in self.nested.items() if name in inner), name)
 
-    def placed(self) -> PlacedGraph:
+    def resolved(self) -> ResolvedGraph:
         outer = {name: name for name in self.nodes}
         outer |= {name: graph for graph, inner in self.nested.items() for name in inner}
         nodes = {name: node for name, node in self.nodes.items() if outer[name] == name}
@@ -90,7 +90,7 @@ class Network:
         whole = nir.NIRGraph(
             {name: nodes[name] for name in names}, [*edges, (outer[self.last], "output")], type_check=False
         )
-        return place(whole, "random.nir", integration="per-step")
+        return resolve(whole, "random.nir", integration="per-step")
 
     def spikes(self, given: np.ndarray) -> dict[str, np.ndarray]:
         """Every group's spikes, step by step."""
@@ -265,10 +265,10 @@ def check_equal(network: Network, program: LoihiProgram, spikes: np.ndarray) -> 
     expected = network.spikes(spikes)
     names = [network.placed_name(name) for name in network.groups]
     found = dict(zip((layer.name for layer in program.layers), simulate_layers(program, spikes), strict=True))
-    for name, placed in zip(network.groups, names, strict=True):
-        assert np.array_equal(found[placed], expected[name]), name
+    for name, resolved in zip(network.groups, names, strict=True):
+        assert np.array_equal(found[resolved], expected[name]), name
     assert np.array_equal(simulate(program, spikes), expected[network.last].reshape(*spikes.shape[:2], -1))
-    expected = {placed: expected[name] for name, placed in zip(network.groups, names, strict=True)} | {"input": spikes}
+    expected = {group: expected[name] for name, group in zip(network.groups, names, strict=True)} | {"input": spikes}
     for relay in found.keys() - set(names):
         assert np.array_equal(found[relay], expected[relay.split(" + ")[0]])
 
@@ -277,7 +277,7 @@ def check_equal(network: Network, program: LoihiProgram, spikes: np.ndarray) -> 
 @given(seed=st.integers(0, 2**32 - 1), calibrated=st.booleans())
 def test_exact_network_changes_no_spike(seed: int, calibrated: bool):
     network, spikes = Network(seed, exact=True), random_spikes(seed)
-    graph = network.placed()
+    graph = network.resolved()
     program = lower_to_loihi(graph, spikes if calibrated else None)
     if is_exact(float_layers(graph), program):
         check_equal(network, program, spikes)
@@ -288,7 +288,7 @@ def test_the_random_networks_have_what_is_to_be_tested():
     firing, exact = [], []
     for seed in range(30):
         network = Network(seed, exact=True)
-        graph = network.placed()
+        graph = network.resolved()
         program = lower_to_loihi(graph, None)
         exact.append(is_exact(float_layers(graph), program))
         connections = [
@@ -323,7 +323,7 @@ def sent(synapse: Synapse, x: Tensor) -> Tensor:
 def test_real_weights_and_what_becomes_of_them(seed: int, dynamics: tuple[float, float]):
     """A group's synapses and bias give what the nodes before it do, also for what are no spikes; the chip's nearly."""
     network = Network(seed, False, *dynamics)
-    graph = network.placed()
+    graph = network.resolved()
     layers = float_layers(graph)
     generator = torch.Generator().manual_seed(seed)
     shapes = {"input": IMAGE} | {name: network.shapes[name] for name in network.groups}
@@ -368,7 +368,7 @@ def origin(layers: tuple[FloatLayer, ...], source: int) -> str:
 def test_depths_and_order():
     for seed in range(20):
         network = Network(seed, exact=True)
-        program = lower_to_loihi(network.placed(), None)
+        program = lower_to_loihi(network.resolved(), None)
         assert program.layers[-1].name == network.placed_name(network.last)
         assert max(program.depths) == program.depths[-1]
         # A relay is there because a layer needs it.
@@ -381,6 +381,6 @@ def test_recurrent_network_keeps_nearly_all_spikes():
     for seed in range(12):
         network = Network(seed, False, 0.3)
         spikes = random_spikes(seed, 60)
-        program = lower_to_loihi(network.placed(), spikes[:, :30])
+        program = lower_to_loihi(network.resolved(), spikes[:, :30])
         shares.append((simulate(program, spikes) != network.spikes(spikes)[network.last].reshape(7, 60, -1)).mean())
     assert np.mean(shares) < 0.03

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from shared.subtracting import DT, subtracting_layer
 from spiq.export.errors import InputError
-from spiq.export.nir.graph import PlacedGraph, place
+from spiq.export.nir.graph import ResolvedGraph, resolve
 from spiq.hardware.lava.device import LavaDevice
 from spiq.hardware.loihi.formats.netx_file import write_netx
 from spiq.hardware.loihi.lowering.lower import lower_to_loihi
@@ -24,14 +24,14 @@ SIGNED_UNIT = 128
 """The scale of weights of which the largest is -2 and none is above 1: a step can halve v 13 times without a rest."""
 
 
-def chain(size: int, *nodes: nir.NIRNode) -> PlacedGraph:
+def chain(size: int, *nodes: nir.NIRNode) -> ResolvedGraph:
     named = {"input": nir.Input(np.array([size]))}
     named |= {f"{type(node).__name__}{number}": node for number, node in enumerate(nodes)}
     named["output"] = nir.Output(None)
-    return place(nir.NIRGraph(named, list(pairwise(named)), type_check=False), "net.nir", DT, "per-step")
+    return resolve(nir.NIRGraph(named, list(pairwise(named)), type_check=False), "net.nir", DT, "per-step")
 
 
-def neuron_of(graph: PlacedGraph) -> NeuronGroup:
+def neuron_of(graph: ResolvedGraph) -> NeuronGroup:
     return lower_to_loihi(graph, None).layers[-1].neuron
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.scaled_network import placed, random_layers, random_spikes, whole_numbers
+from shared.scaled_network import random_layers, random_spikes, resolved, whole_numbers
 from spiq.export.errors import InputError
 from spiq.hardware.loihi.lowering.float_layer import FloatConnection, FloatLayer
 from spiq.hardware.loihi.lowering.lower import lower_to_loihi
@@ -25,7 +25,7 @@ def lowered(seed: int, coarse: bool, calibrated: bool, draw_factor: object) -> t
     answers: list[list[object]] = []
     for factors in ([1.0] * len(layers), [draw_factor(random) for _ in layers]):  # type: ignore[operator]
         try:
-            answers.append(whole_numbers(lower_to_loihi(placed(shape, layers, factors), spikes)))
+            answers.append(whole_numbers(lower_to_loihi(resolved(shape, layers, factors), spikes)))
         except InputError:
             # What no scale fits in one unit must fit in none.
             answers.append(["refused"])
@@ -51,8 +51,8 @@ def test_a_network_in_volts_or_smaller_units_fires_as_in_any_other(unit: float) 
     random = np.random.default_rng(9)
     weight, spikes = random.normal(0, 1, (6, 10)), (random.random((20, 8, 10)) < 0.4).astype(np.uint8)
     layers = [[nir.Linear(weight), nir.IF(np.ones(6), np.full(6, 1.25), np.zeros(6))]]
-    graph = placed((10,), layers, [unit])
-    expected = NirRuntime(placed((10,), layers, [1.0])).run(spikes)
+    graph = resolved((10,), layers, [unit])
+    expected = NirRuntime(resolved((10,), layers, [1.0])).run(spikes)
     found = simulate(lower_to_loihi(graph, spikes), spikes)
     assert expected.sum() > 50
     assert (found != expected).sum() <= 3

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from spiq.export.nir.file import read_nir
-from spiq.export.nir.graph import place
+from spiq.export.nir.graph import resolve
 from spiq.export.nir.time_step import DEFAULT_DT
 from spiq.hardware.runtime.nir_runtime import NirRuntime
 
@@ -22,7 +22,7 @@ def run(name: str) -> tuple[np.ndarray, np.ndarray]:
     with np.load(PEERS / f"{name}.npz", allow_pickle=False) as arrays:
         x, y = arrays["x"], arrays["y"]
         dt = float(arrays["dt"]) if "dt" in arrays.files else DEFAULT_DT
-    return NirRuntime(place(read_nir(PEERS / f"{name}.nir"), name, dt)).run(x), y
+    return NirRuntime(resolve(read_nir(PEERS / f"{name}.nir"), name, dt)).run(x), y
 
 
 def test_all_three_frameworks_are_there() -> None:
@@ -47,5 +47,5 @@ def test_snntorchs_default_reset_can_be_asked_for() -> None:
     """snnTorch writes its reset by subtraction as v_reset = 0, and one who knows it says so."""
     with np.load(PEERS / "snntorch_subtract.npz", allow_pickle=False) as arrays:
         x, y = arrays["x"], arrays["y"]
-    placed = place(read_nir(PEERS / "snntorch_subtract.nir"), subtract=True)
-    assert np.array_equal(NirRuntime(placed).run(x), y)
+    resolved = resolve(read_nir(PEERS / "snntorch_subtract.nir"), subtract=True)
+    assert np.array_equal(NirRuntime(resolved).run(x), y)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from spiq.export.nir.graph import place
+from spiq.export.nir.graph import resolve
 from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 STEPS, SAMPLES = 7, 2
@@ -219,7 +219,7 @@ def test_a_recurrent_network_follows_its_equations_flat_and_in_subgraphs(seed: i
     random = np.random.default_rng(seed)
     wiring, inside = network(random)
     x = (random.random((STEPS, SAMPLES, *inside)) < 0.5).astype(np.uint8)
-    flat = place(bordered(wiring.nodes, wiring.edges, inside, random), dt=DT, integration="per-step")
+    flat = resolve(bordered(wiring.nodes, wiring.edges, inside, random), dt=DT, integration="per-step")
     assert {(source, node.name) for node in flat.nodes for source in node.delayed} == wiring.delayed
     found = NirRuntime(flat).trace(x)
     for sample in range(SAMPLES):
@@ -227,7 +227,7 @@ def test_a_recurrent_network_follows_its_equations_flat_and_in_subgraphs(seed: i
         for name in (*wiring.nodes, "output"):
             expected = [plain.gives(name, step) for step in range(STEPS)]
             assert np.array_equal(found[name][:, sample], expected), name
-    nested = NirRuntime(place(in_subgraphs(wiring, inside, random), dt=DT, integration="per-step")).trace(x)
+    nested = NirRuntime(resolve(in_subgraphs(wiring, inside, random), dt=DT, integration="per-step")).trace(x)
     assert nested.keys() == found.keys()
     assert all(np.array_equal(nested[name], found[name]) for name in found)
 
@@ -242,7 +242,7 @@ def test_weights_hear_the_step_before_and_their_bias_acts_at_once() -> None:
     }
     graph = nir.NIRGraph(nodes, [("input", "n"), ("n", "output"), ("n", "w"), ("w", "n")], type_check=False)
     x = np.array([0, 0, 0, 1, 1], np.uint8)[:, None, None]
-    trace = NirRuntime(place(graph)).trace(x)
+    trace = NirRuntime(resolve(graph)).trace(x)
     # v: 0.5; 1 → 0; -0.5; -0.5 + 1.5 = 1 → 0; 0 + 1 - 0.5 = 0.5
     assert trace["n"].ravel().tolist() == [0, 1, 0, 1, 0]
     assert trace["w"].ravel().tolist() == [0.5, 0.5, -0.5, 0.5, -0.5]
@@ -254,10 +254,10 @@ def test_every_sample_starts_from_silence_however_samples_are_chunked(monkeypatc
     wiring.nodes["w"] = nir.Affine(np.full((3, 3), 0.25), np.full(3, 0.5))
     wiring.nodes["n"] = neurons("LIF", (3,))
     edges = [("input", "n"), ("n", "w"), ("w", "n"), ("n", "n"), ("n", "output")]
-    placed = place(bordered(wiring.nodes, edges, (3,), random), dt=DT, integration="per-step")
+    resolved = resolve(bordered(wiring.nodes, edges, (3,), random), dt=DT, integration="per-step")
     x = (random.random((9, 11, 3)) < 0.5).astype(np.uint8)
-    whole = NirRuntime(placed).run(x)
+    whole = NirRuntime(resolved).run(x)
     assert whole.any()
     monkeypatch.setattr("spiq.hardware.runtime.nir_runtime.CHUNK_VALUES", 60)
-    assert np.array_equal(NirRuntime(placed).run(x), whole)
-    assert NirRuntime(placed).run(x[:, :0]).shape == (9, 0, 3)
+    assert np.array_equal(NirRuntime(resolved).run(x), whole)
+    assert NirRuntime(resolved).run(x[:, :0]).shape == (9, 0, 3)

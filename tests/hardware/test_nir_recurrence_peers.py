@@ -20,7 +20,7 @@ from snntorch.export_nir import export_to_nir
 
 from spiq.export.from_torch.graph import to_nir
 from spiq.export.nir.file import read_nir, write_nir
-from spiq.export.nir.graph import place
+from spiq.export.nir.graph import resolve
 from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 DT = 2.0**-10
@@ -59,15 +59,15 @@ def test_snntorchs_rleaky_gives_the_same_spikes() -> None:
         set_quarters(recurrent.recurrent, random)
         first, second = torch.nn.Linear(12, 9), torch.nn.Linear(9, 5)
         model = torch.nn.Sequential(set_quarters(first, random), recurrent, set_quarters(second, random), last)
-        placed = place(exported(model))
+        resolved = resolve(exported(model))
         x = (random.random((8, 5, 12)) < 0.2).astype(np.uint8)
         recurrent.reset_mem()
         last.reset_mem()
         with torch.no_grad():
             expected = np.stack([model(step).numpy() for step in torch.from_numpy(x).float()])
-        assert len(placed.recurrent_groups) == 1
+        assert len(resolved.recurrent_groups) == 1
         assert 0.02 < expected.mean() < 0.98
-        assert np.array_equal(NirRuntime(placed).run(x), expected)
+        assert np.array_equal(NirRuntime(resolved).run(x), expected)
 
 
 def test_the_braille_network_as_snntorch_exports_it_gives_the_same_spikes() -> None:
@@ -82,7 +82,7 @@ def test_the_braille_network_as_snntorch_exports_it_gives_the_same_spikes() -> N
         set_quarters(recurrent.recurrent, random)
         first, second = set_quarters(torch.nn.Linear(12, 38), random), set_quarters(torch.nn.Linear(38, 7), random)
         hidden, last = layer(snntorch.Synaptic, 38), layer(snntorch.Synaptic, 7)
-        placed = place(exported(torch.nn.Sequential(first, recurrent, second, last)))
+        resolved = resolve(exported(torch.nn.Sequential(first, recurrent, second, last)))
         x = (random.random((8, 5, 12)) < 0.2).astype(np.uint8)
         last.reset_mem()
         expected, spikes = [], torch.zeros(5, 38)
@@ -90,9 +90,9 @@ def test_the_braille_network_as_snntorch_exports_it_gives_the_same_spikes() -> N
             for step in torch.from_numpy(x).float():
                 spikes = hidden(first(step) + recurrent.recurrent(spikes))
                 expected.append(last(second(spikes)).numpy())
-        assert [len(group) for group in placed.recurrent_groups] == [2]
+        assert [len(group) for group in resolved.recurrent_groups] == [2]
         assert 0.02 < np.mean(expected) < 0.98
-        assert np.array_equal(NirRuntime(placed).run(x), expected)
+        assert np.array_equal(NirRuntime(resolved).run(x), expected)
 
 
 def neurons(kind: str, size: int) -> nir.NIRNode:
@@ -136,7 +136,7 @@ def test_nirtorch_wires_the_same_delay(kind: str) -> None:
         nodes["output"] = nir.Output(np.array([8]))  # type: ignore[arg-type]
         graph = nir.NIRGraph(nodes, [*edges, (last, "output")])
         x = (random.random((16, 8)) < 0.7).astype(np.uint8)
-        found = NirRuntime(place(graph, dt=DT, integration="per-step")).run(x[:, None])[:, 0]
+        found = NirRuntime(resolve(graph, dt=DT, integration="per-step")).run(x[:, None])[:, 0]
         module, state = nirtorch.nir_to_torch(graph, mapping, dtype=torch.float64), None
         for step, spikes in zip(torch.from_numpy(x).double(), found, strict=True):
             expected, state = module(step, state)
@@ -194,7 +194,7 @@ def test_nirtorch_reads_a_reset_by_subtraction(beta: float, tmp_path: Path) -> N
     network = torch.nn.Sequential(OrderedDict(layers))
     write_nir(tmp_path / "network.nir", to_nir(network, (8,)))
     x = (random.random((30, 8)) < 0.5).astype(np.uint8)
-    found = NirRuntime(place(read_nir(tmp_path / "network.nir"))).run(x[:, None])[:, 0]
+    found = NirRuntime(resolve(read_nir(tmp_path / "network.nir"))).run(x[:, None])[:, 0]
     # nirtorch delays what it has not computed yet, so the nodes must stand in their order, which HDF5 does not keep.
     stored, graph = nir.read(tmp_path / "network.nir"), to_nir(network, (8,))
     ordered = nir.NIRGraph({name: stored.nodes[name] for name in graph.nodes}, graph.edges, type_check=False)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spiq.export.errors import InputError
-from spiq.export.nir.graph import place
+from spiq.export.nir.graph import resolve
 from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 SIZE, STEPS, SAMPLES, INPUTS = 3, 12, 2, 4
@@ -61,7 +61,7 @@ def test_every_neuron_follows_its_equation(kind: str, seed: int) -> None:
     }
     graph = nir.NIRGraph(nodes, [("input", "w"), ("w", "n"), ("n", "output")], type_check=False)
     x = (random.random((STEPS, SAMPLES, INPUTS)) < 0.6).astype(np.uint8)
-    found = NirRuntime(place(graph, dt=DT, integration="per-step")).values(x)
+    found = NirRuntime(resolve(graph, dt=DT, integration="per-step")).values(x)
     currents = x.astype(float) @ weight.T
     for sample in range(SAMPLES):
         for neuron in range(SIZE):
@@ -82,7 +82,7 @@ def chain(**nodes: nir.NIRNode) -> nir.NIRGraph:
 def test_a_threshold_is_strict_and_has_no_memory() -> None:
     graph = chain(s=nir.Scale(np.array([1.0, 2.0])), t=nir.Threshold(np.array([1.0, 1.0])))
     x = np.array([[[1, 1]], [[1, 0]]], dtype=np.uint8)
-    assert NirRuntime(place(graph)).run(x).tolist() == [[[0, 1]], [[0, 0]]]
+    assert NirRuntime(resolve(graph)).run(x).tolist() == [[[0, 1]], [[0, 0]]]
 
 
 def test_edges_into_one_node_add_up() -> None:
@@ -94,12 +94,12 @@ def test_edges_into_one_node_add_up() -> None:
         "output": nir.Output(None),
     }
     edges = [("input", "a"), ("input", "b"), ("a", "n"), ("b", "n"), ("n", "output")]
-    found = NirRuntime(place(nir.NIRGraph(nodes, edges, type_check=False))).values(np.ones((1, 1, 2), np.uint8))
+    found = NirRuntime(resolve(nir.NIRGraph(nodes, edges, type_check=False))).values(np.ones((1, 1, 2), np.uint8))
     assert found.tolist() == [[[5.0, 5.0]]]
 
 
 def test_a_graph_without_spikes_at_its_end_has_values_only() -> None:
-    runtime = NirRuntime(place(chain(n=nir.LI(np.ones(2), np.ones(2), np.zeros(2)))))
+    runtime = NirRuntime(resolve(chain(n=nir.LI(np.ones(2), np.ones(2), np.zeros(2)))))
     with pytest.raises(InputError, match="its output is not spikes"):
         runtime.run(np.ones((1, 1, 2), np.uint8))
     assert runtime.values(np.ones((1, 1, 2), np.uint8)).shape == (1, 1, 2)
@@ -121,11 +121,11 @@ def test_a_graph_without_spikes_at_its_end_has_values_only() -> None:
 )
 def test_spikes_that_do_not_fit_are_refused(spikes: np.ndarray, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        NirRuntime(place(chain(n=nir.IF(np.ones(2), np.ones(2))))).run(spikes)
+        NirRuntime(resolve(chain(n=nir.IF(np.ones(2), np.ones(2))))).run(spikes)
 
 
 def test_the_answer_does_not_depend_on_how_samples_are_chunked(monkeypatch: pytest.MonkeyPatch) -> None:
-    graph = place(chain(n=nir.IF(np.array([0.3, 0.4]), np.ones(2))), integration="per-step")
+    graph = resolve(chain(n=nir.IF(np.array([0.3, 0.4]), np.ones(2))), integration="per-step")
     x = (np.random.default_rng(0).random((9, 11, 2)) < 0.5).astype(np.uint8)
     whole = NirRuntime(graph).run(x)
     monkeypatch.setattr("spiq.hardware.runtime.nir_runtime.CHUNK_VALUES", 40)

@@ -26,7 +26,7 @@ from torch import nn
 
 from spiq.export.from_torch.graph import to_nir
 from spiq.export.nir.file import write_nir
-from spiq.export.nir.graph import place
+from spiq.export.nir.graph import resolve
 from spiq.export.nir.time_step import DEFAULT_DT
 from spiq.hardware.runtime.nir_runtime import NirRuntime
 from spiq.pipeline.config.schema import Encoder
@@ -160,7 +160,7 @@ def check(folder: Path) -> bool:
             path = Path(files) / f"{file}.nir"
             write_nir(path, make())
             # As the frameworks compute.
-            ours = NirRuntime(place(nir.read(path), path.name), torch.float32).run(spikes)
+            ours = NirRuntime(resolve(nir.read(path), path.name), torch.float32).run(spikes)
             for name, peer in PEERS.items():
                 if file in peer.files:
                     theirs = answer(python_of(name, folder), name, path, spikes).reshape(ours.shape)

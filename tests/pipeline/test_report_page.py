@@ -221,7 +221,7 @@ def test_charts_have_a_title_and_a_description() -> None:
     )
 
 
-def placed(chart: ElementTree.Element) -> tuple[float, float]:
+def resolved(chart: ElementTree.Element) -> tuple[float, float]:
     """Slope and offset of the vertical scale, read off the lowest and the highest tick's grid line and label."""
     lines = [float(line.attrib["y1"]) for line in chart.iter("line") if line.attrib["class"] in ("axis", "grid")]
     labels = [text.text or "" for text in chart.iter("text") if text.attrib["text-anchor"] == "end"]
@@ -235,7 +235,7 @@ def placed(chart: ElementTree.Element) -> tuple[float, float]:
 
 def test_dots_and_error_bars_lie_where_the_axis_says() -> None:
     chart = charts(render(report()))[0]
-    slope, offset = placed(chart)
+    slope, offset = resolved(chart)
     marks = [mark for mark in chart.iter("g") if mark.find("circle") is not None]
     for rung, mark in zip([RUNGS[0], RUNGS[1], RUNGS[3]], marks, strict=True):
         circle, bar = mark.find("circle"), mark.find("line")
@@ -255,7 +255,7 @@ def test_curves_lie_where_the_axis_says() -> None:
     ]
     _, loss, accuracy = charts(render(report(training=training)))
     for chart, keys in ((loss, ["loss"]), (accuracy, ["accuracy", "validation"])):
-        slope, offset = placed(chart)
+        slope, offset = resolved(chart)
         for curve, key in zip(chart.iter("polyline"), keys, strict=True):
             heights = [float(point.split(",")[1]) for point in curve.attrib["points"].split()]
             values = [(y - offset) / slope for y in heights]

@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from jaxtyping import Float, UInt8
 
-from spiq.export.nir.graph import PlacedGraph, place
+from spiq.export.nir.graph import ResolvedGraph, resolve
 
 DT = 1e-4
 
@@ -239,12 +239,12 @@ class RandomNetwork:
             choices.append(self.flatten)
         choices[self.whole(0, len(choices) - 1)]()
 
-    def finish(self) -> PlacedGraph:
+    def finish(self) -> ResolvedGraph:
         self.neurons(spiking=True)
         if self.random.random() < 0.5:
             self.flatten()
         self.append(drain(*self.shape), self.x)
-        return place(nir.NIRGraph(self.nodes, self.edges, type_check=False), "random.nir", integration="per-step")
+        return resolve(nir.NIRGraph(self.nodes, self.edges, type_check=False), "random.nir", integration="per-step")
 
 
 def random_network(seed: int, rank: int, coarse: bool) -> tuple[RandomNetwork, UInt8[np.ndarray, "time sample *shape"]]:

@@ -6,7 +6,7 @@ import nir
 import numpy as np
 from jaxtyping import UInt8
 
-from spiq.export.nir.graph import PlacedGraph, place
+from spiq.export.nir.graph import ResolvedGraph, resolve
 from spiq.hardware.loihi.neuron_group import ResetTo
 from spiq.hardware.loihi.program import LoihiProgram
 
@@ -84,7 +84,7 @@ def _neurons(random: np.random.Generator, shape: tuple[int, ...], coarse: bool) 
             return [integrator, nir.Threshold(threshold), nir.Scale(-threshold)]
 
 
-def placed(shape: tuple[int, ...], layers: list[list[nir.NIRNode]], factors: list[float]) -> PlacedGraph:
+def resolved(shape: tuple[int, ...], layers: list[list[nir.NIRNode]], factors: list[float]) -> ResolvedGraph:
     """The network with each layer's weights, biases, thresholds and resets times its factor."""
     nodes: dict[str, nir.NIRNode] = {"input": nir.Input(np.array(shape))}
     back = []
@@ -96,7 +96,7 @@ def placed(shape: tuple[int, ...], layers: list[list[nir.NIRNode]], factors: lis
             back.append((f"Scale{number}", f"LI{number}"))
     nodes["output"] = nir.Output(None)
     forward = [name for name, node in nodes.items() if not isinstance(node, nir.Scale)]
-    return place(nir.NIRGraph(nodes, [*pairwise(forward), *back], type_check=False), "net.nir", DT)
+    return resolve(nir.NIRGraph(nodes, [*pairwise(forward), *back], type_check=False), "net.nir", DT)
 
 
 def _scaled(node: nir.NIRNode, factor: float) -> nir.NIRNode:

@@ -3,7 +3,7 @@
 import nir
 import numpy as np
 
-from spiq.export.nir.graph import PlacedGraph, place
+from spiq.export.nir.graph import ResolvedGraph, resolve
 
 DT = 1e-4
 
@@ -36,7 +36,7 @@ def subtracting(
 
 def subtracting_layer(
     weight: np.ndarray, beta: np.ndarray, threshold: np.ndarray, at_once: bool, recurrent: np.ndarray | None = None
-) -> PlacedGraph:
+) -> ResolvedGraph:
     """A matrix and such neurons behind it, which may hear their own spikes through another one."""
     nodes, edges = subtracting(beta, threshold, at_once)
     whole = {"input": nir.Input(np.array(weight.shape[1:])), "weight": nir.Linear(weight), **nodes}
@@ -45,4 +45,4 @@ def subtracting_layer(
         whole["again"] = nir.Linear(recurrent)
         edges += [("spikes", "again"), ("again", "integrator")]
     whole["output"] = nir.Output(None)
-    return place(nir.NIRGraph(whole, edges, type_check=False), "net.nir", DT)
+    return resolve(nir.NIRGraph(whole, edges, type_check=False), "net.nir", DT)

@@ -6,7 +6,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from ....export.errors import InputError
-from ....export.nir.graph import PlacedGraph
+from ....export.nir.graph import ResolvedGraph
 from ....export.nir.neurons import decided_step
 from ....export.nir.nodes.table import is_neuron
 from ...runtime.network_input import checked_spikes
@@ -20,7 +20,7 @@ from .quantize import Calibration, quantize
 
 
 def lower_to_loihi(
-    graph: PlacedGraph,
+    graph: ResolvedGraph,
     calibration_spikes: UInt8[np.ndarray, "time sample *shape"] | None,
     bias_exponent: int | None = None,
     largest_input: int | None = None,
@@ -52,7 +52,7 @@ def lower_to_loihi(
         layers = tuple(replace(layer, bias_exponents=(bias_exponent, bias_exponent)) for layer in layers)
     calibration = None
     if calibration_spikes is not None:
-        names = [placed.name for placed in graph.nodes if is_neuron(placed.node)]
+        names = [resolved.name for resolved in graph.nodes if is_neuron(resolved.node)]
         calibration = float_spikes(graph, names, calibration_spikes)
     program = replace(quantize(layers, graph.input_shape, calibration, largest_input), step=decided_step(graph))
     # A neuron whose synapses no core can hold is past the chip, however many cores there are.
@@ -60,9 +60,11 @@ def lower_to_loihi(
     return program
 
 
-def float_spikes(graph: PlacedGraph, names: list[str], spikes: UInt8[np.ndarray, "time sample *shape"]) -> Calibration:
+def float_spikes(
+    graph: ResolvedGraph, names: list[str], spikes: UInt8[np.ndarray, "time sample *shape"]
+) -> Calibration:
     """The spikes of the float graph's nodes of these names."""
-    shapes = {placed.name: placed.output_shape for placed in graph.nodes}
+    shapes = {resolved.name: resolved.output_shape for resolved in graph.nodes}
     found = {name: np.empty((*spikes.shape[:2], *shapes[name]), np.uint8) for name in names}
     runtime = NirRuntime(graph)
     # A trace holds every node at once, in float64.

@@ -19,7 +19,7 @@ from jaxtyping import Int
 
 from ....export.errors import InputError
 from ....export.nir.geometry import Shape
-from ....export.nir.graph import PlacedGraph, PlacedNode
+from ....export.nir.graph import ResolvedGraph, ResolvedNode
 from ....export.nir.nodes.kind import NeuronKind
 from ....export.nir.nodes.table import NODES, is_linear, is_neuron
 from ....export.nir.operations import Factor, Linear
@@ -41,7 +41,7 @@ NEEDED = ", ".join(
 )
 
 
-def float_layers(graph: PlacedGraph, largest_input: int = 1) -> tuple[FloatLayer, ...]:
+def float_layers(graph: ResolvedGraph, largest_input: int = 1) -> tuple[FloatLayer, ...]:
     """The graph's layers. The last one's spikes are the graph's output; those from outside carry `largest_input`.
 
     Raises InputError, naming the node: where what reaches the output is not the spikes of one neuron group; for LI, I
@@ -49,31 +49,31 @@ def float_layers(graph: PlacedGraph, largest_input: int = 1) -> tuple[FloatLayer
     or have no place (`paths`), a cycle through two groups included; for graded spikes that would have to be repeated
     (`relay`); and for a matrix that is too large (`fold`).
     """
-    for placed in graph.nodes[1:-1]:
-        if not (is_neuron(placed.node) or is_linear(placed.node) or is_delay(placed)):
+    for resolved in graph.nodes[1:-1]:
+        if not (is_neuron(resolved.node) or is_linear(resolved.node) or is_delay(resolved)):
             raise InputError(
-                f"{graph.name}: {placed} cannot run on Loihi; of the nodes with a state or a threshold, {NEEDED} can"
+                f"{graph.name}: {resolved} cannot run on Loihi; of the nodes with a state or a threshold, {NEEDED} can"
             )
     _check_output(graph)
     entry = graph.nodes[0]
-    shapes = {placed.name: placed.output_shape for placed in graph.nodes}
+    shapes = {resolved.name: resolved.output_shape for resolved in graph.nodes}
     inputs = linear_inputs(graph)
     layers: list[FloatLayer] = []
     index = {entry.name: INPUT}
-    for placed in graph.nodes:
-        if is_neuron(placed.node):
-            index[placed.name] = len(layers)
-            where = f"{graph.name}: {placed}"
-            layer = _layer(placed, inputs[placed.name], index, shapes, graph.step, largest_input, where)
+    for resolved in graph.nodes:
+        if is_neuron(resolved.node):
+            index[resolved.name] = len(layers)
+            where = f"{graph.name}: {resolved}"
+            layer = _layer(resolved, inputs[resolved.name], index, shapes, graph.step, largest_input, where)
             if np.any(layer.current_decay < 1) and np.any(layer.bias != 0):
-                layers.append(_always_firing(placed.name, shapes, graph.input_shape))
-                layer = _with_bias_from_before(layer, index[placed.name])
-                index[placed.name] = len(layers)
+                layers.append(_always_firing(resolved.name, shapes, graph.input_shape))
+                layer = _with_bias_from_before(layer, index[resolved.name])
+                index[resolved.name] = len(layers)
             layers.append(layer)
     return with_relays(layers, entry.name, entry.output_shape, largest_input)
 
 
-def _check_output(graph: PlacedGraph) -> None:
+def _check_output(graph: ResolvedGraph) -> None:
     last = graph.last
     if isinstance(last.node, nir.Output | nir.Flatten) and len(last.sources) > 1:
         summed = ", ".join(map(repr, last.sources))
@@ -85,7 +85,7 @@ def _check_output(graph: PlacedGraph) -> None:
 
 
 def _layer(
-    placed: PlacedNode,
+    resolved: ResolvedNode,
     linear: LinearInput,
     index: Mapping[str, int],
     shapes: Mapping[str, Shape],
@@ -93,8 +93,8 @@ def _layer(
     largest_input: int,
     where: str,
 ) -> FloatLayer:
-    group = neurons(placed, step, where)
-    shape = placed.input_shape
+    group = neurons(resolved, step, where)
+    shape = resolved.input_shape
     gain = (Stage(Factor(group.gain), shape, shape),) if np.any(group.gain != 1) else ()
     connections = []
     for path in linear.paths:
@@ -107,14 +107,14 @@ def _layer(
         synapse = fold((*stages, *gain), shapes[path.source], shape, where)
         source = index[path.source]
         largest_value = largest_input if source == INPUT else 1
-        connections.append(FloatConnection(source, synapse, _delays(path, placed.name, where), largest_value))
+        connections.append(FloatConnection(source, synapse, _delays(path, resolved.name, where), largest_value))
     bias = linear.bias * group.gain
     if not all(np.isfinite(values).all() for values in (bias, *(part.synapse.weight for part in connections))):
         raise InputError(
             f"{where}: the weights or the bias before it, multiplied out, leave the range of floating point"
         )
     return FloatLayer(
-        placed.name,
+        resolved.name,
         _merged(connections),
         bias,
         group.threshold,
@@ -136,10 +136,10 @@ def _delays(path: Path, reader: str, where: str) -> Int[np.ndarray, " source"] |
     return int(steps.min()) if steps.min() == steps.max() else steps
 
 
-def _stage(placed: PlacedNode, step: TimeStep) -> Stage:
-    operation = placed.operation(step)
+def _stage(resolved: ResolvedNode, step: TimeStep) -> Stage:
+    operation = resolved.operation(step)
     assert isinstance(operation, Linear)
-    return Stage(operation, placed.input_shape, placed.output_shape)
+    return Stage(operation, resolved.input_shape, resolved.output_shape)
 
 
 def _always_firing(reader: str, taken: Container[str], input_shape: Shape) -> FloatLayer:

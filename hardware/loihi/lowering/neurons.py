@@ -22,7 +22,7 @@ import numpy as np
 from jaxtyping import Float
 
 from ....export.errors import InputError
-from ....export.nir.graph import PlacedNode
+from ....export.nir.graph import ResolvedNode
 from ....export.nir.neuron_step import Parameter, Reset, Subtraction, ToValue
 from ....export.nir.neurons import neuron_step
 from ....export.nir.time_step import TimeStep
@@ -48,12 +48,12 @@ class Neurons(NamedTuple):
         return is_stock(self.threshold, self.current_decay, self.voltage_decay, self.reset)
 
 
-def neurons(placed: PlacedNode, step: TimeStep, where: str) -> Neurons:
+def neurons(resolved: ResolvedNode, step: TimeStep, where: str) -> Neurons:
     """The node's parameters for time steps of that length.
 
     Raises InputError, beginning with `where`, for neurons that `neuron_step` cannot read, and that give no spikes.
     """
-    parts = neuron_step(placed, step, where)
+    parts = neuron_step(resolved, step, where)
     if parts.threshold is None or parts.reset is None:
         raise InputError(f"{where}: gives values; a group of Loihi's neurons gives spikes")
     gain, current_decay = parts.potential.takes, 1.0

@@ -21,7 +21,7 @@ import torch
 from jaxtyping import Float, Int
 
 from ....export.errors import InputError
-from ....export.nir.graph import PlacedGraph, PlacedNode
+from ....export.nir.graph import ResolvedGraph, ResolvedNode
 from ....export.nir.nodes.table import is_linear
 from ....export.nir.operations import DelayLine, Factor, Reshape
 from ....export.nir.time_step import TimeStep
@@ -41,8 +41,8 @@ class Path(NamedTuple):
 
     source: str
     steps: Int[np.ndarray, " source"] | int
-    nodes: tuple[PlacedNode, ...]
-    delays: tuple[PlacedNode, ...] = ()
+    nodes: tuple[ResolvedNode, ...]
+    delays: tuple[ResolvedNode, ...] = ()
 
 
 class LinearInput(NamedTuple):
@@ -52,26 +52,26 @@ class LinearInput(NamedTuple):
     bias: Float[np.ndarray, "*shape"]
 
 
-def is_delay(placed: PlacedNode) -> bool:
+def is_delay(resolved: ResolvedNode) -> bool:
     """Whether the node is a Delay."""
-    return isinstance(placed.node, nir.Delay)
+    return isinstance(resolved.node, nir.Delay)
 
 
-def linear_inputs(graph: PlacedGraph) -> dict[str, LinearInput]:
+def linear_inputs(graph: ResolvedGraph) -> dict[str, LinearInput]:
     """For each node by name what comes to it through linear nodes and Delays.
 
     Raises InputError, naming the node, where more than PATH_LIMIT paths lead to it, for a cycle without neurons, and
     for a Delay with steps of its own for each value behind a linear node, or with a bias before it.
     """
     found: dict[str, LinearInput] = {}
-    passing = {placed.name: placed for placed in graph.nodes if is_linear(placed.node) or is_delay(placed)}
-    for placed in _in_order(graph, passing):
+    passing = {resolved.name: resolved for resolved in graph.nodes if is_linear(resolved.node) or is_delay(resolved)}
+    for resolved in _in_order(graph, passing):
         paths: list[Path] = []
-        bias = np.zeros(placed.input_shape)
-        for source in (*placed.sources, *placed.delayed):
+        bias = np.zeros(resolved.input_shape)
+        for source in (*resolved.sources, *resolved.delayed):
             # One step lies between a recurrent group and what hears it; but one of a Delay's own where that is in need
             # of it to be in a cycle.
-            between = int(source in placed.delayed and not _is_whole_delay(placed, graph.step))
+            between = int(source in resolved.delayed and not _is_whole_delay(resolved, graph.step))
             if source not in passing:
                 paths.append(Path(source, between, ()))
                 continue
@@ -80,24 +80,26 @@ def linear_inputs(graph: PlacedGraph) -> dict[str, LinearInput]:
             bias = bias + _constant_through(node, found[source].bias, graph.step)
         if len(paths) > PATH_LIMIT:
             raise InputError(
-                f"{graph.name}: {placed} is reached over {len(paths)} paths of linear nodes; on Loihi each is a "
+                f"{graph.name}: {resolved} is reached over {len(paths)} paths of linear nodes; on Loihi each is a "
                 f"synapse, and {PATH_LIMIT} are allowed"
             )
-        if is_delay(placed) and bias.any() and _steps(placed, graph.step).any():
+        if is_delay(resolved) and bias.any() and _steps(resolved, graph.step).any():
             raise InputError(
-                f"{graph.name}: {placed} delays a bias, which is not there in the first steps of a sample then; on "
+                f"{graph.name}: {resolved} delays a bias, which is not there in the first steps of a sample then; on "
                 "Loihi a bias acts at every step, so it must stand behind the Delay"
             )
-        found[placed.name] = LinearInput(tuple(paths), bias)
+        found[resolved.name] = LinearInput(tuple(paths), bias)
     return found
 
 
-def _in_order(graph: PlacedGraph, passing: dict[str, PlacedNode]) -> Iterator[PlacedNode]:
+def _in_order(graph: ResolvedGraph, passing: dict[str, ResolvedNode]) -> Iterator[ResolvedNode]:
     """The nodes, each after all passing ones that it reads, and otherwise in the graph's order.
 
     In the graph's order a Delay of a cycle stands before what it reads.
     """
-    reads = [{source for source in (*placed.sources, *placed.delayed) if source in passing} for placed in graph.nodes]
+    reads = [
+        {source for source in (*resolved.sources, *resolved.delayed) if source in passing} for resolved in graph.nodes
+    ]
     readers: dict[str, list[int]] = {name: [] for name in passing}
     for number, sources in enumerate(reads):
         for source in sources:
@@ -106,54 +108,54 @@ def _in_order(graph: PlacedGraph, passing: dict[str, PlacedNode]) -> Iterator[Pl
     ready = [number for number, count in enumerate(left) if not count]
     heapify(ready)
     while ready:
-        placed = graph.nodes[heappop(ready)]
-        yield placed
-        for number in readers.get(placed.name, ()):
+        resolved = graph.nodes[heappop(ready)]
+        yield resolved
+        for number in readers.get(resolved.name, ()):
             left[number] -= 1
             if not left[number]:
                 heappush(ready, number)
     if any(left):
-        waiting = ", ".join(repr(placed.name) for placed, count in zip(graph.nodes, left, strict=True) if count)
+        waiting = ", ".join(repr(resolved.name) for resolved, count in zip(graph.nodes, left, strict=True) if count)
         raise InputError(
             f"{graph.name}: a cycle without neurons stands before {waiting} or goes through them; on Loihi each cycle "
             "must pass through one group of neurons"
         )
 
 
-def _through(placed: PlacedNode, path: Path, between: int, graph: PlacedGraph) -> Path:
+def _through(resolved: ResolvedNode, path: Path, between: int, graph: ResolvedGraph) -> Path:
     """The path through one more node."""
-    if not is_delay(placed):
-        return path._replace(nodes=(*path.nodes, placed), steps=path.steps + between)
-    path = path._replace(delays=(*path.delays, placed))
-    steps = _steps(placed, graph.step)
+    if not is_delay(resolved):
+        return path._replace(nodes=(*path.nodes, resolved), steps=path.steps + between)
+    path = path._replace(delays=(*path.delays, resolved))
+    steps = _steps(resolved, graph.step)
     if steps.min() == steps.max():
         return path._replace(steps=path.steps + int(steps.min()) + between)
     for node in path.nodes:
         # These leave each value at its place.
         if not isinstance(node.operation(graph.step), Reshape | Factor):
             raise InputError(
-                f"{graph.name}: {placed} delays its values by {steps.min()} to {steps.max()} steps behind {node}; on "
+                f"{graph.name}: {resolved} delays its values by {steps.min()} to {steps.max()} steps behind {node}; on "
                 "Loihi only neurons' spikes can have a delay each: before a linear node, or the same delay for all "
                 "values behind it"
             )
     return path._replace(steps=path.steps + steps.reshape(-1) + between)
 
 
-def _steps(placed: PlacedNode, step: TimeStep) -> Int[np.ndarray, "*shape"]:
-    operation = placed.operation(step)
+def _steps(resolved: ResolvedNode, step: TimeStep) -> Int[np.ndarray, "*shape"]:
+    operation = resolved.operation(step)
     assert isinstance(operation, DelayLine)
     return operation.steps
 
 
-def _is_whole_delay(placed: PlacedNode, step: TimeStep) -> bool:
-    operation = placed.operation(step) if is_delay(placed) else None
+def _is_whole_delay(resolved: ResolvedNode, step: TimeStep) -> bool:
+    operation = resolved.operation(step) if is_delay(resolved) else None
     return isinstance(operation, DelayLine) and operation.is_whole
 
 
 def _constant_through(
-    placed: PlacedNode, values: Float[np.ndarray, "*shape"], step: TimeStep
+    resolved: ResolvedNode, values: Float[np.ndarray, "*shape"], step: TimeStep
 ) -> Float[np.ndarray, "*out"]:
-    if is_delay(placed):
+    if is_delay(resolved):
         return values
     with torch.no_grad():
-        return stateless(placed, torch.from_numpy(values[None]), step)[0].numpy()
+        return stateless(resolved, torch.from_numpy(values[None]), step)[0].numpy()

@@ -20,7 +20,7 @@ from ..simulator.simulate import layer_spikes
 from .float_layer import FloatLayer
 from .scaling import at_scale, exact_scale, full_scale, largest_scale
 
-Spikes = UInt8[np.ndarray, "time sample *shape"]
+CalibrationSpikes = UInt8[np.ndarray, "time sample *shape"]
 
 COARSE_RATIOS = np.linspace(0.5, 1.5, 21)
 """The scales tried first, as parts of the one at which the largest weight just fits."""
@@ -56,7 +56,7 @@ def quantize(
     Raises InputError, naming the layer, where the chip cannot hold its weights, threshold and bias at one scale.
     """
     quantized: list[Layer] = []
-    given: dict[int, Spikes] = {INPUT: calibration.spikes} if calibration else {}
+    given: dict[int, CalibrationSpikes] = {INPUT: calibration.spikes} if calibration else {}
     for index, layer in enumerate(layers):
         reads = {source: given[source] for source in layer.forward_sources(index)} if calibration else {}
         scale = exact_scale(layer)
@@ -80,7 +80,7 @@ class _Search:
     index: int
     largest_input: int
 
-    def scale_near(self, scale: float, reads: Mapping[int, Spikes], target: Spikes) -> float:
+    def scale_near(self, scale: float, reads: Mapping[int, CalibrationSpikes], target: CalibrationSpikes) -> float:
         """The scale near this one with which the fewest spikes differ from the target."""
         some = slice(0, COARSE_SAMPLES)
         few = {source: spikes[:, some] for source, spikes in reads.items()}
@@ -89,7 +89,9 @@ class _Search:
         coarse = self._best(scale, COARSE_RATIOS, few, target[:, some])
         return self._best(coarse, FINE_RATIOS, reads, target)
 
-    def _best(self, centre: float, ratios: np.ndarray, reads: Mapping[int, Spikes], target: Spikes) -> float:
+    def _best(
+        self, centre: float, ratios: np.ndarray, reads: Mapping[int, CalibrationSpikes], target: CalibrationSpikes
+    ) -> float:
         """Of the scale `centre` times each of the ratios, as far as they fit, the best."""
         most = largest_scale(self.layer)
         allowed = sorted({min(float(scale), most) for scale in centre * ratios})
@@ -98,7 +100,7 @@ class _Search:
         # are as near, the smaller one, whatever the last digits say.
         return min(allowed, key=lambda scale: (changed[scale], round(abs(scale / centre - 1), DIGITS)))
 
-    def _changed(self, scale: float, reads: Mapping[int, Spikes], target: Spikes) -> int:
+    def _changed(self, scale: float, reads: Mapping[int, CalibrationSpikes], target: CalibrationSpikes) -> int:
         """How many spikes differ from the target."""
         found = layer_spikes(at_scale(self.layer, scale), self.index, reads, self.largest_input)
         return int((found != target).sum())

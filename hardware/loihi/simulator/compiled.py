@@ -251,9 +251,9 @@ class _Compiler:
 
 def _placed(values: PerNeuron, neuron: NeuronGroup, order: Order, free: int) -> Int32[np.ndarray, " place"]:
     """A number of each neuron at its place; `free` where there is none."""
-    placed = np.full(len(order), free, np.int32)
-    placed[order != FREE] = np.broadcast_to(values, neuron.shape).reshape(-1)[order[order != FREE]]
-    return placed
+    resolved = np.full(len(order), free, np.int32)
+    resolved[order != FREE] = np.broadcast_to(values, neuron.shape).reshape(-1)[order[order != FREE]]
+    return resolved
 
 
 def _reset_kind(neuron: NeuronGroup) -> int:

@@ -165,10 +165,10 @@ def _convolution_rows(synapse: ConvSynapse, source: Order, target: Order) -> Row
     group = np.arange(groups)[:, None, None]
     neuron = (group * out_per_group + heads) * math.prod(synapse.output_shape[1:]) + pairs.target[:, None]
     pattern = np.broadcast_to(group * pixels + pairs.source[:, None], neuron.shape).reshape(-1)
-    placed = places(target)[neuron].reshape(-1)
+    resolved = places(target)[neuron].reshape(-1)
     weight = (pairs.row * kernel_width + columns[pairs.column])[:, None] * row + heads
     weight = np.broadcast_to(weight, neuron.shape).reshape(-1)
-    runs = _runs(pattern, placed, weight, length)
+    runs = _runs(pattern, resolved, weight, length)
 
     channel, pixel = np.divmod(np.maximum(source, 0), pixels)
     return Rows(
