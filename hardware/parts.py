@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from jaxtyping import UInt8
 
+from ..export.bundle.bundle import Bundle
 from ..export.bundle.entries import LOIHI, NETX, NIR, QASM
-from ..export.bundle.folder import Bundle
 from ..export.circuit.circuit import Circuit
 from ..export.errors import InputError
 from ..export.nir.graph import ResolvedGraph
@@ -65,10 +65,10 @@ class BundlePart(SpikingPart):
         Raises InputError, naming the file, where there is none, it is damaged, or it has other inputs or outputs than
         the graph.
         """
-        from .loihi.program import LoihiProgram
+        from .loihi.formats.storage import read_program
 
         where = self.bundle.where(self.stage, LOIHI)
-        program = LoihiProgram.load(self.bundle.part(self.stage, LOIHI), where)
+        program = read_program(self.bundle.part(self.stage, LOIHI), where)
         nir = self.bundle.file(self.stage, NIR)
         if program.input_shape != self.graph.input_shape:
             raise InputError(

@@ -6,7 +6,7 @@ A device's module is imported when it is asked for, since some take seconds to i
 import importlib
 from typing import Any, TypeVar
 
-from ..export.bundle.folder import Bundle
+from ..export.bundle.bundle import Bundle
 from ..export.errors import DeviceError, InputError
 from .devices import QuantumDevice, SpikingDevice
 from .entries import QuantumEntry, SpikingEntry

@@ -6,14 +6,14 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Shaped
 
+from ..export.bundle.bundle import Bundle
 from ..export.bundle.entries import JSON, LOIHI, NETX, NIR, ONNX, QASM
-from ..export.bundle.folder import Bundle
 from ..export.bundle.manifest import MANIFEST, TWIN
 from ..export.network.network import INPUT
-from ..export.network.stages import Classical, Encode
+from ..export.network.stages import Classical, Decode, Encode
 from ..export.network.trace import Trace
-from ..export.onnx.encoder import COUNTS
 from ..export.onnx.model import SPIKES
+from ..export.onnx.stages.encoder import COUNTS
 from .cosimulation import completed
 from .devices import QuantumDevice
 from .loihi.formats.netx_file import netx_differences
@@ -139,8 +139,9 @@ def _whole(bundle: Bundle) -> Iterator[Check]:
         if name in network.spiking:
             yield Check("all of them", f"{what}, {_SPIKES}", _unequal(found[name], wanted[name]), 0)
         else:
-            classical = isinstance(network.stages[name], Classical)
-            allowed = ANSWER_TOLERANCE if classical else EXPECTATION_TOLERANCE
+            allowed = {Classical: ANSWER_TOLERANCE, Decode: VALUE_TOLERANCE}.get(
+                type(network.stages[name]), EXPECTATION_TOLERANCE
+            )
             difference = _difference(found[name], wanted[name], relative=True)
             yield Check("all of them", f"{what}, largest difference", difference, allowed)
 

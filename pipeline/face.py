@@ -8,7 +8,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from ..export.bundle.folder import Bundle, open_bundle
+from ..export.bundle.bundle import Bundle
+from ..export.bundle.folder import open_bundle
 from ..export.coding import Coding
 from ..export.errors import InputError
 from ..export.network.decoding import Decode, Decoding

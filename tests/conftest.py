@@ -14,7 +14,8 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 import pytest
 
 from shared.tiny_run import TINY, make_tiny_run, tiny_images_of
-from spiq.export.bundle.folder import Bundle, open_bundle
+from spiq.export.bundle.bundle import Bundle
+from spiq.export.bundle.folder import open_bundle
 from spiq.pipeline.config.schema import Config
 from spiq.pipeline.data import ImageSet
 

@@ -104,7 +104,7 @@ def stage_of(name: str, entry: Entry, content: Callable[[str], bytes], where: Ca
             return Quantum(circuit_from_json(content(JSON).decode(errors="replace"), where(JSON)))
         case ClassicalEntry():
             # onnx takes long to import, and not every network has such a stage.
-            from ..onnx.classical import read_classical
+            from ..onnx.stages.classical import read_classical
 
             return read_classical(content(ONNX), where(ONNX))
     raise InputError(f"stage {name!r}: found no such kind of stage")

@@ -14,12 +14,12 @@ from onnx import TensorProto
 from ..errors import InputError
 from ..network.network import INPUT, HybridNetwork
 from ..network.signals import Signal
-from ..onnx.encoder import COUNTS
 from ..onnx.model import SPIKES
 from ..onnx.signature import OnnxValue, check_signature
+from ..onnx.stages.encoder import COUNTS
 from ..onnx.twin import twin_signature
+from .bundle import Bundle
 from .entries import ONNX, QASM
-from .folder import Bundle
 from .golden import LABELS, LOIHI
 from .manifest import CALIBRATION, SCHEMA, TWIN
 

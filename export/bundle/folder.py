@@ -14,12 +14,9 @@ write the folder can also write a whole bundle of their own. Arrays are stored w
 import hashlib
 import importlib.metadata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from jaxtyping import Float
 
 from ..errors import InputError
 from ..files.atomic import new_folder
@@ -27,8 +24,9 @@ from ..files.plain import MOST_TEXT_BYTES, read_file
 from ..network.network import HybridNetwork
 from ..network.signals import Signal
 from . import schema2
+from .bundle import Bundle
 from .entries import stage_of
-from .golden import Golden, golden_of, read_arrays
+from .golden import golden_of, read_arrays
 from .manifest import (
     CALIBRATION,
     GOLDEN,
@@ -47,61 +45,6 @@ MOST_BYTES = 2**30
 
 WRITERS = ("spiq", "torch", "snntorch", "nir", "pennylane", "onnx", "numpy")
 """Packages whose versions the manifest records."""
-
-
-@dataclass(frozen=True, eq=False)
-class Bundle:
-    """An opened bundle: `content` holds every file as it was then, and the rest is made from it.
-
-    The hashes and the schema were right, and what `fit` looks at fits: the stages, the golden samples and the ONNX
-    models. The other files are for the devices that run them to judge. `calibration` has the inputs of each circuit
-    stage for some training samples, and is empty where the bundle has none. `trained` is the network that the bundle
-    was made of, where it still is in memory.
-    """
-
-    path: Path
-    manifest: Manifest
-    content: Mapping[str, bytes]
-    network: HybridNetwork
-    golden: Golden
-    calibration: Mapping[str, Float[np.ndarray, "sample input"]]
-    trained: Any = field(default=None, repr=False)
-
-    @property
-    def classes(self) -> int:
-        """How many classes the answer tells apart: one with a single value says yes or no."""
-        return max(2, self.network.output_size)
-
-    def file(self, stage: str, end: str) -> str:
-        """The name of a stage's file in this bundle."""
-        name = f"{stage}{end}"
-        return schema2.RENAMED.get(name, name) if self.manifest.schema_version != SCHEMA else name
-
-    def where(self, stage: str, end: str) -> str:
-        """The path of a stage's file, for errors."""
-        return str(self.path / self.file(stage, end))
-
-    def part(self, stage: str, end: str) -> bytes:
-        """A stage's file. Raises InputError, with the reason, where it was left out."""
-        name = self.file(stage, end)
-        if name not in self.content:
-            raise InputError(f"{self.path}: has no {name}: {self.manifest.left_out.get(name, 'no such stage')}")
-        return self.content[name]
-
-    def program(self, stage: str) -> str:
-        """A circuit stage in OpenQASM 3, as it stands in the bundle."""
-        return self.part(stage, ".qasm").decode()
-
-    @property
-    def twin_outputs(self) -> dict[str, str]:
-        """What model.onnx calls each stage that it gives the values of."""
-        if self.manifest.schema_version != SCHEMA:
-            return {stage: name for name, stage in schema2.TWIN_OUTPUTS.items()}
-        return {name: name for name in (*self.network.quantum, self.network.output)}
-
-    def __repr__(self) -> str:
-        samples = self.golden.samples
-        return f"Bundle {self.path}: {self.manifest.name}, {samples} golden samples\n{self.network!r}"
 
 
 LeftOut = dict[str, str]

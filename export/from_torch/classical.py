@@ -9,8 +9,8 @@ from torch import nn
 from ..errors import InputError
 from ..network.stages import Classical
 from ..nir.geometry import Shape
-from ..onnx.classical import read_classical
 from ..onnx.model import OPSET
+from ..onnx.stages.classical import read_classical
 
 
 def classical_stage(module: nn.Module, shapes: tuple[Shape, ...], name: str) -> Classical:

@@ -19,7 +19,8 @@ from ..nir.graph import resolve
 from ..nir.nodes.table import is_neuron
 from ..nir.time_step import DEFAULT_DT, DEFAULT_INTEGRATION, Integration, TimeStep
 from ..nir.unfolding import Edge
-from .calls import INPUT, Call, calls_of, readers
+from .calls import INPUT, Call, readers
+from .chain import calls_of
 from .layers import Layer, chain_of
 from .snntorch_neurons import neuron_nodes
 from .stock_layers import evaluating

@@ -18,13 +18,13 @@ from ..network.decoding import Decode
 from ..network.network import INPUT, HybridNetwork
 from ..network.signals import Signal
 from ..network.stages import Classical, Encode, Quantum, Spiking
-from .decode import decode_nodes
 from .empty_batch import admit_no_samples
-from .encoder import spikes_value, spiking_nodes, step_properties
-from .head import head_nodes
 from .inlined import classical_nodes
 from .model import OnnxNodes, checked_model
 from .signature import OnnxValue
+from .stages.decode import decode_nodes
+from .stages.encoder import spikes_value, spiking_nodes, step_properties
+from .stages.head import head_nodes
 from .value import Value, cast, shaped
 
 _DOUBLE, _UINT8 = TensorProto.DOUBLE, TensorProto.UINT8

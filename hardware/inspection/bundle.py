@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Shaped, UInt8
 
+from ...export.bundle.bundle import Bundle
 from ...export.bundle.entries import LOIHI
-from ...export.bundle.folder import Bundle
 from ...export.bundle.manifest import MANIFEST
 from ...export.circuit.circuit import TWO_QUBIT_GATES, Circuit
 from ...export.circuit.reupload import as_reupload

@@ -16,7 +16,7 @@ from ...export.errors import InputError
 from ...export.nir.graph import ResolvedGraph, ResolvedNode
 from ...export.nir.neurons import neuron_step
 from ...export.nir.nodes.table import has_state, is_linear, is_neuron
-from ...export.onnx.encoder import encoder_onnx
+from ...export.onnx.stages.encoder import encoder_onnx
 from ..loihi.formats.netx_file import BIAS_EXPONENT, check_netx
 from ..loihi.lowering.lower import lower_to_loihi
 from ..loihi.lowering.neurons import neurons

@@ -18,6 +18,7 @@ from ...export.errors import InputError
 from ...export.files.arrays import read_npz
 from ...export.nir.geometry import Shape
 from ..devices import SampleWatch
+from ..loihi.formats.storage import write_program
 from ..loihi.program import LoihiProgram
 from ..runtime.network_input import checked_spikes
 from .client import WORKER, LavaWorker, worker_stack
@@ -84,7 +85,7 @@ class ProgramJob(NamedTuple):
         checked_spikes(self.spikes, self.program.input_shape, self.program.largest_input)
 
     def save(self, path: Path) -> None:
-        self.program.save(path)
+        write_program(path, self.program)
 
 
 Layers = tuple[UInt8[np.ndarray, "time sample *layer"], ...]

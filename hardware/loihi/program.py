@@ -7,7 +7,6 @@ A layer is a neuron group and the synapses that feed it. A layer's weights and t
 import math
 from dataclasses import dataclass, replace
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 from jaxtyping import UInt8
@@ -178,22 +177,6 @@ class LoihiProgram:
     @property
     def output_size(self) -> int:
         return self.layers[-1].neuron.size
-
-    def save(self, path: Path | str) -> None:
-        """Write the program as an .npz file. The same program gives the same bytes."""
-        from .formats.storage import write_program
-
-        write_program(Path(path), self)
-
-    @classmethod
-    def load(cls, source: Path | str | bytes, name: str = "loihi.npz") -> "LoihiProgram":
-        """The program in the file, or in a file's content, which errors call `name`.
-
-        Raises InputError, naming the file and the key, where it is damaged.
-        """
-        from .formats.storage import read_program
-
-        return read_program(source, name) if isinstance(source, bytes) else read_program(Path(source), str(source))
 
     def _check_activations(self) -> None:
         for layer in self.layers:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ...export.bundle.folder import Bundle
+from ...export.bundle.bundle import Bundle
 from ...export.network.network import INPUT
 from ...hardware.cosimulation import cosimulate
 from ...hardware.registry import devices

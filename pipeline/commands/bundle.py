@@ -14,7 +14,7 @@ from .options import BundlePath, Json, Limit, Shots, at_least_one
 if TYPE_CHECKING:
     import numpy as np
 
-    from ...export.bundle.folder import Bundle
+    from ...export.bundle.bundle import Bundle
 
 
 def register(app: typer.Typer) -> None:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64, Shaped
 
-from ...export.bundle.folder import Bundle
+from ...export.bundle.bundle import Bundle
 from ...export.errors import InputError
 from ...export.files.arrays import read_npz
 from .npz import labels_of, load_npz_images

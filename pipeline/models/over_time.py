@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from ...export.from_torch.calls import calls_of
+from ...export.from_torch.chain import calls_of
 
 
 class OverTime:

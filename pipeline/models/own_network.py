@@ -15,7 +15,7 @@ import torch
 from jaxtyping import Float, Int64, Shaped
 from torch import nn
 
-from ...export.bundle.folder import Bundle
+from ...export.bundle.bundle import Bundle
 from ...export.coding import Coding
 from ...export.errors import InputError
 from ...export.from_torch.classical import classical_stage

@@ -103,9 +103,9 @@ class SQDRCNN(nn.Module):
         """The trained network as plain data. Its weights are taken as they are, in float64 best."""
         # onnx takes long to import, and training does not need it.
         from ...export.from_torch.graph import to_nir
-        from ...export.onnx.classical import read_classical
         from ...export.onnx.model import onnx_bytes
-        from ...export.onnx.readout import readout_onnx
+        from ...export.onnx.stages.classical import read_classical
+        from ...export.onnx.stages.readout import readout_onnx
 
         graph = to_nir(self.encoder, self.image_shape, self.export.dt, self.export.integration)
         weight, bias = (tensor.detach().float().cpu().numpy() for tensor in (self.readout.weight, self.readout.bias))

@@ -10,9 +10,9 @@ from ...hardware.inspection.node_support import CHIP, NETX, on_chip
 INTRODUCTION = """\
 # NIR's nodes
 
-What each node means, and what becomes of it. A node is one entry of the table in `export/nodes/`; the float runtime,
-ONNX and the lowering know no node but by its entry. [adding-a-neuron.md](adding-a-neuron.md) shows how to add one,
-[lava.md](lava.md) says what of each a program for the chip can hold.
+What each node means, and what becomes of it. A node is one entry of the table in `export/nir/nodes/`; the float
+runtime, ONNX and the lowering know no node but by its entry. [adding-a-neuron.md](adding-a-neuron.md) shows how to
+add one, [lava.md](lava.md) says what of each a program for the chip can hold.
 
 `spiq check` prints this text, and `spiq check FILE` what of a file is supported where.
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from ...export.bundle.bundle import Bundle
 from ...export.bundle.epochs import Epochs
-from ...export.bundle.folder import Bundle
 from ...hardware.bundling import Examples, Origin, bundle_network
 from ..config.schema import Config
 from ..data import ImageSet

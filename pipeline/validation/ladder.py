@@ -17,9 +17,10 @@ import onnxruntime.capi.onnxruntime_pybind11_state as onnxruntime_errors
 from jaxtyping import Int64, Shaped
 from qiskit.exceptions import QiskitError
 
+from ...export.bundle.bundle import Bundle
 from ...export.bundle.entries import LOIHI
 from ...export.bundle.epochs import Epochs
-from ...export.bundle.folder import WRITERS, Bundle
+from ...export.bundle.folder import WRITERS
 from ...export.errors import InputError, SpiqError
 from ...export.network.network import HybridNetwork
 from ...export.network.trace import Trace

@@ -27,7 +27,8 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 from shared.resealed import resealed
 from shared.tiny_run import TINY, make_tiny_run, tiny_images_of
-from spiq.export.bundle.folder import Bundle, open_bundle
+from spiq.export.bundle.bundle import Bundle
+from spiq.export.bundle.folder import open_bundle
 from spiq.export.errors import InputError
 from spiq.hardware.verification import verify
 from spiq.pipeline.config.schema import Config

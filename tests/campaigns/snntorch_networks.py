@@ -20,8 +20,8 @@ from shared.snntorch_networks import random_case
 from spiq.export.errors import InputError
 from spiq.export.from_torch.graph import to_nir
 from spiq.export.nir.graph import ResolvedGraph, resolve
-from spiq.export.onnx.encoder import COUNTS, encoder_onnx
 from spiq.export.onnx.model import SPIKES, onnx_bytes
+from spiq.export.onnx.stages.encoder import COUNTS, encoder_onnx
 from spiq.hardware.lava.environment.setup import required
 from spiq.hardware.lava.jobs import ProgramJob, run_jobs
 from spiq.hardware.loihi.lowering.lower import lower_to_loihi

@@ -13,7 +13,7 @@ import pytest
 
 from shared import command
 from shared.command import NO_LAVA, SPIQ, changed
-from spiq.export.bundle.folder import Bundle
+from spiq.export.bundle.bundle import Bundle
 
 refused = partial(command.refused, **NO_LAVA)
 

@@ -15,7 +15,8 @@ from onnx import helper, numpy_helper
 
 from shared.command import NO_LAVA, SPIQ
 from shared.resealed import resealed
-from spiq.export.bundle.folder import Bundle, open_bundle
+from spiq.export.bundle.bundle import Bundle
+from spiq.export.bundle.folder import open_bundle
 from spiq.export.errors import InputError
 from spiq.hardware.verification import verify
 

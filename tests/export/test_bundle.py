@@ -12,13 +12,14 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from spiq.export.bundle.folder import Bundle, open_bundle, write_bundle
+from spiq.export.bundle.bundle import Bundle
+from spiq.export.bundle.folder import open_bundle, write_bundle
 from spiq.export.bundle.golden import save_golden
 from spiq.export.bundle.manifest import CALIBRATION, MANIFEST
 from spiq.export.errors import InputError
 from spiq.export.files.arrays import write_npz
 from spiq.export.onnx.model import onnx_bytes
-from spiq.export.onnx.readout import readout_onnx
+from spiq.export.onnx.stages.readout import readout_onnx
 from spiq.hardware.registry import spiking_devices
 
 FILES = (

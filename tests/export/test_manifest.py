@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from spiq.export.bundle.bundle import Bundle
 from spiq.export.bundle.epochs import Epochs
-from spiq.export.bundle.folder import Bundle, open_bundle
+from spiq.export.bundle.folder import open_bundle
 from spiq.export.bundle.manifest import MANIFEST
 from spiq.export.bundle.schema2 import Manifest2
 from spiq.export.errors import InputError

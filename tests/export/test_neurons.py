@@ -18,7 +18,7 @@ from spiq.export.errors import InputError
 from spiq.export.nir.graph import ResolvedGraph, resolve
 from spiq.export.nir.neurons import decided_step, integrations
 from spiq.export.nir.time_step import DEFAULT_DT, Integration, TimeStep
-from spiq.export.onnx.encoder import encoder_onnx
+from spiq.export.onnx.stages.encoder import encoder_onnx
 from spiq.hardware.loihi.lowering.lower import lower_to_loihi
 from spiq.hardware.loihi.lowering.network import float_layers
 from spiq.hardware.loihi.simulator.simulate import simulate

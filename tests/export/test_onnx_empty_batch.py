@@ -8,10 +8,10 @@ import pytest
 
 from shared.onnx_answers import run
 from shared.random_network import drain, source
-from spiq.export.bundle.folder import Bundle
+from spiq.export.bundle.bundle import Bundle
 from spiq.export.nir.graph import ResolvedGraph, resolve
-from spiq.export.onnx.encoder import encoder_onnx
 from spiq.export.onnx.model import onnx_bytes
+from spiq.export.onnx.stages.encoder import encoder_onnx
 
 
 def convolutional(groups: int) -> ResolvedGraph:

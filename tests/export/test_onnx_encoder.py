@@ -19,8 +19,8 @@ from shared.onnx_answers import run
 from shared.random_network import DT, drain, random_network, source
 from spiq.export.errors import InputError
 from spiq.export.nir.graph import ResolvedGraph, resolve
-from spiq.export.onnx.encoder import encoder_onnx
 from spiq.export.onnx.model import IR_VERSION, OPSET, onnx_bytes
+from spiq.export.onnx.stages.encoder import encoder_onnx
 
 
 def counts(

@@ -14,8 +14,8 @@ from spiq.export.circuit.circuit import Circuit, Gate, PauliTerm, pauli_z
 from spiq.export.circuit.reupload import ENTANGLERS, Entangler, as_reupload, reupload_circuit
 from spiq.export.circuit.to_pennylane import to_qnode
 from spiq.export.errors import InputError
-from spiq.export.onnx.head import head_onnx
 from spiq.export.onnx.model import onnx_bytes
+from spiq.export.onnx.stages.head import head_onnx
 
 
 def random_circuit(

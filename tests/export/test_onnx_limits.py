@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
-from spiq.export.bundle.folder import Bundle
+from spiq.export.bundle.bundle import Bundle
 from spiq.export.errors import InputError
 from spiq.export.onnx.signature import OnnxValue, check_signature
 from spiq.export.onnx.table import MOST_OPERATORS, OPERATORS, check_operators

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from shared.onnx_answers import run
 from spiq.export.errors import InputError
 from spiq.export.onnx.model import onnx_bytes
-from spiq.export.onnx.readout import readout_onnx
+from spiq.export.onnx.stages.readout import readout_onnx
 
 
 @settings(max_examples=40, deadline=None)

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from shared.onnx_answers import run
 from spiq.export.errors import InputError
 from spiq.export.nir.graph import ResolvedGraph, resolve
-from spiq.export.onnx.encoder import COUNTS, encoder_onnx
 from spiq.export.onnx.model import SPIKES, onnx_bytes
+from spiq.export.onnx.stages.encoder import COUNTS, encoder_onnx
 from spiq.hardware.runtime.nir_runtime import NirRuntime
 from spiq.hardware.runtime.onnx_session import run_onnx
 

@@ -12,8 +12,8 @@ from onnx import TensorProto
 
 from spiq.export.errors import InputError
 from spiq.export.onnx.model import onnx_bytes
-from spiq.export.onnx.readout import readout_onnx
 from spiq.export.onnx.signature import OnnxValue, check_signature
+from spiq.export.onnx.stages.readout import readout_onnx
 
 READS = {"expectations": OnnxValue(TensorProto.FLOAT, ("sample", 4))}
 GIVES = {"logits": OnnxValue(TensorProto.FLOAT, ("sample", 10))}

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from jaxtyping import UInt8
 
 from shared.onnx_answers import run
-from spiq.export.bundle.folder import Bundle
+from spiq.export.bundle.bundle import Bundle
 from spiq.export.circuit.reupload import ENTANGLERS, Entangler, reupload_circuit
 from spiq.export.circuit.to_pennylane import to_qnode
 from spiq.export.network.decoding import DECODINGS, Decode, Decoding
@@ -21,11 +21,11 @@ from spiq.export.network.network import INPUT, HybridNetwork
 from spiq.export.network.signals import Signal
 from spiq.export.network.spiking import spiking_stage
 from spiq.export.network.stages import Quantum, Spiking, Stage
-from spiq.export.onnx.classical import read_classical
-from spiq.export.onnx.encoder import encoder_onnx
-from spiq.export.onnx.head import head_onnx
 from spiq.export.onnx.model import IR_VERSION, OPSET, onnx_bytes
-from spiq.export.onnx.readout import readout_onnx
+from spiq.export.onnx.stages.classical import read_classical
+from spiq.export.onnx.stages.encoder import encoder_onnx
+from spiq.export.onnx.stages.head import head_onnx
+from spiq.export.onnx.stages.readout import readout_onnx
 from spiq.export.onnx.twin import twin_onnx
 from spiq.pipeline.config.schema import Config
 from spiq.pipeline.data import load_images
@@ -148,7 +148,6 @@ def test_names_of_nodes_never_meet_those_of_the_parts() -> None:
         "encoder",
         "logits",
         "expectations",
-        "head/bloch",
     ]
     circuit = reupload_circuit(np.random.default_rng(0).normal(size=(3, 1, 3)))
     network = row(integrators(*names, size=3), Decode("rate", 2.0), Quantum(circuit))

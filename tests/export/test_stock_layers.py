@@ -18,7 +18,7 @@ from torch.nn.utils import (
 )
 
 from spiq.export.errors import InputError
-from spiq.export.from_torch.calls import calls_of
+from spiq.export.from_torch.chain import calls_of
 from spiq.export.from_torch.graph import to_nir
 from spiq.export.nir.graph import resolve
 from spiq.hardware.runtime.nir_runtime import NirRuntime

@@ -9,7 +9,7 @@ import pytest
 from spiq.export.errors import InputError
 from spiq.export.nir.graph import ResolvedGraph, resolve
 from spiq.export.nir.value_range import overflowing
-from spiq.export.onnx.encoder import encoder_onnx
+from spiq.export.onnx.stages.encoder import encoder_onnx
 from spiq.hardware.loihi.lowering.lower import lower_to_loihi
 from spiq.hardware.runtime.nir_runtime import NirRuntime
 

@@ -10,12 +10,12 @@ import pennylane as qml
 import pytest
 from onnx import numpy_helper
 
-from spiq.export.bundle.folder import Bundle
+from spiq.export.bundle.bundle import Bundle
 from spiq.export.circuit.circuit import Circuit
 from spiq.export.circuit.reupload import as_reupload
 from spiq.export.errors import DeviceError, InputError
 from spiq.export.network.network import INPUT
-from spiq.export.onnx.classical import read_classical
+from spiq.export.onnx.stages.classical import read_classical
 from spiq.hardware import cosimulation
 from spiq.hardware.cosimulation import cosimulate
 from spiq.hardware.devices import Estimate, QuantumDevice, SampleWatch, SpikingDevice

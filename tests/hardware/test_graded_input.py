@@ -20,6 +20,7 @@ from spiq.hardware.loihi import chip
 from spiq.hardware.loihi.cost.activity import measured
 from spiq.hardware.loihi.device import LoihiDevice
 from spiq.hardware.loihi.formats.netx_file import write_netx
+from spiq.hardware.loihi.formats.storage import write_program
 from spiq.hardware.loihi.lowering.losses import losses
 from spiq.hardware.loihi.lowering.lower import lower_to_loihi
 from spiq.hardware.loihi.lowering.network import float_layers
@@ -143,7 +144,7 @@ def test_spikes_of_0_and_1_give_the_program_that_they_gave(tmp_path: Path) -> No
     graph, x = trained(size=20), np.random.default_rng(1).integers(0, 2, (9, 30, 20)).astype(np.uint8)
     program = lower_to_loihi(graph, x)
     assert program.largest_input == 1
-    program.save(tmp_path / "loihi.npz")
+    write_program(tmp_path / "loihi.npz", program)
     with np.load(tmp_path / "loihi.npz") as arrays:
         assert arrays["version"] == 3
         assert "largest_input" not in arrays.files

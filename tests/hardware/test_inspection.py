@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from spiq.export.bundle.folder import Bundle
+from spiq.export.bundle.bundle import Bundle
 from spiq.export.errors import InputError
 from spiq.hardware.inspection.bundle import inspection
+from spiq.hardware.loihi.formats.storage import read_program, write_program
 from spiq.hardware.loihi.neuron_group import TakeOff
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
 from spiq.hardware.loihi.simulator.simulate import simulate_layers
@@ -48,7 +49,7 @@ def branching() -> LoihiProgram:
 
 def holding(bundle: Bundle, program: LoihiProgram, folder: Path) -> Bundle:
     """The bundle with another program of its spiking stage."""
-    program.save(folder / "program.npz")
+    write_program(folder / "program.npz", program)
     return replace(bundle, content={**bundle.content, "encoder.loihi.npz": (folder / "program.npz").read_bytes()})
 
 
@@ -123,7 +124,7 @@ def test_json_holds_the_bundle_and_what_was_measured(tiny_bundle: Bundle) -> Non
     assert activity["layers"][-1]["spikes"] * 3 == pytest.approx(
         int(tiny_bundle.golden.arrays()["loihi.encoder"].sum())
     )
-    program = LoihiProgram.load(tiny_bundle.path / "encoder.loihi.npz")
+    program = read_program(tiny_bundle.path / "encoder.loihi.npz")
     assert [layer["neurons"] for layer in found["layers"]] == [layer.neuron.size for layer in program.layers]
     assert found["estimate"]["chip"] == "the first Loihi"
     assert found["estimate"]["source"] == "the first Loihi: Davies et al., IEEE Micro 38(1), 2018, Table 2"

@@ -12,6 +12,7 @@ import pytest
 from spiq.export.errors import InputError
 from spiq.export.files.arrays import write_npz
 from spiq.hardware.loihi.formats.limits import MOST_NEURONS, MOST_TAPS, MOST_WAITING, ProgramSize
+from spiq.hardware.loihi.formats.storage import read_program, write_program
 from spiq.hardware.loihi.neuron_group import TakeOff
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
 from spiq.hardware.loihi.simulator.simulate import simulate
@@ -29,7 +30,7 @@ def group(*shape: int, **fields: Any) -> NeuronGroup:
 def file(tmp_path: Path, program: LoihiProgram, changes: dict[str, object]) -> Path:
     """The program's file with other values."""
     path = tmp_path / "loihi.npz"
-    program.save(path)
+    write_program(path, program)
     with np.load(path) as archive:
         arrays = dict(archive)
     write_npz(path, arrays | {key: np.asarray(value) for key, value in changes.items()})
@@ -75,7 +76,7 @@ def test_what_a_file_claims_is_counted_before_it_is_made(
     started = time.monotonic()
     try:
         with pytest.raises(InputError, match=rf"loihi\.npz: .*{message}"):
-            LoihiProgram.load(path)
+            read_program(path)
         assert tracemalloc.get_traced_memory()[1] < 2**22
     finally:
         tracemalloc.stop()
@@ -87,22 +88,22 @@ def test_a_deep_program_with_much_in_each_layer_is_counted_over_all_layers(tmp_p
     one = ConvSynapse(np.ones((1, 1, 1, 1), np.int16), (1, size, 1))
     layers = [Layer(str(index), (Connection(index - 1, one),), group(1, size, 1), 1.0) for index in range(4)]
     whole = LoihiProgram((1, size, 1), tuple(layers[:3]))
-    whole.save(tmp_path / "loihi.npz")
-    assert len(LoihiProgram.load(tmp_path / "loihi.npz").layers) == 3
-    LoihiProgram((1, size, 1), tuple(layers)).save(tmp_path / "loihi.npz")
+    write_program(tmp_path / "loihi.npz", whole)
+    assert len(read_program(tmp_path / "loihi.npz").layers) == 3
+    write_program(tmp_path / "loihi.npz", LoihiProgram((1, size, 1), tuple(layers)))
     with pytest.raises(InputError, match=rf"loihi\.npz: 3\.shape is .* has {5 * size} neurons; at most {MOST_NEURONS}"):
-        LoihiProgram.load(tmp_path / "loihi.npz")
+        read_program(tmp_path / "loihi.npz")
 
 
 def test_the_spikes_that_delays_keep_are_counted_over_all_layers(tmp_path: Path) -> None:
     size = MOST_WAITING // 64 // 2
     one = ConvSynapse(np.ones((1, 1, 1, 1), np.int16), (1, size, 1))
     layers = [Layer(str(index), (Connection(index - 1, one, 63),), group(1, size, 1), 1.0) for index in range(3)]
-    LoihiProgram((1, size, 1), tuple(layers[:2])).save(tmp_path / "loihi.npz")
-    assert LoihiProgram.load(tmp_path / "loihi.npz").is_delayed
-    LoihiProgram((1, size, 1), tuple(layers)).save(tmp_path / "loihi.npz")
+    write_program(tmp_path / "loihi.npz", LoihiProgram((1, size, 1), tuple(layers[:2])))
+    assert read_program(tmp_path / "loihi.npz").is_delayed
+    write_program(tmp_path / "loihi.npz", LoihiProgram((1, size, 1), tuple(layers)))
     with pytest.raises(InputError, match=rf"loihi\.npz: 2\.0\.delays is up to 63 .* at most {MOST_WAITING} are"):
-        LoihiProgram.load(tmp_path / "loihi.npz")
+        read_program(tmp_path / "loihi.npz")
 
 
 def test_kernels_that_do_not_suit_each_other_count_for_each_of_their_channels() -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from spiq.export.errors import InputError
 from spiq.export.nir.graph import ResolvedGraph, resolve
+from spiq.hardware.loihi.formats.storage import write_program
 from spiq.hardware.loihi.lowering.lower import lower_to_loihi
 from spiq.hardware.loihi.simulator.simulate import simulate, simulate_layers
 from spiq.hardware.loihi.synapse import ConvSynapse
@@ -222,7 +223,7 @@ def test_lowering_is_repeatable(tmp_path):
     graph = chain((1, 6, 6), convolution(random.normal(size=(3, 1, 3, 3))), integrate_and_fire())
     spikes = random.integers(0, 2, (4, 30, 1, 6, 6)).astype(np.uint8)
     for name in ("one", "other"):
-        lower_to_loihi(graph, spikes).save(tmp_path / name)
+        write_program(tmp_path / name, lower_to_loihi(graph, spikes))
     assert (tmp_path / "one").read_bytes() == (tmp_path / "other").read_bytes()
 
 

@@ -8,10 +8,11 @@ import h5py
 import numpy as np
 import pytest
 
-from spiq.export.bundle.folder import Bundle
+from spiq.export.bundle.bundle import Bundle
 from spiq.export.errors import InputError
 from spiq.hardware.loihi.formats import netx_file
 from spiq.hardware.loihi.formats.netx_file import netx_differences, write_netx
+from spiq.hardware.loihi.formats.storage import read_program
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
 from spiq.hardware.loihi.simulator.simulate import simulate
 from spiq.hardware.loihi.synapse import ConvSynapse, DenseSynapse, Synapse
@@ -139,7 +140,7 @@ def test_the_identity_over_a_map_stays_a_convolution_and_over_a_vector_becomes_a
 
 
 def test_an_sqdr_cnn_encoder_fits(tiny_bundle: Bundle, tmp_path: Path) -> None:
-    lowered = LoihiProgram.load(tiny_bundle.path / "encoder.loihi.npz")
+    lowered = read_program(tiny_bundle.path / "encoder.loihi.npz")
     layers = []
     for one in lowered.layers:
         # The finest bias that the format has.

@@ -9,13 +9,15 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from spiq.export.bundle.folder import Bundle, open_bundle
+from spiq.export.bundle.bundle import Bundle
+from spiq.export.bundle.folder import open_bundle
 from spiq.export.errors import InputError
 from spiq.hardware.devices import SpikingDevice
 from spiq.hardware.lava.device import LavaDevice
 from spiq.hardware.lava.environment import setup as environment
 from spiq.hardware.lava.netx_device import NetxDevice, open_netx
 from spiq.hardware.loihi.formats.netx_file import write_netx
+from spiq.hardware.loihi.formats.storage import write_program
 from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, NeuronGroup
 from spiq.hardware.loihi.synapse import DenseSynapse
 from spiq.hardware.parts import BundlePart
@@ -40,7 +42,7 @@ def program(inputs: tuple[int, ...], outputs: int) -> LoihiProgram:
 
 def with_files(bundle: Bundle, folder: Path, inputs: tuple[int, ...], outputs: int) -> Bundle:
     """The bundle with a program and a netx file of other sizes."""
-    program(inputs, outputs).save(folder / "encoder.loihi.npz")
+    write_program(folder / "encoder.loihi.npz", program(inputs, outputs))
     write_netx(folder / "encoder.net", program(inputs, outputs))
     content = {name: (folder / name).read_bytes() for name in ("encoder.loihi.npz", "encoder.net")}
     return replace(bundle, content={**bundle.content, **content})

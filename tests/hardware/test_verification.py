@@ -10,7 +10,8 @@ import pytest
 from onnx import numpy_helper
 
 from shared.bundles import with_files
-from spiq.export.bundle.folder import Bundle, open_bundle
+from spiq.export.bundle.bundle import Bundle
+from spiq.export.bundle.folder import open_bundle
 from spiq.export.circuit.circuit import Circuit
 from spiq.export.circuit.file import circuit_to_json
 from spiq.export.circuit.qasm import to_openqasm3

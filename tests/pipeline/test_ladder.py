@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from spiq.export.bundle.folder import Bundle
+from spiq.export.bundle.bundle import Bundle
 from spiq.export.errors import DeviceError
 from spiq.hardware.devices import SpikingDevice
 from spiq.hardware.entries import SpikingEntry

@@ -13,7 +13,7 @@ import pytest
 from qiskit.exceptions import QiskitError
 
 from shared.bundles import with_files
-from spiq.export.bundle.folder import Bundle
+from spiq.export.bundle.bundle import Bundle
 from spiq.export.circuit.circuit import Circuit
 from spiq.export.nir.file import read_nir, write_nir
 from spiq.hardware.devices import Estimate, QuantumDevice

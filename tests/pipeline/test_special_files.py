@@ -10,13 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from spiq.export.bundle.folder import Bundle, open_bundle
+from spiq.export.bundle.bundle import Bundle
+from spiq.export.bundle.folder import open_bundle
 from spiq.export.bundle.manifest import MANIFEST
 from spiq.export.circuit.reupload import reupload_circuit
 from spiq.export.errors import InputError
 from spiq.export.nir.file import read_nir
 from spiq.hardware.lava.netx_device import open_netx
-from spiq.hardware.loihi.program import LoihiProgram
+from spiq.hardware.loihi.formats.storage import read_program
 from spiq.hardware.runtime.onnx_session import run_onnx
 from spiq.pipeline.config.file import load_config
 from spiq.pipeline.data import load_images, load_npz_images
@@ -33,7 +34,7 @@ from spiq.pipeline.validation.rung import read_report
 READERS: dict[str, Callable[[Path], object]] = {
     "a.nir": read_nir,
     "a.net": open_netx,
-    "loihi.npz": LoihiProgram.load,
+    "loihi.npz": read_program,
     "a.onnx": lambda path: run_onnx(path, {}),
     "angles.json": lambda path: read_circuit_inputs(path, reupload_circuit(np.zeros((1, 3, 3)))),
     "angles.npy": lambda path: read_circuit_inputs(path, reupload_circuit(np.zeros((1, 3, 3)))),

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from spiq.export.bundle.folder import Bundle, LeftOut, write_bundle
+from spiq.export.bundle.bundle import Bundle
+from spiq.export.bundle.folder import LeftOut, write_bundle
 
 
 def with_files(bundle: Bundle, path: Path, content: Mapping[str, bytes]) -> Bundle:

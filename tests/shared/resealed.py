@@ -4,7 +4,8 @@ import hashlib
 import json
 from pathlib import Path
 
-from spiq.export.bundle.folder import MANIFEST, Bundle
+from spiq.export.bundle.bundle import Bundle
+from spiq.export.bundle.folder import MANIFEST
 
 
 def resealed(bundle: Bundle, folder: Path, changes: dict[str, bytes]) -> Path:

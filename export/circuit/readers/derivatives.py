@@ -12,16 +12,7 @@ from jaxtyping import Float
 
 from ...errors import InputError
 from ..circuit import Feature, Gate
-from .affine import (
-    SEED,
-    Angle,
-    Step,
-    angle_from_derivatives,
-    check_angles,
-    no_polynomial,
-    probe_points,
-    with_features,
-)
+from .affine import SEED, Angle, Step, angle_from_derivatives, check_angles, no_polynomial, probe_points, with_features
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -59,9 +59,12 @@ VOLTAGE, AMOUNT, AMOUNT_AT_ONCE = RESETS = ("voltage", "amount", "amount at once
 _Part = TypeVar("_Part")
 
 
-def write_program(path: Path, program: LoihiProgram) -> None:
-    """Write the program. Raises InputError where the file cannot be written."""
-    with new_file(path) as written, zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as archive:
+def write_program(path: Path | str, program: LoihiProgram) -> None:
+    """Write the program as an .npz file. The same program gives the same bytes.
+
+    Raises InputError where the file cannot be written.
+    """
+    with new_file(Path(path)) as written, zipfile.ZipFile(written, "w", zipfile.ZIP_STORED) as archive:
         for key, value in _entries(program).items():
             content = io.BytesIO()
             np.lib.format.write_array(content, np.asarray(value), allow_pickle=False)
@@ -69,13 +72,16 @@ def write_program(path: Path, program: LoihiProgram) -> None:
             archive.writestr(zipfile.ZipInfo(f"{key}.npy"), content.getvalue())
 
 
-def read_program(source: Path | bytes, where: str) -> LoihiProgram:
-    """The program in the file, or in a file's content; errors call it `where`.
+def read_program(source: Path | str | bytes, where: str | None = None) -> LoihiProgram:
+    """The program in the file, or in a file's content, which errors call `where`.
 
     Raises InputError, naming the file and the key, where the file is missing, is not such an .npz, lacks a key, has
     one too many, holds what the chip cannot, or is larger than `limits` allows.
     """
-    entries = _Entries(source, where)
+    if isinstance(source, bytes):
+        entries = _Entries(source, where or "the program")
+    else:
+        entries = _Entries(Path(source), where or str(source))
     if entries.text("format") != FORMAT:
         raise entries.error("format", f"only {FORMAT!r} is allowed")
     entries.version = entries.whole("version")

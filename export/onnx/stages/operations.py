@@ -11,9 +11,9 @@ import numpy as np
 from jaxtyping import Float, Int
 from onnx import TensorProto
 
-from ..nir.geometry import Margins, Shape, windows
-from ..nir.operations import Comparison, Convolution, DelayLine, Factor, Matrix, Operation, Pooling, Reshape
-from .model import OnnxNodes
+from ...nir.geometry import Margins, Shape, windows
+from ...nir.operations import Comparison, Convolution, DelayLine, Factor, Matrix, Operation, Pooling, Reshape
+from ..model import OnnxNodes
 
 
 def operation_nodes(nodes: OnnxNodes, operation: Operation, x: str, input_shape: Shape, output_shape: Shape) -> str:

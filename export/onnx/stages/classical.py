@@ -2,9 +2,9 @@
 
 from onnx import TensorProto, helper
 
-from ..errors import InputError
-from ..network.stages import Classical, Tensor
-from .signature import OnnxValue, read_signature
+from ...errors import InputError
+from ...network.stages import Classical, Tensor
+from ..signature import OnnxValue, read_signature
 
 ELEMENTS = (TensorProto.FLOAT, TensorProto.DOUBLE)
 

@@ -7,10 +7,10 @@ its observables depend on (`state_head`).
 import onnx
 from onnx import TensorProto, helper
 
-from ..circuit.circuit import Circuit
-from ..circuit.reupload import as_reupload
-from .empty_batch import admit_no_samples
-from .model import OnnxNodes, checked_model
+from ...circuit.circuit import Circuit
+from ...circuit.reupload import as_reupload
+from ..empty_batch import admit_no_samples
+from ..model import OnnxNodes, checked_model
 from .reupload_head import reupload_nodes
 from .state_head import state_nodes
 

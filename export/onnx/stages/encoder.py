@@ -19,14 +19,14 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper
 
-from ..errors import InputError
-from ..nir.geometry import Shape
-from ..nir.graph import ResolvedGraph, ResolvedNode
-from ..nir.neurons import decided_step
-from ..nir.nodes.table import NODES, has_state
-from ..nir.value_range import overflowing
-from .empty_batch import admit_no_samples
-from .model import SPIKES, OnnxNodes, checked_model
+from ...errors import InputError
+from ...nir.geometry import Shape
+from ...nir.graph import ResolvedGraph, ResolvedNode
+from ...nir.neurons import decided_step
+from ...nir.nodes.table import NODES, has_state
+from ...nir.value_range import overflowing
+from ..empty_batch import admit_no_samples
+from ..model import SPIKES, OnnxNodes, checked_model
 from .operations import operation_nodes
 from .scan import scanned
 

@@ -13,14 +13,14 @@ import onnx
 from jaxtyping import Float, Int
 from onnx import TensorProto, helper
 
-from ..errors import InputError
-from ..nir.geometry import Shape
-from ..nir.graph import ResolvedNode
-from ..nir.neurons import neuron_step
-from ..nir.nodes.table import gives_spikes, has_state
-from ..nir.operations import DelayLine
-from ..nir.time_step import TimeStep
-from .model import OnnxNodes
+from ...errors import InputError
+from ...nir.geometry import Shape
+from ...nir.graph import ResolvedNode
+from ...nir.neurons import neuron_step
+from ...nir.nodes.table import gives_spikes, has_state
+from ...nir.operations import DelayLine
+from ...nir.time_step import TimeStep
+from ..model import OnnxNodes
 from .neurons import neuron_nodes
 from .operations import as_spikes, compact, operation_nodes
 

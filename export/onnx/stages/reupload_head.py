@@ -26,9 +26,9 @@ import numpy as np
 from jaxtyping import Float, Int, Int8
 from onnx import TensorProto
 
-from ..circuit.reupload import ANGLES, Reupload
-from ..errors import InputError
-from .model import OnnxNodes
+from ...circuit.reupload import ANGLES, Reupload
+from ...errors import InputError
+from ..model import OnnxNodes
 
 MOST_NUMBERS = 2**20
 """In one tensor of one sample: a register of 19 qubits."""

@@ -8,8 +8,8 @@ import onnx
 from jaxtyping import Float
 from onnx import TensorProto, helper
 
-from ..errors import InputError
-from .model import OnnxNodes, checked_model
+from ...errors import InputError
+from ..model import OnnxNodes, checked_model
 
 EXPECTATIONS = "expectations"
 """The readout's input: <Z> of each qubit, float32 [sample, qubit]."""

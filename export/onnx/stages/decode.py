@@ -5,9 +5,9 @@ import math
 import numpy as np
 from onnx import TensorProto
 
-from ..network.decoding import Decode
-from .model import OnnxNodes
-from .value import Value, shaped
+from ...network.decoding import Decode
+from ..model import OnnxNodes
+from ..value import Value, shaped
 
 
 def decode_nodes(nodes: OnnxNodes, decode: Decode, spikes: Value, steps: int) -> str:

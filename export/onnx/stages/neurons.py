@@ -5,8 +5,8 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from ..nir.neuron_step import Integrator, NeuronStep, Parameter, Subtraction, ToValue
-from .model import OnnxNodes
+from ...nir.neuron_step import Integrator, NeuronStep, Parameter, Subtraction, ToValue
+from ..model import OnnxNodes
 from .operations import compact
 
 

@@ -22,9 +22,9 @@ import numpy as np
 from jaxtyping import Float, Int64
 from onnx import TensorProto, helper
 
-from ..circuit.circuit import ROTATIONS, Circuit, Gate, PauliTerm
-from ..errors import InputError
-from .model import OnnxNodes
+from ...circuit.circuit import ROTATIONS, Circuit, Gate, PauliTerm
+from ...errors import InputError
+from ..model import OnnxNodes
 
 MOST_QUBITS = 14
 """Of the state vector: 2^14 complex numbers a sample."""
