@@ -16,6 +16,8 @@ from ..export.network.decoding import Decode, Decoding
 from ..export.network.trace import Trace
 from ..hardware.cosimulation import check_samples, cosimulate
 from ..hardware.registry import devices
+from ..hardware.verification import Check
+from ..hardware.verification import verify as checks_of
 from .models.own_network import OwnNetwork
 
 
@@ -113,6 +115,15 @@ def validate(
     )
     with sample_bars() as watch:
         return Validation(climb(ascent, watch))
+
+
+def verify(bundle: Bundle | Path | str) -> list[Check]:
+    """Run the golden samples through every file of a bundle, and hold each answer against the stored one.
+
+    Example:
+        assert all(check.passed for check in spiq.verify("mine/bundle"))
+    """
+    return list(checks_of(_opened(bundle)))
 
 
 class Validation:

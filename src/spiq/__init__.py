@@ -14,7 +14,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .export.bundle.folder import Bundle as Bundle
+    from .export.bundle.bundle import Bundle as Bundle
     from .export.bundle.folder import open_bundle as open_bundle
     from .export.circuit.circuit import Circuit as Circuit
     from .export.circuit.to_pennylane import to_qnode as to_qnode
@@ -24,17 +24,17 @@ if TYPE_CHECKING:
     from .export.errors import SpiqError as SpiqError
     from .export.network.decoding import Decode as Decode
     from .export.network.network import HybridNetwork as HybridNetwork
-    from .hardware.verification import verify as verify
     from .pipeline.face import cosim as cosim
     from .pipeline.face import network as network
     from .pipeline.face import train as train
     from .pipeline.face import validate as validate
+    from .pipeline.face import verify as verify
     from .pipeline.models.own_network import OwnNetwork as OwnNetwork
 
 __version__ = "0.1.0"
 
 _HOMES = {
-    "Bundle": ".export.bundle.folder",
+    "Bundle": ".export.bundle.bundle",
     "Circuit": ".export.circuit.circuit",
     "Coding": ".export.coding",
     "Decode": ".export.network.decoding",
@@ -49,7 +49,7 @@ _HOMES = {
     "to_qnode": ".export.circuit.to_pennylane",
     "train": ".pipeline.face",
     "validate": ".pipeline.face",
-    "verify": ".hardware.verification",
+    "verify": ".pipeline.face",
 }
 """The module that each name comes from."""
 

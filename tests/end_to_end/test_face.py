@@ -56,3 +56,17 @@ def test_a_folder_called_spiq_does_not_shadow_it(where: str, tmp_path: Path) -> 
     code = "import spiq, spiq.export.errors; print(spiq.__version__, spiq.InputError.__name__)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=folder)
     assert done.stdout.split() == [spiq.__version__, "InputError"], done.stderr
+
+
+def test_verifying_takes_a_bundle_and_the_path_of_one(tiny_bundle: spiq.Bundle) -> None:
+    found = spiq.verify(str(tiny_bundle.path))
+    assert found == spiq.verify(tiny_bundle)
+    assert len(found) > 5
+    assert all(check.passed for check in found)
+
+
+@pytest.mark.parametrize(("given", "told"), [(7, "bundle is a int"), ("nowhere", "there is no such bundle")])
+def test_what_is_no_bundle_is_refused(given: object, told: str) -> None:
+    for call in (spiq.verify, lambda one: spiq.cosim(one, []), lambda one: spiq.validate(one, [], [])):
+        with pytest.raises(spiq.InputError, match=told):
+            call(given)
