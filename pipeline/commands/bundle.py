@@ -87,7 +87,7 @@ def cosim(
         seconds = time.perf_counter() - started
         figures: dict[str, Any] = {"bundle": str(bundle), "snn": snn, "qpu": qpu, "shots": shots, "samples": count}
         if labels is not None:
-            from ..validation.rung import wilson
+            from ..analysis.confidence import wilson
 
             right = int((result.predictions == labels).sum())
             figures |= {"accuracy": right / len(labels), "interval": wilson(right, len(labels))}

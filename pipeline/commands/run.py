@@ -15,7 +15,7 @@ from ..run.lock import locked
 from .options import Force, Json
 
 if TYPE_CHECKING:
-    from ..validation.rung import Report
+    from ..validation.report import Report
 
 ConfigPath = Annotated[Path, typer.Argument(help="A TOML file, such as examples/digits.toml.", metavar="CONFIG")]
 RunPath = Annotated[Path, typer.Argument(help="A folder that `spiq train` or `spiq run` wrote.", metavar="RUN")]
@@ -99,7 +99,7 @@ def report(run: RunPath, force: Force = False, json: Json = False) -> None:
 
     Example: [bold]spiq report runs/digits[/bold]
     """
-    from ..validation.rung import read_report
+    from ..validation.report import read_report
 
     run_folder.open_run(run)
     stored = run / run_folder.REPORT_JSON

@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 
 from ...export.bundle.epochs import training_in_words
+from ..analysis.confidence import CONFIDENCE
 from ..printing import print_line, print_table, table_text
 from ..validation.gate import verdict
-from ..validation.rung import CONFIDENCE, Report, Rung
+from ..validation.report import Report
+from ..validation.rung import Rung
 
 COLUMNS = (
     "rung",

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ...export.files.atomic import new_file
-from ..validation.rung import Report
+from ..validation.report import Report
 from .names import REPORT_HTML, REPORT_JSON
 from .page import render
 

@@ -18,7 +18,7 @@ from .lock import locked
 if TYPE_CHECKING:
     from ..data import ImageSet
     from ..training.checkpoint import Progress
-    from ..validation.rung import Report
+    from ..validation.report import Report
 
 Tell = Callable[[str | None], None]
 """Takes a sentence; None says nothing."""

@@ -16,7 +16,8 @@ import numpy as np
 from jaxtyping import Int64
 
 from ...export.bundle.epochs import Epochs
-from .rung import Gate, Report, Rung
+from .report import Gate, Report
+from .rung import Rung
 from .rungs import rung_kind
 
 ROUNDING = 1e-12

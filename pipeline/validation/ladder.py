@@ -11,6 +11,7 @@ import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import onnxruntime.capi.onnxruntime_pybind11_state as onnxruntime_errors
@@ -29,11 +30,18 @@ from ...hardware.parts import BundlePart
 from ...hardware.registry import devices, quantum_devices, spiking_entry
 from ...hardware.runtime.sample_parts import over_parts
 from ...hardware.stages import Devices
+from ..analysis.changes import pictured
+from ..analysis.climbed import Climbed
+from ..analysis.paired import Paired, paired
+from ..analysis.quantum import quantum_halves
+from ..analysis.spiking import spiking_halves
+from ..analysis.thumbnails import thumbnails
 from ..config.schema import Gate as GateLimits
 from ..config.schema import Ladder
 from ..models.tracing import TrainedNetwork
-from .gate import gate, least_accuracy
-from .rung import Report, Rung, measured
+from .gate import gate, judged, least_accuracy
+from .report import Report
+from .rung import Before, Rung, measured
 from .rungs import CHIP, FLOAT, RungKind, rung_kinds
 
 FAILURES = (
@@ -62,7 +70,7 @@ class Ascent:
     """What is climbed: a bundle with test samples and their labels, and how.
 
     `trained` is the network in its own framework, for the first rung; without it the ladder begins with the next one.
-    `training` is how each epoch went, `epochs` how far it was trained.
+    `training` is how each epoch went, `epochs` how far it was trained, `configuration` the run's, by table and key.
     """
 
     bundle: Bundle
@@ -73,6 +81,7 @@ class Ascent:
     trained: TrainedNetwork | None = None
     training: tuple[dict[str, float | None], ...] = ()
     epochs: Epochs | None = None
+    configuration: dict[str, Any] | None = None
 
     @property
     def total(self) -> int:
@@ -95,7 +104,7 @@ def climb(ascent: Ascent, watch: LadderWatch | None = None) -> Report:
     skipped: dict[str, str] = {}
     rungs: list[Rung] = []
     climbed: dict[str, Trace] = {}
-    before: Trace | None = None
+    before: Before | None = None
     for kind in rung_kinds():
         if kind.snn is None and kind.never is None and ascent.trained is None:
             continue
@@ -106,13 +115,14 @@ def climb(ascent: Ascent, watch: LadderWatch | None = None) -> Report:
             rungs.append(Rung(name=kind.name, skipped=skipped[kind.name]))
             continue
         samples = trace.samples
-        against = before.first(samples) if before else None
+        against = Before(before.name, before.trace.first(samples)) if before else None
         rungs.append(measured(kind, trace, labels[:samples], against, seconds))
         climbed[kind.name] = trace
         if samples == len(labels):
-            before = trace
+            before = Before(kind.name, trace)
     least = least_accuracy(labels) if ascent.limits.min_accuracy is None else ascent.limits.min_accuracy
     network = bundle.network
+    analysed = Climbed(bundle, ascent.samples, labels, climbed, ascent.ladder.shots)
     return Report(
         name=bundle.manifest.name,
         data=bundle.manifest.data,
@@ -123,10 +133,15 @@ def climb(ascent: Ascent, watch: LadderWatch | None = None) -> Report:
         seed=bundle.manifest.seed,
         rungs=rungs,
         gate=gate(rungs, ascent.limits.max_accuracy_drop, least, ascent.epochs),
+        whole=_whole(rungs, climbed, labels),
         training=list(ascent.training),
+        configuration=ascent.configuration,
         pixel_range=bundle.manifest.pixel_range,
         epochs=ascent.epochs,
         programmable=_programmable(bundle),
+        spiking=spiking_halves(analysed),
+        circuits=quantum_halves(analysed),
+        thumbnails=thumbnails(ascent.samples, network.input, _pictured(rungs)),
         versions={package: importlib.metadata.version(package) for package in (*WRITERS, "qiskit", "qiskit-aer")},
         machine=f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
     )
@@ -143,6 +158,19 @@ def _check(ascent: Ascent) -> None:
     odd = labels[(labels < 0) | (labels >= classes)]
     if odd.size:
         raise InputError(f"labels hold {odd[0]}; 0 to {classes - 1} are allowed")
+
+
+def _whole(rungs: list[Rung], climbed: Mapping[str, Trace], labels: Int64[np.ndarray, " sample"]) -> Paired | None:
+    """The last rung of those that the gate compares against the first."""
+    ends = judged(rungs)
+    if len(ends) < 2:
+        return None
+    first, last = (climbed[rung.name].predictions for rung in (ends[0], ends[-1]))
+    return paired(ends[0].name, first, last, labels)
+
+
+def _pictured(rungs: list[Rung]) -> set[int]:
+    return {change.sample for rung in rungs for change in pictured(rung.changed)}
 
 
 def _programmable(bundle: Bundle) -> dict[str, list[str]]:

@@ -66,7 +66,7 @@ def test_every_module_imports_from_the_wheel(wheel: Path, tmp_path: Path) -> Non
 
 
 def test_the_template_of_the_report_is_in_the_wheel(wheel: Path) -> None:
-    assert "spiq/pipeline/report/report.html.jinja" in zipfile.ZipFile(wheel).namelist()
+    assert "spiq/pipeline/report/page.html.jinja" in zipfile.ZipFile(wheel).namelist()
 
 
 def test_the_lists_of_lavas_packages_are_in_the_wheel(wheel: Path) -> None:

@@ -6,7 +6,8 @@ from pathlib import Path
 import typer
 
 from spiq.pipeline.commands.main import app
-from spiq.pipeline.validation.rung import Gate, Report, Rung
+from spiq.pipeline.validation.report import Gate, Report
+from spiq.pipeline.validation.rung import Rung
 
 ROOT = Path(__file__).parents[2]
 

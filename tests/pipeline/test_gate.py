@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from spiq.export.bundle.epochs import Epochs
 from spiq.pipeline.validation.gate import gate, judged, least_accuracy, verdict
-from spiq.pipeline.validation.rung import Gate, Report, Rung
+from spiq.pipeline.validation.report import Gate, Report
+from spiq.pipeline.validation.rung import Rung
 
 FINISHED, STOPPED = Epochs(trained=40, planned=40), Epochs(trained=1, planned=40)
 

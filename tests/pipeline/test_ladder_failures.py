@@ -29,7 +29,8 @@ from spiq.pipeline.training.checkpoint import load_model
 from spiq.pipeline.validation import ladder
 from spiq.pipeline.validation.gate import verdict
 from spiq.pipeline.validation.ladder import Ascent, climb
-from spiq.pipeline.validation.rung import Report, Rung
+from spiq.pipeline.validation.report import Report
+from spiq.pipeline.validation.rung import Rung
 
 MEASURED = ["trained", "nir", "loihi", "qasm", "shots"]
 """Every rung that is climbed where Lava is not set up."""

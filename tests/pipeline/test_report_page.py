@@ -10,9 +10,10 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from spiq.pipeline.report.chart import scale
+from spiq.pipeline.report.charts.plot import scale
 from spiq.pipeline.report.page import render
-from spiq.pipeline.validation.rung import Gate, Report, Rung
+from spiq.pipeline.validation.report import Gate, Report
+from spiq.pipeline.validation.rung import Rung
 
 VOID = {"meta", "br", "hr", "img", "input", "link"}
 TAGS = {
@@ -165,10 +166,10 @@ def test_a_skipped_rung_shows_its_reason_and_is_grey() -> None:
 @pytest.mark.parametrize(
     ("drop", "passed", "words"),
     [
-        (0.005, True, "gate passed: qasm lies 0.50 points under trained, a drop of 3.00 is allowed"),
-        (0.0525, False, "gate NOT passed: qasm lies 5.25 points under trained, a drop of 3.00 is allowed"),
-        (-0.01, True, "gate passed: qasm lies 1.00 points over trained, a drop of 3.00 is allowed"),
-        (-1e-17, True, "gate passed: qasm lies 0.00 points under trained, a drop of 3.00 is allowed"),
+        (0.005, True, "Gate passed: qasm lies 0.50 points under trained, a drop of 3.00 is allowed."),
+        (0.0525, False, "Gate NOT passed: qasm lies 5.25 points under trained, a drop of 3.00 is allowed."),
+        (-0.01, True, "Gate passed: qasm lies 1.00 points over trained, a drop of 3.00 is allowed."),
+        (-1e-17, True, "Gate passed: qasm lies 0.00 points under trained, a drop of 3.00 is allowed."),
     ],
 )
 def test_the_gate_speaks_in_words_and_in_colour(drop: float, passed: bool, words: str) -> None:

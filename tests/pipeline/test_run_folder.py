@@ -18,7 +18,7 @@ from spiq.pipeline.run import folder as run_folder
 from spiq.pipeline.run.folder import BUNDLE, CHECKPOINT, CONFIG, REPORT_HTML, REPORT_JSON, RESUME, check_run, start_run
 from spiq.pipeline.training import checkpoint
 from spiq.pipeline.training.loop import train
-from spiq.pipeline.validation.rung import Gate, Report
+from spiq.pipeline.validation.report import Gate, Report
 
 
 class KillError(BaseException):

@@ -13,8 +13,10 @@ from spiq.export.network.signals import Signal
 from spiq.export.network.spiking import spiking_stage
 from spiq.export.network.stages import Quantum
 from spiq.export.network.trace import Trace
+from spiq.pipeline.analysis.confidence import wilson
 from spiq.pipeline.validation.ladder import gate
-from spiq.pipeline.validation.rung import Rung, measured, read_report, wilson
+from spiq.pipeline.validation.report import read_report
+from spiq.pipeline.validation.rung import Before, Rung, measured
 from spiq.pipeline.validation.rungs import TRAINED, RungKind, rung_kind
 
 
@@ -26,6 +28,10 @@ class Answered(Trace):
     @property
     def predictions(self) -> np.ndarray:
         return self.answers
+
+    @property
+    def output(self) -> np.ndarray:
+        return np.eye(4)[self.answers]
 
 
 def climbed(predictions: list[int], spikes: list[int], expectations: list[float]) -> Answered:
@@ -57,14 +63,14 @@ LABELS = np.array([0, 1, 0, 2])
 
 
 def test_a_rung_counts_what_differs_from_the_one_before() -> None:
-    rung = measured(kind("loihi"), HERE, LABELS, BEFORE, 1.23456)
+    rung = measured(kind("loihi"), HERE, LABELS, Before("nir", BEFORE), 1.23456)
     assert rung.samples == 4
     assert rung.accuracy == 0.75
     assert rung.agreement == 0.75
     assert rung.spike_mismatches == 2
     assert rung.max_error is None
     assert rung.seconds == 1.235
-    assert measured(kind("qasm"), HERE, LABELS, BEFORE, 0).max_error == 0.25
+    assert measured(kind("qasm"), HERE, LABELS, Before("loihi", BEFORE), 0).max_error == 0.25
 
 
 def test_the_first_rung_has_nothing_to_be_compared_with() -> None:

@@ -29,7 +29,7 @@ from spiq.pipeline.data.sources import FILES as IDX_FILES
 from spiq.pipeline.data.spike_file import read_spikes
 from spiq.pipeline.run.folder import CHECKPOINT, made_of, open_run
 from spiq.pipeline.training.checkpoint import load
-from spiq.pipeline.validation.rung import read_report
+from spiq.pipeline.validation.report import read_report
 
 READERS: dict[str, Callable[[Path], object]] = {
     "a.nir": read_nir,

@@ -1,0 +1,1 @@
+"""Charts as SVG inside the page: one file for each."""
