@@ -131,6 +131,7 @@ def climbed(folder: Path, config: Config, data: "ImageSet") -> "Report":
         model,
         tuple(epoch._asdict() for epoch in progress.history),
         epochs_of(progress.history, config),
+        config.model_dump(mode="json"),
     )
     with sample_bars() as watch:
         found = climb(ascent, watch).model_copy(update={"made_of": made_of})

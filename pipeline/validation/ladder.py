@@ -5,6 +5,7 @@ compared with the first samples of the one before; the rung after it again with 
 the others are climbed.
 """
 
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -131,6 +132,8 @@ def climb(ascent: Ascent, watch: LadderWatch | None = None) -> Report:
         qubits=sum(stage.circuit.n_qubits for stage in network.quantum.values()),
         shots=ascent.ladder.shots,
         seed=bundle.manifest.seed,
+        samples=_hash(ascent.samples, labels),
+        labels=labels.tolist(),
         rungs=rungs,
         gate=gate(rungs, ascent.limits.max_accuracy_drop, least, ascent.epochs),
         whole=_whole(rungs, climbed, labels),
@@ -167,6 +170,14 @@ def _whole(rungs: list[Rung], climbed: Mapping[str, Trace], labels: Int64[np.nda
         return None
     first, last = (climbed[rung.name].predictions for rung in (ends[0], ends[-1]))
     return paired(ends[0].name, first, last, labels)
+
+
+def _hash(samples: Shaped[np.ndarray, "..."], labels: Int64[np.ndarray, " sample"]) -> str:
+    """Of what the samples are, not of how they are stored: float64, or uint8 where they are spikes."""
+    found = hashlib.sha256(f"{samples.dtype.str} {samples.shape}".encode())
+    found.update(np.ascontiguousarray(samples))
+    found.update(labels.astype("<i8"))
+    return found.hexdigest()
 
 
 def _pictured(rungs: list[Rung]) -> set[int]:
