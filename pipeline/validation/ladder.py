@@ -173,10 +173,11 @@ def _whole(rungs: list[Rung], climbed: Mapping[str, Trace], labels: Int64[np.nda
 
 
 def _hash(samples: Shaped[np.ndarray, "..."], labels: Int64[np.ndarray, " sample"]) -> str:
-    """Of what the samples are, not of how they are stored: float64, or uint8 where they are spikes."""
-    found = hashlib.sha256(f"{samples.dtype.str} {samples.shape}".encode())
-    found.update(np.ascontiguousarray(samples))
-    found.update(labels.astype("<i8"))
+    """Of what the samples are, not of how they are stored: as float64, whatever they came as."""
+    found = hashlib.sha256(f"{samples.shape}".encode())
+    for part in samples:
+        found.update(np.ascontiguousarray(part, "<f8"))
+    found.update(np.ascontiguousarray(labels, "<i8"))
     return found.hexdigest()
 
 
