@@ -94,10 +94,15 @@ def export(run: RunPath, force: Force = False, json: Json = False) -> None:
         print_line(f"{bundle}: written; `spiq verify {bundle}` runs its golden samples anywhere")
 
 
-def report(run: RunPath, force: Force = False, json: Json = False) -> None:
-    """Print a run's report; climb the ladder first where there is none of this bundle yet, or with --force.
+def report(
+    run: RunPath,
+    force: Force = False,
+    show: Annotated[bool, typer.Option("--open", help="Show the page in a browser.")] = False,
+    json: Json = False,
+) -> None:
+    """Print a run's report; climb the ladder first if there is none of this bundle yet, or with --force.
 
-    Example: [bold]spiq report runs/digits[/bold]
+    Example: [bold]spiq report runs/digits --open[/bold]
     """
     from ..validation.report import read_report
 
@@ -111,6 +116,8 @@ def report(run: RunPath, force: Force = False, json: Json = False) -> None:
             config = run_folder.open_run(run)
             run_folder.check_bundle(run)
             found = stages.climbed(run, config, stages.images(config, tell))
+    if show:
+        _show(run, found)
     _finish(found, run, json)
 
 
@@ -128,6 +135,19 @@ def _resumable(folder: Path) -> Iterator[None]:
         if (folder / run_folder.CHECKPOINT).exists():
             typer.echo(one_line(f"spiq: {folder} holds the best checkpoint so far; --resume goes on"), err=True)
         raise
+
+
+def _show(run: Path, found: "Report") -> None:
+    """The page in a browser; it is made of the report if somebody took it away."""
+    import webbrowser
+
+    page = run / run_folder.REPORT_HTML
+    if not page.exists():
+        from ..report.written import write_report
+
+        write_report(run, found)
+    if not webbrowser.open(page.resolve().as_uri()):
+        tell(f"no browser was found; open {page} in one")
 
 
 def _finish(found: "Report", folder: Path, json: bool) -> None:

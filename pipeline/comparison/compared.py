@@ -1,8 +1,7 @@
 """What two or more reports say side by side.
 
-Each run is held against the first one. Where both classified the very same samples, which the reports' hash of samples
-and labels tells, the accuracies are compared sample by sample (`analysis.paired`). Otherwise they only stand beside each
-other.
+Each run is held against the first one. If both classified the very same samples, which the reports' hash of samples and
+labels tells, the accuracies are compared sample by sample (`analysis.paired`). If not, they only stand side by side.
 """
 
 from collections.abc import Mapping, Sequence
@@ -86,7 +85,7 @@ def compared(reports: Mapping[str, Report]) -> Comparison:
             "qubits": [report.qubits for report in found],
             "shots": [report.shots for report in found],
         },
-        rungs=_rungs(found),
+        rungs=_rungs(reports),
         last=common[-1] if common else None,
         passed=[report.gate.passed for report in found],
         same_samples=[report.samples is not None and report.samples == first.samples for report in found],
@@ -111,13 +110,15 @@ def _flat(tables: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _rungs(reports: Sequence[Report]) -> dict[str, list[RungAccuracy]]:
-    names = dict.fromkeys(rung.name for report in reports for rung in report.rungs if rung.accuracy is not None)
-    # Another run's own rungs go where the first run's order leaves them: behind it.
-    return {name: [_accuracy(name, report, reports[0]) for report in reports] for name in names}
+def _rungs(reports: Mapping[str, Report]) -> dict[str, list[RungAccuracy]]:
+    names = dict.fromkeys(
+        rung.name for report in reports.values() for rung in report.rungs if rung.accuracy is not None
+    )
+    return {name: [_accuracy(name, report, reports) for report in reports.values()] for name in names}
 
 
-def _accuracy(name: str, report: Report, first: Report) -> RungAccuracy:
+def _accuracy(name: str, report: Report, reports: Mapping[str, Report]) -> RungAccuracy:
+    called, first = next(iter(reports.items()))
     rung, held = (
         next((rung for rung in one.rungs if rung.name == name and rung.accuracy is not None), None)
         for one in (report, first)
@@ -128,10 +129,8 @@ def _accuracy(name: str, report: Report, first: Report) -> RungAccuracy:
     if report is not first and held is not None and report.samples is not None and report.samples == first.samples:
         count = min(len(rung.predictions), len(held.predictions))
         now, before, labels = (np.array(some[:count]) for some in (rung.predictions, held.predictions, report.labels))
-        against = paired(first.name, before, now, labels) if count else None
-    return RungAccuracy(
-        samples=rung.samples, accuracy=rung.accuracy, interval=rung.interval, against_first=against
-    )
+        against = paired(called, before, now, labels) if count else None
+    return RungAccuracy(samples=rung.samples, accuracy=rung.accuracy, interval=rung.interval, against_first=against)
 
 
 def _costs(reports: Sequence[Report]) -> dict[str, list[float | None]]:

@@ -176,8 +176,8 @@ def _hash(samples: Shaped[np.ndarray, "..."], labels: Int64[np.ndarray, " sample
     """Of what the samples are, not of how they are stored: as float64, whatever they came as."""
     found = hashlib.sha256(f"{samples.shape}".encode())
     for part in samples:
-        found.update(np.ascontiguousarray(part, "<f8"))
-    found.update(np.ascontiguousarray(labels, "<i8"))
+        found.update(part.astype("<f8").tobytes())
+    found.update(labels.astype("<i8").tobytes())
     return found.hexdigest()
 
 

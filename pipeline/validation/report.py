@@ -96,7 +96,10 @@ class Report(BaseModel):
 
     def text(self) -> str:
         """The report as JSON: the same report gives the same text. Lists of numbers stand on one line."""
-        return _NUMBERS.sub(lambda found: f"[{' '.join(found[0][1:-1].split())}]", json.dumps(self.model_dump(), indent=2)) + "\n"
+        return (
+            _NUMBERS.sub(lambda found: f"[{' '.join(found[0][1:-1].split())}]", json.dumps(self.model_dump(), indent=2))
+            + "\n"
+        )
 
     def programmable_in_words(self) -> str:
         """The layers that need a programmable neuron, with the reasons; "" where none does."""
