@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 DEMO := runs/digits
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check campaign peers bench clean
+.PHONY: help install demo test check browser campaign peers bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
@@ -27,6 +27,7 @@ demo: $(READY) ## train on the digits, export, climb the ladder, report
 
 test: $(READY) ## run the whole test suite
 	-$(BIN)/spiq lava setup --netx
+	-@$(MAKE) --no-print-directory browser
 	$(BIN)/python -m pytest -n 2
 
 check: $(READY) ## ruff, pyright, and the wheel installed elsewhere
@@ -34,6 +35,15 @@ check: $(READY) ## ruff, pyright, and the wheel installed elsewhere
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m pytest -n 0 -q tests/end_to_end/test_wheel.py
+
+browser: ## install Debian's chromium, in which the tests look at every page; or set SPIQ_BROWSER
+	@if [ -n "$$SPIQ_BROWSER" ] || command -v chromium chromium-browser google-chrome >/dev/null; then \
+		echo "a browser is there"; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		apt-get update -q; apt-get install -y -q --no-install-recommends chromium fonts-dejavu-core; \
+	else \
+		echo "no browser, and not root: set SPIQ_BROWSER to one, or the tests of the pages are skipped"; exit 1; \
+	fi
 
 campaign: $(READY) ## thousands of damaged files and random networks; docs/security.md and how-it-works.md have the figures
 	-$(BIN)/spiq lava setup
