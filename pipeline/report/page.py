@@ -9,13 +9,14 @@ from markupsafe import Markup, escape
 from ..validation.report import Report
 from .charts.plot import printable
 from .section import Section
-from .sections import ladder, lost, machine, reading, training, verdict
+from .sections import ladder, lost, machine, reading, spiking, training, verdict
 
 HEAD = verdict.SECTION
 
 SECTIONS: tuple[Section, ...] = (
     ladder.SECTION,
     lost.SECTION,
+    spiking.SECTION,
     training.SECTION,
     reading.SECTION,
     machine.SECTION,
