@@ -26,7 +26,8 @@ def inspection_tables(found: dict[str, Any]) -> Iterator[Table]:
             yield _programmable(programmable)
         yield quantization_table(half["quantization"])
         yield _activity(half)
-        yield _estimate(half)
+        yield _neurobench(half)
+        yield from _estimates(half)
     yield _network(found)
     for circuit in found["circuits"]:
         yield Table(f"circuit {circuit['stage']}", ("", ""), _pairs(circuit, ("stage",)))
@@ -120,23 +121,42 @@ def _activity(found: dict[str, Any]) -> Table:
     return Table(title, ("layer", "spikes", "a neuron and step", "synaptic operations"), rows)
 
 
-def _estimate(found: dict[str, Any]) -> Table:
-    cost = found["estimate"]
+def _neurobench(found: dict[str, Any]) -> Table:
+    """NeuroBench's metrics of the graph in floating point."""
+    values = found["neurobench"]
+    operations = values["synaptic_operations"]
     rows = [
-        (name, f"{cost[key] / 1000:,.1f} nJ")
-        for name, key in (
-            ("synaptic operations", "operations_pj"),
-            ("neuron updates", "neuron_updates_pj"),
-            ("spikes", "spikes_pj"),
-            ("energy", "energy_pj"),
+        ("footprint", f"{values['footprint_bytes'] / KIBIBYTE:,.1f} KB"),
+        ("connection sparsity", f"{values['connection_sparsity']:.4f}"),
+        ("activation sparsity", f"{values['activation_sparsity']:.4f}"),
+        ("synaptic operations, dense", f"{operations['dense']:,.1f}"),
+        ("effective, as accumulates", f"{operations['effective_acs']:,.1f}"),
+        ("effective, as multiply-accumulates", f"{operations['effective_macs']:,.1f}"),
+        ("membrane updates", f"{values['membrane_updates']:,.1f}"),
+    ]
+    title = f"NeuroBench's metrics in floating point; operations and updates a sample, the mean of {values['samples']}"
+    return Table(title, ("", ""), rows)
+
+
+def _estimates(found: dict[str, Any]) -> Iterator[Table]:
+    """What each model of energy says of a sample, and where each has its figures from."""
+    least, most = (f"{value / 1000:,.2f}" for value in found["energy_range_pj"])
+    rows = [
+        (
+            estimate["model"],
+            estimate["chip"],
+            f"{estimate['energy_pj'] / 1000:,.2f}",
+            "" if estimate["time_us"] is None else f"{estimate['time_us']:,.1f}",
+            estimate["basis"],
         )
+        for estimate in found["estimates"]
     ]
-    rows += [
-        (name, f"{cost[key]:,.1f} µs")
-        for name, key in (("computing", "computing_us"), ("barriers", "barrier_us"), ("time", "time_us"))
-    ]
-    rows += [("figures", cost["source"]), ("left out", cost["left_out"])]
-    return Table(f"an estimate for {cost['chip']}, not measured", ("", f"a sample on {cost['chip']}"), rows)
+    columns = ("model", "chip", "nJ a sample", "µs a sample", "its figures")
+    yield Table(f"estimates, none measured on this network: {least} to {most} nJ a sample", columns, rows)
+    sources = [(estimate["model"], estimate["source"]) for estimate in found["estimates"]]
+    yield Table(
+        "where the figures are published; docs/costs.md says what each leaves out", ("model", "source"), sources
+    )
 
 
 def _network(found: dict[str, Any]) -> Table:

@@ -51,7 +51,8 @@ def check(folder: Path, write: bool) -> bool:
         found = ours(name)
         different = [key for key, value in expected[name].items() if found[key] != value]
         equal &= not different
-        told = ", ".join(f"{key} {found[key]} and not {expected[name][key]}" for key in different) or "all figures equal"
+        told = ", ".join(f"{key} {found[key]} and not {expected[name][key]}" for key in different)
+        told = told or "all figures equal"
         print(f"{PEERS['neurobench'].versions}: {name}, {told}")
     if write:
         KEPT.write_text(json.dumps(expected, indent=2) + "\n")

@@ -1,6 +1,6 @@
 """What the package neurobench gives for the networks of `neurobench_networks`, as JSON: run in its own environment.
 
-    python read_neurobench.py ANSWER.json
+python read_neurobench.py ANSWER.json
 """
 
 import json

@@ -88,7 +88,9 @@ def _neuron_bytes(step: NeuronStep) -> int:
     match step.reset:
         case ToValue(value) if value.any():
             numbers.append(value)
-        case Subtraction(amount) if amount.any() and not is_one(amount[amount != 0] / step.threshold[amount != 0]).all():
+        case Subtraction(amount) if (
+            amount.any() and not is_one(amount[amount != 0] / step.threshold[amount != 0]).all()
+        ):
             numbers.append(amount)
     graded_spikes_factor = 1
     return NUMBER_BYTES * (sum(map(_fewest, numbers)) + graded_spikes_factor) + WORD_BYTES
@@ -96,7 +98,5 @@ def _neuron_bytes(step: NeuronStep) -> int:
 
 def _fewest(values: Float[np.ndarray, "*shape"]) -> int:
     """How many numbers there are if one stands for all that are the same along an axis."""
-    sizes = (
-        1 if (values == values.take([0], axis)).all() else values.shape[axis] for axis in range(values.ndim)
-    )
+    sizes = (1 if (values == values.take([0], axis)).all() else values.shape[axis] for axis in range(values.ndim))
     return math.prod(sizes)
