@@ -13,6 +13,7 @@ from ...export.circuit.circuit import TWO_QUBIT_GATES, Circuit
 from ...export.circuit.reupload import as_reupload
 from ...export.errors import InputError
 from ...export.nir.neurons import decided_step
+from ..cosimulation import sliced
 from ..cost.energy_model import ChipWork, Work
 from ..cost.models import estimates
 from ..cost.neurobench.metrics import metrics
@@ -27,6 +28,10 @@ from ..loihi.synapse import ConvSynapse
 from ..parts import BundlePart
 from ..stage_inputs import stage_inputs
 
+COUNTED = 1000
+"""Samples that NeuroBench's metrics are counted on at most: every value of the network in floating point is looked at,
+which takes several times as long as the chip's simulation."""
+
 
 def inspection(
     bundle: Bundle,
@@ -40,11 +45,11 @@ def inspection(
     None where the bundle does not say it. Of each spiking stage that has a form on the chip: `layers`; `quantization`
     has what each layer lost in the chip's 8 bits, `warnings` a sentence for each loss that is large, `chip` what the
     layers take of Loihi 2, `activity` the mean spikes and synaptic operations of the samples, `measured_on` naming
-    them, `neurobench` NeuroBench's metrics of the graph on them, and `estimates` the energy (pJ) and time (µs) of a
-    sample by every model of `cost.models`, each with its chip and its source. A layer's `programmable` says why it
-    needs a programmable neuron, which Lava's LIF is not, and is empty where it does not; its `threshold` is one number
-    or, where neurons differ, the least and the most. Sizes are in bytes. Raises InputError where there are no samples,
-    where they do not fit the bundle, or where a layer does not fit the chip.
+    them, `neurobench` NeuroBench's metrics of the graph on the first `COUNTED` of them, and `estimates` the energy (pJ)
+    and time (µs) of a sample by every model of `cost.models`, each with its chip and its source. A layer's
+    `programmable` says why it needs a programmable neuron, which Lava's LIF is not, and is empty where it does not; its
+    `threshold` is one number or, where neurons differ, the least and the most. Sizes are in bytes. Raises InputError
+    where there are no samples, where they do not fit the bundle, or where a layer does not fit the chip.
     """
     manifest, network = bundle.manifest, bundle.network
     files = {name: len(content) for name, content in bundle.content.items()}
@@ -99,7 +104,8 @@ def _spiking(
     program = part.program
     taken = resources(program)
     activity = measured(program, stage_inputs(bundle, name, samples, watch=watch))
-    counted = metrics(part.graph, stage_inputs(bundle, name, samples, "nir"))
+    first = sliced(bundle.network, samples, slice(0, COUNTED))
+    counted = metrics(part.graph, stage_inputs(bundle, name, first, "nir"))
     lost, warnings = quantization_losses(part)
     return {
         "stage": name,

@@ -134,29 +134,37 @@ def _neurobench(found: dict[str, Any]) -> Table:
         ("effective, as multiply-accumulates", f"{operations['effective_macs']:,.1f}"),
         ("membrane updates", f"{values['membrane_updates']:,.1f}"),
     ]
-    title = f"NeuroBench's metrics in floating point; operations and updates a sample, the mean of {values['samples']}"
+    title = f"NeuroBench's metrics in floating point; operations and updates per sample, of {values['samples']}"
     return Table(title, ("", ""), rows)
 
 
 def _estimates(found: dict[str, Any]) -> Iterator[Table]:
     """What each model of energy says of a sample, and where each has its figures from."""
-    least, most = (f"{value / 1000:,.2f}" for value in found["energy_range_pj"])
+    least, most = (
+        f"{_nanojoules(value)} ({model})"
+        for value, model in zip(found["energy_range_pj"], found["energy_range_models"], strict=True)
+    )
     rows = [
         (
             estimate["model"],
             estimate["chip"],
-            f"{estimate['energy_pj'] / 1000:,.2f}",
+            _nanojoules(estimate["energy_pj"]),
             "" if estimate["time_us"] is None else f"{estimate['time_us']:,.1f}",
             estimate["basis"],
         )
         for estimate in found["estimates"]
     ]
-    columns = ("model", "chip", "nJ a sample", "µs a sample", "its figures")
-    yield Table(f"estimates, none measured on this network: {least} to {most} nJ a sample", columns, rows)
+    columns = ("model", "chip", "nJ per sample", "µs per sample", "its figures")
+    yield Table(f"estimates: {least} to {most} nJ per sample", columns, rows)
     sources = [(estimate["model"], estimate["source"]) for estimate in found["estimates"]]
     yield Table(
         "where the figures are published; docs/costs.md says what each leaves out", ("model", "source"), sources
     )
+
+
+def _nanojoules(picojoules: float) -> str:
+    value = picojoules / 1000
+    return f"{value:,.2f}" if value >= 1 else f"{value:.3g}"
 
 
 def _network(found: dict[str, Any]) -> Table:

@@ -1,11 +1,13 @@
 """Costs of a bundle: models of energy worked out by hand, and what `costs` gives for whole bundles."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from spiq.export.bundle.bundle import Bundle
+from spiq.export.errors import InputError
 from spiq.hardware.cost.arithmetic import FLOAT32, INT8, every_weight, spikes_only
 from spiq.hardware.cost.costs import costs
 from spiq.hardware.cost.energy_model import Work
@@ -89,3 +91,21 @@ def test_costs_of_a_bundle(tiny_bundle: Bundle) -> None:
     assert 0 < spikes < half["chip"]["neurons"] * 8 * 3
     assert [estimate["model"] for estimate in half["estimates"]] == [model.name for model in ENERGY_MODELS]
     assert half["energy_range_pj"][0] > 0
+
+
+def test_a_stage_without_a_form_on_the_chip_says_why(tiny_bundle: Bundle) -> None:
+    content = {name: data for name, data in tiny_bundle.content.items() if name != "encoder.loihi.npz"}
+    bare = replace(tiny_bundle, content=content)
+    reason = "node 'if' is too strange"
+    told = replace(bare, manifest=bare.manifest.model_copy(update={"left_out": {"encoder.loihi.npz": reason}}))
+    (whole,), (half,) = (costs(bundle, bundle.golden.input)["spiking"] for bundle in (tiny_bundle, told))
+    assert (half["chip"], half["chip_left_out"]) == (None, reason)
+    assert half["neurobench"] == whole["neurobench"]
+    assert half["estimates"] == whole["estimates"][2:]
+
+
+def test_samples_that_do_not_fit_are_refused(tiny_bundle: Bundle) -> None:
+    with pytest.raises(InputError, match="shape"):
+        costs(tiny_bundle, np.zeros((2, 1, 7, 8)))
+    with pytest.raises(InputError, match="at least one is needed"):
+        costs(tiny_bundle, np.zeros((0, 1, 8, 8)))

@@ -173,7 +173,8 @@ def test_tables_are_narrow_and_say_what_is_estimated(
     assert layers.rows[4][1] == ["relay", "dense", "joined"]
     assert activity.title == "a sample, the mean of 3: the golden samples"
     assert neurobench.title.startswith("NeuroBench's metrics")
-    assert cost.title.startswith("estimates, none measured on this network: ")
+    assert cost.title.startswith("estimates: ")
+    assert all(model in cost.title for model in inspected(tiny_bundle, branching, tmp_path)[1]["energy_range_models"])
     assert all(chip and basis for _, chip, _, _, basis in cost.rows)
     assert [row[0] for row in sources.rows] == [row[0] for row in cost.rows]
     assert "2018" in dict(sources.rows)["the first Loihi, SPICE"]
@@ -209,5 +210,6 @@ def test_progress_counts_every_sample(tiny_bundle: Bundle) -> None:
     (found,) = inspection(tiny_bundle, images, "dark images", told.append)["spiking"]
     assert told == [1000, 1001]
     assert found["activity"]["samples"] == 1001
+    assert found["neurobench"]["samples"] == 1000
     assert found["activity"]["input_spikes"] == 0
     assert all(math.isfinite(estimate["energy_pj"]) for estimate in found["estimates"])
