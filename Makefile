@@ -53,8 +53,9 @@ campaign: $(READY) ## thousands of damaged files and random networks; docs/secur
 	$(BIN)/python tests/campaigns/damaged_hdf5.py --tries 5000
 	$(BIN)/python tests/campaigns/damaged_bundles.py --tries 2000
 
-peers: $(READY) ## spiq's NIR files in norse, sinabs and SpikingJelly, each in an environment of its own below .peers
+peers: $(READY) ## spiq's NIR files in norse, sinabs and SpikingJelly, and NeuroBench's figures, in environments below .peers
 	$(BIN)/python tests/peers/check.py --folder .peers
+	$(BIN)/python tests/peers/check_neurobench.py --folder .peers
 
 bench: $(READY) ## time spiq against PennyLane, Lava and PyTorch, side by side; writes bench.json
 	-$(BIN)/spiq lava setup
