@@ -134,4 +134,28 @@ def _accuracy(name: str, report: Report, reports: Mapping[str, Report]) -> RungA
 
 
 def _costs(reports: Sequence[Report]) -> dict[str, list[float | None]]:
-    return {}
+    """Cores, operations and energies of each run, all of its spiking stages together; each energy with its chip."""
+    rows: dict[str, list[float | None]] = {}
+    for number, report in enumerate(reports):
+        for what, value in _run_costs(report).items():
+            rows.setdefault(what, [None] * len(reports))[number] = value
+    return rows
+
+
+def _run_costs(report: Report) -> dict[str, float]:
+    found: dict[str, float] = {}
+    for stage in report.costs:
+        chip, metrics = stage["chip"] or {}, stage["neurobench"]
+        parts = {
+            "neuro-cores of a Loihi 2": chip.get("cores"),
+            "synaptic memory of a Loihi 2, bytes": chip.get("synaptic_bytes"),
+            "effective accumulates per sample": metrics["synaptic_operations"]["effective_acs"],
+            "membrane updates per sample": metrics["membrane_updates"],
+        }
+        parts |= {
+            f"nJ per sample: {one['model']} ({one['chip']})": one["energy_pj"] / 1000 for one in stage["estimates"]
+        }
+        for what, value in parts.items():
+            if value is not None:
+                found[what] = found.get(what, 0.0) + value
+    return found

@@ -33,6 +33,7 @@ from ...hardware.runtime.sample_parts import over_parts
 from ...hardware.stages import Devices
 from ..analysis.changes import pictured
 from ..analysis.climbed import Climbed
+from ..analysis.costs import stage_costs
 from ..analysis.paired import Paired, paired
 from ..analysis.quantum import quantum_halves
 from ..analysis.spiking import spiking_halves
@@ -144,6 +145,7 @@ def climb(ascent: Ascent, watch: LadderWatch | None = None) -> Report:
         programmable=_programmable(bundle),
         spiking=spiking_halves(analysed),
         circuits=quantum_halves(analysed),
+        costs=stage_costs(analysed),
         thumbnails=thumbnails(ascent.samples, network.input, _pictured(rungs)),
         versions={package: importlib.metadata.version(package) for package in (*WRITERS, "qiskit", "qiskit-aer")},
         machine=f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
