@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 ConfigPath = Annotated[Path, typer.Argument(help="A TOML file, such as examples/digits.toml.", metavar="CONFIG")]
 RunPath = Annotated[Path, typer.Argument(help="A folder that `spiq train` or `spiq run` wrote.", metavar="RUN")]
 Out = Annotated[Path | None, typer.Option("--out", help="The run's folder; runs/NAME by default.", metavar="RUN")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume", help="Go on with a run that was stopped or, with more training.epochs than before, is finished."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -51,7 +56,9 @@ def train(
 ) -> None:
     """Train jointly; the run's folder then holds the best checkpoint.
 
-    Ctrl-C leaves a usable checkpoint, and --resume goes on from the last whole epoch.
+    Ctrl-C leaves a usable checkpoint, and --resume goes on from the last whole epoch. training.csv in the run's folder
+    has the figures of each epoch. With another training.epochs, --resume goes on to that number: the learning rate of
+    the epochs ahead is that of the new number, so the weights are not those of a run planned for it from the start.
 
     Example: [bold]spiq train examples/mnist.toml --out runs/mnist[/bold]
     """

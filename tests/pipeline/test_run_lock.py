@@ -19,7 +19,7 @@ from spiq.export.files.atomic import OLD
 from spiq.pipeline.commands.main import app
 from spiq.pipeline.config.schema import Config
 from spiq.pipeline.data import ImageSet, load_images
-from spiq.pipeline.run.folder import BUNDLE, CHECKPOINT, CONFIG, RESUME
+from spiq.pipeline.run.folder import BUNDLE, CHECKPOINT, CONFIG, CURVES, RESUME
 from spiq.pipeline.run.lock import locked
 
 
@@ -103,7 +103,7 @@ def test_a_killed_export_leaves_nothing_that_the_next_command_does_not_clean(own
         time.sleep(random.Random(seed).uniform(0, 0.4))
         process.kill()
     with locked(own, pytest.fail):
-        assert sorted(os.listdir(own)) == [BUNDLE, CHECKPOINT, CONFIG]
+        assert sorted(os.listdir(own)) == [BUNDLE, CHECKPOINT, CONFIG, RESUME, CURVES]
         open_bundle(own / BUNDLE)
 
 
