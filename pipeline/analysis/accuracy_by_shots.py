@@ -108,7 +108,7 @@ def _at(climbed: Climbed, exact: Trace, shots: int) -> AccuracyAtShots:
 
 
 def _before_circuits(exact: Trace) -> Mapping[str, Shaped[np.ndarray, "..."]]:
-    """What the stages gave that no circuit leads to, and the spikes, which a rung of the quantum half takes as known."""
+    """What the stages gave that no circuit leads to, and the spikes, which every rung behind `loihi` takes as known."""
     network = exact.network
     circuits = network.quantum.keys()
     return {

@@ -9,12 +9,13 @@ from markupsafe import Markup, escape
 from ..validation.report import Report
 from .charts.plot import printable
 from .section import Section
-from .sections import ladder, machine, reading, training, verdict
+from .sections import ladder, machine, quantum, reading, training, verdict
 
 HEAD = verdict.SECTION
 
 SECTIONS: tuple[Section, ...] = (
     ladder.SECTION,
+    quantum.SECTION,
     training.SECTION,
     reading.SECTION,
     machine.SECTION,

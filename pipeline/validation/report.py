@@ -55,7 +55,7 @@ class Report(BaseModel):
         programmable: By layer, why the chip needs a programmable neuron for it.
         spiking: What each spiking stage did.
         circuits: What each circuit did.
-        accuracy_by_shots: How many shots the accuracy needs; None without a circuit, and in a report of an earlier version.
+        accuracy_by_shots: How many shots the accuracy needs; None without a circuit.
         costs: What each spiking stage costs (`hardware.cost.costs`).
         thumbnails: Pictures of the samples that a page shows, PNGs as data URIs, by the sample's number.
         versions: Of the packages that took part.
