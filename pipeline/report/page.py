@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 from ..validation.report import Report
 from .charts.plot import printable
 from .section import Section
-from .sections import costs, ladder, lost, machine, reading, spiking, training, verdict
+from .sections import costs, ladder, lost, machine, quantum, reading, spiking, training, verdict
 
 HEAD = verdict.SECTION
 
@@ -17,6 +17,7 @@ SECTIONS: tuple[Section, ...] = (
     ladder.SECTION,
     lost.SECTION,
     spiking.SECTION,
+    quantum.SECTION,
     costs.SECTION,
     training.SECTION,
     reading.SECTION,

@@ -15,15 +15,13 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import onnxruntime.capi.onnxruntime_pybind11_state as onnxruntime_errors
 from jaxtyping import Int64, Shaped
-from qiskit.exceptions import QiskitError
 
 from ...export.bundle.bundle import Bundle
 from ...export.bundle.entries import LOIHI
 from ...export.bundle.epochs import Epochs
 from ...export.bundle.folder import WRITERS
-from ...export.errors import InputError, SpiqError
+from ...export.errors import InputError
 from ...export.network.network import HybridNetwork
 from ...export.network.trace import Trace
 from ...hardware.cosimulation import check_samples, completed, cosimulate, sliced
@@ -31,6 +29,7 @@ from ...hardware.parts import BundlePart
 from ...hardware.registry import devices, quantum_devices, spiking_entry
 from ...hardware.runtime.sample_parts import over_parts
 from ...hardware.stages import Devices
+from ..analysis.accuracy_by_shots import accuracy_by_shots
 from ..analysis.changes import pictured
 from ..analysis.climbed import Climbed
 from ..analysis.costs import stage_costs
@@ -41,24 +40,11 @@ from ..analysis.thumbnails import thumbnails
 from ..config.schema import Gate as GateLimits
 from ..config.schema import Ladder
 from ..models.tracing import TrainedNetwork
+from .failures import FAILURES, reason
 from .gate import gate, judged, least_accuracy
 from .report import Report
 from .rung import Before, Rung, measured
 from .rungs import CHIP, FLOAT, RungKind, rung_kinds
-
-FAILURES = (
-    SpiqError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    QiskitError,
-    *(error for error in vars(onnxruntime_errors).values() if isinstance(error, type) and issubclass(error, Exception)),
-)
-"""What a rung may fail by: a device that refuses or fails, memory that is full, a process or file of the system, and
-what PyTorch and other C++ libraries (RuntimeError), Qiskit and onnxruntime raise, whose errors have no common base."""
-
-LONGEST_REASON = 300
-"""Characters of a library's own message that a report quotes."""
 
 PYTORCH_BATCH = 16
 """Samples that a thread of PyTorch takes at once in float64: what stays in the cache is twice as fast."""
@@ -146,6 +132,7 @@ def climb(ascent: Ascent, watch: LadderWatch | None = None) -> Report:
         spiking=spiking_halves(analysed),
         circuits=quantum_halves(analysed),
         costs=stage_costs(analysed),
+        accuracy_by_shots=accuracy_by_shots(analysed),
         thumbnails=thumbnails(ascent.samples, network.input, _pictured(rungs)),
         versions={package: importlib.metadata.version(package) for package in (*WRITERS, "qiskit", "qiskit-aer")},
         machine=f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
@@ -208,15 +195,15 @@ def _attempt(
     watch: LadderWatch | None,
 ) -> Trace | None:
     """What the rung gives; None where it is skipped, and why is in `skipped` then."""
-    reason = _obstacle(kind, ascent, skipped)
-    if reason is not None:
-        skipped[kind.name] = reason
+    obstacle = _obstacle(kind, ascent, skipped)
+    if obstacle is not None:
+        skipped[kind.name] = obstacle
         return None
     try:
         return _climbed(kind, ascent, climbed, watch)
     except FAILURES as error:
         # What fails beside us must not cost the other rungs.
-        skipped[kind.name] = _reason(error)
+        skipped[kind.name] = reason(error)
         return None
 
 
@@ -258,14 +245,6 @@ def _climbed(kind: RungKind, ascent: Ascent, climbed: Mapping[str, Trace], watch
         on = Devices({}, quantum_devices(kind.qpu, bundle, bundle.manifest.seed))
         return completed(network, on, samples, spikes, shots, tell)
     return cosimulate(network, devices(bundle, kind.snn, kind.qpu), samples, shots, tell)
-
-
-def _reason(error: BaseException) -> str:
-    """Why a rung failed, on one line."""
-    if isinstance(error, SpiqError):
-        return str(error)
-    words = " ".join(str(error).split())
-    return f"{type(error).__name__}: {words[:LONGEST_REASON]}" if words else type(error).__name__
 
 
 def _trained(kind: RungKind, ascent: Ascent, watch: LadderWatch | None) -> Trace:

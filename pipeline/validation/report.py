@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ...export.bundle.epochs import Epochs
 from ...export.errors import InputError
 from ...export.files.plain import MOST_TEXT_BYTES, read_file
+from ..analysis.accuracy_by_shots import AccuracyByShots
 from ..analysis.paired import Paired
 from ..analysis.quantum import QuantumHalf
 from ..analysis.spiking import SpikingHalf
@@ -59,6 +60,7 @@ class Report(BaseModel):
         programmable: By layer, why the chip needs a programmable neuron for it.
         spiking: What each spiking stage did.
         circuits: What each circuit did.
+        accuracy_by_shots: How many shots the accuracy needs; None without a circuit.
         costs: What each spiking stage costs (`hardware.cost.costs`).
         thumbnails: Pictures of the samples that a page shows, PNGs as data URIs, by the sample's number.
         versions: Of the packages that took part.
@@ -88,6 +90,7 @@ class Report(BaseModel):
     programmable: dict[str, list[str]] = {}
     spiking: list[SpikingHalf] = []
     circuits: list[QuantumHalf] = []
+    accuracy_by_shots: AccuracyByShots | None = None
     costs: list[dict[str, Any]] = []
     thumbnails: dict[int, str] = {}
     versions: dict[str, str]

@@ -1,0 +1,28 @@
+"""What a part of the ladder may fail by without being a fault of the program."""
+
+import onnxruntime.capi.onnxruntime_pybind11_state as onnxruntime_errors
+from qiskit.exceptions import QiskitError
+
+from ...export.errors import SpiqError
+
+FAILURES = (
+    SpiqError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    QiskitError,
+    *(error for error in vars(onnxruntime_errors).values() if isinstance(error, type) and issubclass(error, Exception)),
+)
+"""A device that refuses or fails, memory that is full, a process or file of the system, and what PyTorch and other C++
+libraries (RuntimeError), Qiskit and onnxruntime raise, whose errors have no common base."""
+
+LONGEST_REASON = 300
+"""Characters of a library's own message that a report quotes."""
+
+
+def reason(error: BaseException) -> str:
+    """Why it failed, on one line."""
+    if isinstance(error, SpiqError):
+        return str(error)
+    words = " ".join(str(error).split())
+    return f"{type(error).__name__}: {words[:LONGEST_REASON]}" if words else type(error).__name__
