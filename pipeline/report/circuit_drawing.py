@@ -100,11 +100,11 @@ def _read(program: str) -> "QuantumCircuit":
 
 def _simplified(circuit: "QuantumCircuit") -> "QuantumCircuit":
     """Gates that read an input get a label of their own, which has a colour; long angles become short."""
-    from qiskit.circuit import Parameter, ParameterExpression
+    from qiskit.circuit import ParameterExpression
 
     shown = circuit.copy_empty_like()
     shown.global_phase = 0
-    short: dict[str, Parameter] = {}
+    short: dict[str, Any] = {}
     for instruction in circuit.data:
         operation: Any = instruction.operation
         reads = [angle for angle in operation.params if isinstance(angle, ParameterExpression) and angle.parameters]
