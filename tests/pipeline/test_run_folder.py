@@ -30,14 +30,11 @@ from spiq.pipeline.training import checkpoint
 from spiq.pipeline.training.loop import train
 from spiq.pipeline.validation.report import Gate, Report
 
+pytestmark = pytest.mark.usefixtures("no_lava")
+
 
 class KillError(BaseException):
     """Stands for a kill: nothing may handle it."""
-
-
-@pytest.fixture(autouse=True)
-def no_lava(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SPIQ_LAVA_HOME", "/nowhere")
 
 
 def spiq(*arguments: object, status: int = 0) -> str:

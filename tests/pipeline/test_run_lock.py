@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from shared.command import NO_LAVA, SPIQ
+from shared.command import SPIQ
 from spiq.export.bundle.folder import open_bundle
 from spiq.export.errors import InputError
 from spiq.export.files.atomic import OLD
@@ -22,10 +22,7 @@ from spiq.pipeline.data import ImageSet, load_images
 from spiq.pipeline.run.folder import BUNDLE, CHECKPOINT, CONFIG, CURVES, RESUME
 from spiq.pipeline.run.lock import locked
 
-
-@pytest.fixture(autouse=True)
-def no_lava(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SPIQ_LAVA_HOME", NO_LAVA["SPIQ_LAVA_HOME"])
+pytestmark = pytest.mark.usefixtures("no_lava")
 
 
 def started(*arguments: object) -> subprocess.Popen[bytes]:
