@@ -7,7 +7,7 @@ READY := $(VENV)/.ready
 DEMO := runs/digits
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check browser campaign peers bench clean
+.PHONY: help install demo test check docs browser campaign peers bench clean
 
 help: ## list the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
@@ -30,11 +30,15 @@ test: $(READY) ## run the whole test suite
 	-@$(MAKE) --no-print-directory browser
 	$(BIN)/python -m pytest -n 2
 
-check: $(READY) ## ruff, pyright, and the wheel installed elsewhere
+check: $(READY) docs ## ruff, pyright, the site, and the wheel installed elsewhere
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python -m pytest -n 0 -q tests/end_to_end/test_wheel.py
+
+# Its theme and one of its plugins advertise other programs otherwise.
+docs: $(READY) ## the documentation's site in site/, a warning being an error
+	NO_MKDOCS_2_WARNING=1 DISABLE_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
 
 browser: ## install Debian's chromium, in which the tests look at every page; or set SPIQ_BROWSER
 	@if [ -n "$$SPIQ_BROWSER" ] || command -v chromium chromium-browser google-chrome >/dev/null; then \
@@ -62,5 +66,5 @@ bench: $(READY) ## time spiq against PennyLane, Lava and PyTorch, side by side; 
 	$(BIN)/spiq bench
 
 clean: ## remove what the other targets made
-	rm -rf $(VENV) .peers build dist *.egg-info src/*.egg-info $(DEMO) bench.json bench.md .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .peers site build dist *.egg-info src/*.egg-info $(DEMO) bench.json bench.md .pytest_cache .ruff_cache .hypothesis
 	find pipeline export hardware tests -name __pycache__ -type d -prune -exec rm -rf {} +
