@@ -37,8 +37,16 @@ def _is_integer(value: object) -> bool:
 class Coding:
     """One spike coding with all that decides its spikes: the same Coding gives the same spikes everywhere.
 
-    `kind` is "phase", "rate" or "latency"; `steps` is T, the number of time steps, at least 1; `seed` decides the draws
-    of rate coding and nothing else. Raises InputError when a value is none of these.
+    Attributes:
+        kind: "phase", "rate" or "latency".
+        steps: T, the number of time steps, at least 1.
+        seed: Of the draws of "rate", and of nothing else.
+
+    Raises:
+        InputError: A value is none of these.
+
+    Example:
+        spiq.Coding("phase", steps=8).encode(x_test)    # [time, sample, channel, height, width]
     """
 
     kind: CodingKind

@@ -4,10 +4,18 @@ from .wording import one_line
 
 
 class SpiqError(Exception):
-    """What spiq raises where something outside of it is at fault, on one line (`wording.one_line`).
+    """What spiq raises if something outside of it is at fault.
 
-    `remedy` names what a front end can offer against it, where there is such a thing: "replace" what exists, say. The
-    command line has an option for it, Python an argument.
+    Args:
+        message: One sentence; it is kept on one line (`wording.one_line`).
+        remedy: What a front end can offer against it, if there is such a thing, such as "replace" what exists. The
+            command line has an option for it, Python an argument.
+
+    Example:
+        try:
+            spiq.open_bundle("nowhere")
+        except spiq.SpiqError as error:
+            print(error)
     """
 
     def __init__(self, message: str, remedy: str | None = None) -> None:
@@ -20,6 +28,12 @@ class InputError(SpiqError, ValueError):
 
     The message is one sentence that a user can act on: it names the file, key or layer, says what was found and
     what is allowed. The command line prints it without a traceback and ends with exit status 2.
+
+    Example:
+        try:
+            spiq.Coding("morse", steps=8)
+        except spiq.InputError as error:
+            print(error)
     """
 
 
@@ -27,4 +41,10 @@ class DeviceError(SpiqError, RuntimeError):
     """A device or its worker did not do its work: it ended, hung, or answered what makes no sense.
 
     It is shown as an InputError is; the message says what happened and quotes the device's last word.
+
+    Example:
+        try:
+            spiq.cosim("mine/bundle", x_test, snn="loihi")
+        except spiq.DeviceError as error:
+            print(error)
     """

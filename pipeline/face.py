@@ -36,17 +36,33 @@ def network(
 ) -> OwnNetwork:
     """A network of your own: encoder, circuit and readout in a row.
 
-    The samples are coded to spikes of so many `steps` ("phase", "rate", "latency", a Coding; None for samples that are
-    spikes already), the encoder's spikes decoded ("rate", spikes a step; "count"; "first_spike"; a Decode with scale,
-    offset and windows), and handed to the circuit as one vector. `circuit` is a PennyLane QNode or TorchLayer, a Qiskit
-    QuantumCircuit, a text in OpenQASM, or a spiq Circuit; `weights`, `inputs` and `observables` say what these do not
-    (`models.own_circuit`). `circuit` and `readout` may be left out. Several branches are built with `spiq.OwnNetwork`.
+    The samples become spikes, the encoder runs them, its output spikes become numbers, and these go to the circuit as
+    one vector. Several branches are built with `spiq.OwnNetwork`.
 
-    Raises InputError, naming the stage and the layer or gate, for what cannot be deployed.
+    Args:
+        encoder: Stock PyTorch layers and snnTorch neurons.
+        circuit: A PennyLane QNode or TorchLayer, a Qiskit QuantumCircuit, a text in OpenQASM, or a spiq Circuit. May be
+            left out.
+        readout: Any module without a state that ONNX can hold. May be left out.
+        coding: How samples become spikes: "phase", "rate", "latency" or a Coding; None for samples that are spikes.
+        steps: Time steps of the spikes.
+        decode: How output spikes become numbers: "rate" (spikes per step), "count", "first_spike", or a Decode with
+            scale, offset and windows.
+        input_shape: Of one sample.
+        weights: The other arguments of a QNode, by name (`models.own_circuit`).
+        inputs: Which parameters of a QuantumCircuit are inputs, in their order.
+        observables: What is measured, if the circuit does not say it.
+        seed: Of a random coding.
+
+    Returns:
+        The network; its method `export` writes the bundle.
+
+    Raises:
+        InputError: Something cannot be deployed; the stage and the layer or gate are named.
 
     Example:
         network = spiq.network(encoder, qnode, readout, coding="phase", steps=8, input_shape=(1, 8, 8))
-        bundle = network.export("mine/bundle", calibration=x_train[:256], golden=(x_test[:8], y_test[:8]))
+        bundle = network.export("mine/other", calibration=x_train, golden=(x_test[:8], y_test[:8]))
     """
     made = OwnNetwork(input_shape, steps if coding is None else None)
     last = made.spiking(encoder, "input" if coding is None else made.encode(coding, steps, seed))
@@ -66,13 +82,26 @@ def cosim(
     shots: int | None = None,
     seed: int | None = None,
 ) -> Trace:
-    """Both halves together on the devices of these names: `trace.predictions`, and every value by its stage.
+    """Both halves together, on the devices of these names.
 
-    `bundle` is one, or the folder of a bundle or a run. `samples` are arrays or tensors, as the network reads them.
-    `shots` measurements a sample, exact values without.
+    Args:
+        bundle: A bundle, or the folder of a bundle or a run.
+        samples: Arrays or tensors, as the network reads them: values `[sample, *shape]` or spikes `[time, sample,
+            *shape]`.
+        snn: The spiking device; `spiq devices` lists them.
+        qpu: The quantum device.
+        shots: Measurements of each basis per sample. Default: exact values.
+        seed: Of the shots. Default: the bundle's.
+
+    Returns:
+        Every value by its stage; `trace.predictions` are the classes.
+
+    Raises:
+        InputError: There is no such bundle or device, or the samples do not fit the network.
+        DeviceError: A device failed.
 
     Example:
-        spiq.cosim("mine/bundle", images, snn="lava", qpu="aer", shots=1024).predictions
+        spiq.cosim("mine/bundle", x_test, snn="loihi", qpu="aer", shots=128).predictions
     """
     from .progress import sample_bars
 
@@ -96,12 +125,26 @@ def validate(
 ) -> "Validation":
     """Climb the ladder: what accuracy and spikes each step towards the hardware keeps.
 
-    `trained` is the network in its own framework, for the rung of that name: what `spiq.network` gave. The other
-    arguments are the keys of [ladder] and [gate] of a configuration, whose defaults hold. The result prints itself as a
-    table, and as a page in a notebook.
+    Args:
+        bundle: A bundle, or the folder of a bundle or a run.
+        samples: As the network reads them.
+        labels: The true classes, `[sample]`.
+        trained: The network in its own framework, for the rung of that name: what `spiq.network` gave.
+        shots: Measurements per sample on the rung `shots`. This and the next three are keys of [ladder] and [gate] of a
+            configuration, whose defaults hold.
+        lava_samples: Samples on real Lava.
+        max_accuracy_drop: How much accuracy the last rung may lose.
+        min_accuracy: The least accuracy of the last rung.
+
+    Returns:
+        The report. It prints itself as a table, and shows itself as a page in a notebook.
+
+    Raises:
+        InputError: There is no such bundle, or samples and labels do not fit it.
 
     Example:
-        spiq.validate("mine/bundle", x_test, y_test)
+        found = spiq.validate("mine/bundle", x_test, y_test, shots=64)
+        found.passed, found.report.rungs[-1].accuracy
     """
     from .config.schema import Gate, Ladder
     from .progress import sample_bars
@@ -119,6 +162,15 @@ def validate(
 
 def verify(bundle: Bundle | Path | str) -> list[Check]:
     """Run the golden samples through every file of a bundle, and hold each answer against the stored one.
+
+    Args:
+        bundle: A bundle, or the folder of a bundle or a run.
+
+    Returns:
+        One check for each thing that was compared: file, difference found, difference allowed.
+
+    Raises:
+        InputError: There is no such bundle.
 
     Example:
         assert all(check.passed for check in spiq.verify("mine/bundle"))
@@ -161,11 +213,21 @@ def train(
 ) -> Run:
     """Train by a configuration, export, climb the ladder: what the command `spiq run` does.
 
-    `set` has values for keys of the configuration, such as {"training.epochs": 5}; `out` is the run's folder,
-    runs/NAME otherwise, which must be new unless `replace`.
+    Args:
+        config: A TOML file; `spiq config` lists its keys.
+        out: The run's folder, which must be new unless `replace`. Default: runs/NAME.
+        set: Values for keys of the configuration.
+        replace: Replace what is in the folder.
+
+    Returns:
+        The folder, the bundle and the report.
+
+    Raises:
+        InputError: The configuration or the data cannot be used, or the folder is taken.
 
     Example:
-        run = spiq.train("digits.toml", set={"training.epochs": 5}); run.bundle, run.report
+        run = spiq.train("digits.toml", set={"training.epochs": 1})
+        run.bundle, run.report
     """
     import sys
 

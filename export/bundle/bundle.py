@@ -17,12 +17,23 @@ from .manifest import SCHEMA, Manifest
 
 @dataclass(frozen=True, eq=False)
 class Bundle:
-    """An opened bundle: `content` holds every file as it was then, and the rest is made from it.
+    """A bundle that is open: a network with its files, as they were when it was opened.
 
-    The hashes and the schema were right, and what `fit` looks at fits: the stages, the golden samples and the ONNX
-    models. The other files are for the devices that run them to judge. `calibration` has the inputs of each circuit
-    stage for some training samples, and is empty where the bundle has none. `trained` is the network that the bundle
-    was made of, where it still is in memory.
+    Hashes and schema were right, and stages, golden samples and ONNX models fit each other. The other files are for the
+    devices that run them to judge.
+
+    Attributes:
+        path: Its folder.
+        manifest: What its manifest.json says.
+        content: Every file, by name.
+        network: The network as plain data.
+        golden: A few samples with every value.
+        calibration: The inputs of each circuit stage for some training samples; empty if the bundle has none.
+        trained: The network that the bundle was made of, if it still is in memory.
+
+    Example:
+        bundle = spiq.open_bundle("mine/bundle")
+        bundle.network.order, sorted(bundle.content)
     """
 
     path: Path

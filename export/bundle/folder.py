@@ -82,7 +82,20 @@ def write_bundle(
 
 
 def open_bundle(path: Path | str) -> Bundle:
-    """Read and check a bundle, or that of a run. Raises InputError, naming the file and what is wrong with it."""
+    """Read and check a bundle.
+
+    Args:
+        path: The folder of a bundle, or of a run.
+
+    Returns:
+        The bundle, with every file as it is now.
+
+    Raises:
+        InputError: The folder is no bundle, or a file is missing, changed or does not fit; it is named.
+
+    Example:
+        spiq.open_bundle("mine/bundle").classes
+    """
     # It imports onnx, for which what only needs a type or a name must not wait.
     from .fit import check_arrays, check_fit
 

@@ -77,12 +77,20 @@ def pauli_z(qubit: int) -> Observable:
 class Circuit:
     """A circuit with named inputs.
 
-    Where `features` are left out, they are the inputs, in their order.
+    Attributes:
+        n_qubits: How many qubits it has.
+        inputs: The inputs' names, in their order.
+        gates: Standard gates; the angle of a rotation is an offset plus a coefficient times each of some features.
+        observables: Sums of Pauli strings, each with its coefficient.
+        features: Products of inputs; the inputs themselves, in their order, if left out.
 
-    Raises InputError, naming the gate, the observable or the feature, for what is no such circuit.
+    Raises:
+        InputError: It is no such circuit; the gate, the observable or the feature is named.
 
     Example:
-        Circuit(1, ("x",), (Gate("ry", (0,), 0.5, ((0, 2.0),)),), (pauli_z(0),))    # cos(0.5 + 2 x)
+        from spiq.export.circuit.circuit import Gate, pauli_z
+
+        spiq.Circuit(1, ("x",), (Gate("ry", (0,), 0.5, ((0, 2.0),)),), (pauli_z(0),))    # cos(0.5 + 2 x)
     """
 
     n_qubits: int

@@ -54,13 +54,20 @@ def to_operator(observable: Observable) -> "Operator":
 
 
 def to_qnode(circuit: Circuit, device: "Device | None" = None, **options: Any) -> "QNode":
-    """The circuit as a QNode on `device`, `default.qubit` otherwise; `options` are `qml.qnode`'s.
+    """The circuit as a QNode.
 
-    The QNode takes values [input] or [sample, input] and returns PennyLane's sequence of expectations, one entry an
-    observable, each a number or [sample].
+    Args:
+        circuit: The circuit.
+        device: A device of PennyLane's; `default.qubit` by default.
+        options: `qml.qnode`'s.
+
+    Returns:
+        A QNode that takes values `[input]` or `[sample, input]` and gives PennyLane's sequence of expectations, one
+        entry per observable, each a number or `[sample]`.
 
     Example:
-        to_qnode(reupload_circuit(weights))(angles)
+        circuit = spiq.open_bundle("mine/bundle").network.quantum["circuit"].circuit
+        spiq.to_qnode(circuit)(np.zeros(circuit.input_size))
     """
     import pennylane as qml
 

@@ -25,12 +25,19 @@ Values = TypeVar("Values")
 
 @dataclass(frozen=True)
 class Decode:
-    """Spikes [time, sample, feature] become values [sample, window · feature], the windows one after the other.
+    """Spikes `[time, sample, feature]` become values `[sample, window · feature]`, the windows one after the other.
 
-    Raises InputError for an unknown kind, numbers that are not finite, and windows that are no whole number from 1 on.
+    Attributes:
+        kind: "rate" (spikes per step), "count" or "first_spike" (the step of the first spike).
+        scale: What the numbers are multiplied by.
+        offset: What is added then.
+        windows: Into how many equal parts the time is cut, each decoded by itself.
+
+    Raises:
+        InputError: The kind is unknown, a number is not finite, or `windows` is no integer from 1 on.
 
     Example:
-        Decode("rate", scale=math.pi)    # spikes a step, times pi
+        spiq.Decode("rate", scale=np.pi)    # spikes per step, times pi
     """
 
     kind: Decoding = "rate"

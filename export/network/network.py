@@ -28,20 +28,24 @@ _NAME = re.compile("[a-z][a-z0-9_]{0,39}")
 
 @dataclass(frozen=True, eq=False)
 class HybridNetwork:
-    """Stages by name, what each reads (stages, or `INPUT`), and the one whose values are the answer.
+    """Stages by name, what each reads, and the one whose values are the answer.
 
-    `input` is what a sample looks like. Every stage must lead to the output.
+    Attributes:
+        input: What a sample looks like.
+        stages: The stages by name.
+        reads: What each stage reads: names of stages, or "input". Every stage must lead to the output.
+        output: The name of the stage that answers.
 
-    Raises InputError, naming the stage, for a name that is not allowed, a stage that reads what is not there, a cycle,
-    and shapes that do not fit.
+    Raises:
+        InputError: A name is not allowed, a stage reads what is not there, there is a cycle, or shapes do not fit; the
+            stage is named.
 
     Example:
-        HybridNetwork(
-            Signal("values", (1, 8, 8)),
-            {"spikes": Encode(Coding("phase", 8)), "encoder": Spiking(graph), "rates": Decode()},
-            {"spikes": ("input",), "encoder": ("spikes",), "rates": ("encoder",)},
-            "rates",
-        )
+        from spiq.export.network.signals import Signal
+        from spiq.export.network.stages import Encode, Quantum
+
+        network = spiq.open_bundle("mine/bundle").network
+        spiq.HybridNetwork(network.input, network.stages, network.reads, network.output).order
     """
 
     input: Signal

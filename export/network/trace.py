@@ -10,9 +10,17 @@ from .network import HybridNetwork
 
 
 class Trace(Mapping[str, Shaped[np.ndarray, "..."]]):
-    """Arrays by the name of the stage that gave them: spikes [time, sample, *shape], values [sample, *shape].
+    """Arrays by the name of the stage that gave them: spikes `[time, sample, *shape]`, values `[sample, *shape]`.
 
     It need not have every stage of the network, but has the output's.
+
+    Args:
+        network: The network whose values these are.
+        values: The arrays, by stage.
+
+    Example:
+        trace = spiq.cosim("mine/bundle", x_test)
+        trace.predictions, trace.output
     """
 
     def __init__(self, network: HybridNetwork, values: Mapping[str, Shaped[np.ndarray, "..."]]) -> None:

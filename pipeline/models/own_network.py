@@ -39,15 +39,21 @@ GOLDEN_SAMPLES = 8
 class OwnNetwork:
     """Stages that are added one by one; each method gives the stage's name, which others read.
 
-    A sample is values of `input_shape`, or spikes of it where `steps` says how many time steps these have. The network
-    answers with the stage that was added last.
+    The network answers with the stage that was added last.
+
+    Args:
+        input_shape: Of one sample, without time.
+        steps: Time steps of the samples, if they are spikes; None for values.
+
+    Raises:
+        InputError: The shape or the steps are no positive integers.
 
     Example:
-        network = OwnNetwork((1, 28, 28))
+        network = spiq.OwnNetwork((1, 8, 8))
         spikes = network.encode("phase", steps=8)
         rates = network.decode("rate", network.spiking(encoder, spikes))
         network.classical(readout, network.circuit(qnode, rates))
-        network.export("mine/bundle", calibration=images)
+        network.export("mine/third", calibration=x_train)
     """
 
     def __init__(self, input_shape: Sequence[int], steps: int | None = None) -> None:
@@ -61,7 +67,20 @@ class OwnNetwork:
         self._lock = threading.Lock()
 
     def encode(self, coding: str | Coding = "phase", steps: int = 8, seed: int = 0, name: str = "spikes") -> str:
-        """Values in [0, 1] become spikes by a coding (`export.coding`): its name, or a Coding with its own steps."""
+        """Values in [0, 1] become spikes.
+
+        Args:
+            coding: "phase", "rate" or "latency" (`export.coding`), or a Coding with its own steps.
+            steps: Time steps.
+            seed: Of "rate".
+            name: The stage's name.
+
+        Returns:
+            The stage's name.
+
+        Raises:
+            InputError: There is no such coding, or the name is taken.
+        """
         made = coding if isinstance(coding, Coding) else Coding(coding, steps, seed)  # type: ignore[arg-type]
         return self._add(name, Encode(made), (INPUT,))
 
@@ -73,7 +92,21 @@ class OwnNetwork:
         dt: float = DEFAULT_DT,
         integration: Integration = DEFAULT_INTEGRATION,
     ) -> str:
-        """A spiking network of stock layers and snnTorch's neurons, as `to_nir` takes it, in evaluation mode."""
+        """A spiking network, in evaluation mode.
+
+        Args:
+            encoder: Stock layers and snnTorch's neurons, as `to_nir` takes them.
+            reads: The stage whose spikes it reads.
+            name: The stage's name.
+            dt: Duration of one time step in seconds.
+            integration: What r of an IF neuron means in the NIR file (`export.nir.time_step`).
+
+        Returns:
+            The stage's name.
+
+        Raises:
+            InputError: A layer has no exact form in NIR, or does not fit what it reads.
+        """
         _check_is(encoder, nn.Module, "encoder", "a torch.nn.Module")
         graph = to_nir(encoder, self._read(reads).shape, dt, integration)
         self._parts[name] = OverTime(encoder)
@@ -89,7 +122,22 @@ class OwnNetwork:
         windows: int = 1,
         name: str = "decoded",
     ) -> str:
-        """Spikes become numbers: "rate" is spikes a step, "count", "first_spike" the step of the first, or a Decode."""
+        """Spikes become numbers.
+
+        Args:
+            kind: "rate" (spikes per step), "count", "first_spike" (the step of the first spike), or a Decode.
+            reads: The stage whose spikes it reads.
+            scale: What the numbers are multiplied by.
+            offset: What is added then.
+            windows: Into how many equal parts the time is cut, each decoded by itself.
+            name: The stage's name.
+
+        Returns:
+            The stage's name.
+
+        Raises:
+            InputError: There is no such decoding, or the steps cannot be cut so.
+        """
         made = kind if isinstance(kind, Decode) else Decode(kind, scale, offset, windows)
         return self._add(name, made, (reads,))
 
@@ -102,14 +150,41 @@ class OwnNetwork:
         inputs: Any = None,
         observables: Sequence[Any] | None = None,
     ) -> str:
-        """A circuit, whose inputs are what it reads as one vector (`own_circuit` says what it may be)."""
+        """A circuit, whose inputs are what it reads as one vector.
+
+        Args:
+            circuit: What `spiq.network` takes (`own_circuit`).
+            reads: The stage whose values it reads.
+            name: The stage's name.
+            weights: The other arguments of a QNode, by name.
+            inputs: Which parameters of a QuantumCircuit are inputs, in their order.
+            observables: What is measured, if the circuit does not say it.
+
+        Returns:
+            The stage's name.
+
+        Raises:
+            InputError: A gate or an angle cannot be deployed, or the inputs do not fit.
+        """
         found = own_circuit(circuit, int(np.prod(self._read(reads).shape)), weights, inputs, observables)
         self._parts[name] = found
         self.parameter_count += found.parameter_count
         return self._add(name, Quantum(found.circuit), (reads,))
 
     def classical(self, module: nn.Module, *reads: str, name: str = "readout") -> str:
-        """A module without a state that reads one or more values [sample, *shape], in this order, and gives one."""
+        """A module without a state that reads one or more values `[sample, *shape]`, in this order, and gives one.
+
+        Args:
+            module: Any module that ONNX can hold.
+            reads: The stages whose values it reads.
+            name: The stage's name.
+
+        Returns:
+            The stage's name.
+
+        Raises:
+            InputError: The module cannot be held by ONNX, or does not fit what it reads.
+        """
         _check_is(module, nn.Module, name, "a torch.nn.Module")
         stage = classical_stage(module, tuple(self._read(source).shape for source in reads), name)
         self._parts[name] = module
@@ -147,11 +222,22 @@ class OwnNetwork:
     ) -> Bundle:
         """Write the bundle and open it.
 
-        `calibration` are samples that the network was trained with, 64 or more if there are so many: the fixed-point
-        scales are chosen on them. `golden` are a few samples, or (samples, labels), kept with every value. Each of the
-        two stands in for the other if it is left out. `name` is the network's, the folder's otherwise. Arrays and
-        tensors are taken. Raises InputError where the path is taken, unless `replace`, where the samples do not fit,
-        and where the parts as they run on their own give something else than the network's plain data.
+        Args:
+            path: The bundle's folder.
+            calibration: Samples that the network was trained with, 64 or more if there are so many: the fixed-point
+                scales are chosen on them. Arrays or tensors.
+            golden: A few samples, or (samples, labels), kept with every value. Each of the two stands in for the other
+                if it is left out.
+            name: The network's. Default: the folder's.
+            replace: Replace a bundle that is there.
+            seed: The bundle's: of shots, if no other is given.
+
+        Returns:
+            The bundle.
+
+        Raises:
+            InputError: The path is taken, the samples do not fit, or the parts as they run on their own give something
+                else than the network's plain data.
         """
         network = self.to_network()
         samples, labels = golden if isinstance(golden, tuple) else (golden, None)
