@@ -204,3 +204,9 @@ def test_progress_survives_the_file(tmp_path: Path) -> None:
     tensors, again = checkpoint.load(tmp_path / "a.safetensors")
     assert again == progress
     assert tensors["w"].tolist() == [0, 1, 2]
+
+
+def test_a_checkpoint_of_version_0_1_is_read_and_its_learning_rates_are_not_known() -> None:
+    _, progress = checkpoint.load(Path(__file__).parents[1] / "data" / "run_0_1" / CHECKPOINT)
+    assert len(progress.history) > 0
+    assert {epoch.learning_rate for epoch in progress.history} == {None}

@@ -1,0 +1,1 @@
+"""Measuring again, on this machine, what README.md and docs/ state."""
