@@ -98,6 +98,8 @@ def _read(program: str) -> "QuantumCircuit":
         with redirect_stderr(io.StringIO()):
             tree, _ = parsed(program)
             circuit: Any = convert(tree)
+    except InputError:
+        raise
     except (ConversionError, QASM3ParsingError, *MALFORMED) as error:
         raise InputError("its program cannot be read") from error
     gates = circuit.remove_final_measurements(inplace=False)
@@ -105,7 +107,7 @@ def _read(program: str) -> "QuantumCircuit":
         raise InputError("it has no gate")
     qubits = {qubit for instruction in gates.data for qubit in instruction.qubits}
     if len(gates.data) > MOST_DRAWN_GATES or len(qubits) > MOST_DRAWN_QUBITS:
-        raise InputError(f"nobody could read {len(gates.data)} gates on {len(qubits)} qubits")
+        raise InputError(f"nobody could read a drawing of that size, {len(gates.data)} gates and {len(qubits)} qubits")
     return gates
 
 

@@ -113,7 +113,8 @@ def test_a_circuit_behind_another_is_held_against_its_own_inputs(tmp_path: Path)
         Circuit(2, ("a", "b"), (Gate("ry", (0,), 0.3, ((0, 1.0),)), Gate("rx", (1,), 1.0)), (pauli_z(0), pauli_z(1))),
         network.decode("rate", spikes),
     )
-    network.circuit(Circuit(1, ("a", "b"), (Gate("ry", (0,), 0.0, ((0, 2.0), (1, 1.0))),), (pauli_z(0),)), first)
+    second = Circuit(1, ("a", "b"), (Gate("ry", (0,), 0.0, ((0, 2.0), (1, 1.0))),), (pauli_z(0),))
+    network.circuit(second, first, name="second")
     samples = np.random.default_rng(0).random((20, 4))
     bundle = network.export(tmp_path / "bundle", golden=(samples[:2], np.array([0, 1])))
     climbed = climbed_on_aer(bundle, samples, np.arange(20) % 2, "nir")
