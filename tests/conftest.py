@@ -13,6 +13,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 
 import pytest
 
+from shared.command import NO_LAVA
 from shared.tiny_run import TINY, make_tiny_run, tiny_images_of
 from spiq.export.bundle.bundle import Bundle
 from spiq.export.bundle.folder import open_bundle
@@ -41,6 +42,13 @@ def tiny_bundle(tiny_run: Path) -> Bundle:
     from spiq.pipeline.run.folder import BUNDLE
 
     return open_bundle(tiny_run / BUNDLE)
+
+
+@pytest.fixture
+def no_lava(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine on which `spiq lava setup` was never run."""
+    for variable, value in NO_LAVA.items():
+        monkeypatch.setenv(variable, value)
 
 
 @pytest.hookimpl(tryfirst=True)

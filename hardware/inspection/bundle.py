@@ -1,11 +1,10 @@
 """What is in a bundle, in numbers: the layers on the chip, what they do on data, the circuit, the files."""
 
 from collections import Counter
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from jaxtyping import Shaped, UInt8
+from jaxtyping import Shaped
 
 from ...export.bundle.bundle import Bundle
 from ...export.bundle.entries import LOIHI
@@ -13,22 +12,25 @@ from ...export.bundle.manifest import MANIFEST
 from ...export.circuit.circuit import TWO_QUBIT_GATES, Circuit
 from ...export.circuit.reupload import as_reupload
 from ...export.errors import InputError
-from ...export.network.network import INPUT as SAMPLES
 from ...export.nir.neurons import decided_step
-from ..cosimulation import BATCH, check_samples, sliced
+from ..cosimulation import sliced
+from ..cost.energy_model import ChipWork, Work
+from ..cost.models import estimates
+from ..cost.neurobench.metrics import metrics
 from ..devices import SampleWatch
-from ..loihi.cost import published
 from ..loihi.cost.activity import Activity, measured
-from ..loihi.cost.energy import LEFT_OUT, Cost, estimate
-from ..loihi.cost.resources import ConnectionResources, LayerResources, Resources, resources
+from ..loihi.cost.resources import ConnectionResources, LayerResources, resources
 from ..loihi.lowering.losses import LayerLoss, losses
 from ..loihi.lowering.network import float_layers
 from ..loihi.neuron_group import PerNeuron
 from ..loihi.program import INPUT, Connection, Layer, LoihiProgram
 from ..loihi.synapse import ConvSynapse
 from ..parts import BundlePart
-from ..registry import devices
-from ..stages import Devices, run_stages
+from ..stage_inputs import stage_inputs
+
+COUNTED = 1000
+"""Samples that NeuroBench's metrics are counted on at most: every value of the network in floating point is looked at,
+which takes several times as long as the chip's simulation."""
 
 
 def inspection(
@@ -43,11 +45,11 @@ def inspection(
     None where the bundle does not say it. Of each spiking stage that has a form on the chip: `layers`; `quantization`
     has what each layer lost in the chip's 8 bits, `warnings` a sentence for each loss that is large, `chip` what the
     layers take of Loihi 2, `activity` the mean spikes and synaptic operations of the samples, `measured_on` naming
-    them, and `estimate` the energy (pJ) and time (µs) of a sample on another chip, the first Loihi, which `chip` and
-    `source` in it name. A layer's `programmable` says why it needs a programmable neuron, which Lava's LIF is not, and
-    is empty where it does not; its `threshold` is one number or, where neurons differ, the least and the most. Sizes
-    are in bytes. Raises InputError where there are no samples, where they do not fit the bundle, or where a layer does
-    not fit the chip.
+    them, `neurobench` NeuroBench's metrics of the graph on the first `COUNTED` of them, and `estimates` the energy (pJ)
+    and time (µs) of a sample by every model of `cost.models`, each with its chip and its source. A layer's
+    `programmable` says why it needs a programmable neuron, which Lava's LIF is not, and is empty where it does not; its
+    `threshold` is one number or, where neurons differ, the least and the most. Sizes are in bytes. Raises InputError
+    where there are no samples, where they do not fit the bundle, or where a layer does not fit the chip.
     """
     manifest, network = bundle.manifest, bundle.network
     files = {name: len(content) for name, content in bundle.content.items()}
@@ -101,7 +103,9 @@ def _spiking(
     part = BundlePart(bundle, name)
     program = part.program
     taken = resources(program)
-    activity = measured(program, _given(bundle, name, samples, watch))
+    activity = measured(program, stage_inputs(bundle, name, samples, watch=watch))
+    first = sliced(bundle.network, samples, slice(0, COUNTED))
+    counted = metrics(part.graph, stage_inputs(bundle, name, first, "nir"))
     lost, warnings = quantization_losses(part)
     return {
         "stage": name,
@@ -112,9 +116,10 @@ def _spiking(
         ],
         "quantization": [loss._asdict() for loss in lost],
         "warnings": warnings,
-        "chip": _chip(taken),
+        "chip": taken.plain(),
         "activity": {"measured_on": measured_on, **_activity(program, activity)},
-        "estimate": _estimate(estimate(program, taken, activity)),
+        "neurobench": counted.plain(),
+        **estimates(Work(counted, ChipWork(program, taken, activity))),
     }
 
 
@@ -131,25 +136,6 @@ def _circuit(circuit: Circuit) -> dict[str, Any]:
         "two-qubit gates": sum(gates[name] for name in TWO_QUBIT_GATES),
         "rotations by data": sum(bool(gate.slopes) for gate in circuit.gates),
     }
-
-
-def _given(
-    bundle: Bundle, name: str, samples: Shaped[np.ndarray, "..."], watch: SampleWatch | None
-) -> Iterator[UInt8[np.ndarray, "time sample *shape"]]:
-    """The spikes that a stage reads, batch by batch, with all that comes before it on simulated chips."""
-    network = bundle.network
-    count = check_samples(network, samples)
-    before = network.before({name})
-    source = network.reads[name][0]
-    on = devices(bundle, "loihi", "exact") if before - network.encodes.keys() else Devices({}, {})
-    shape = network.spiking[name].graph.input_shape
-    for start in range(0, count, BATCH):
-        values = {SAMPLES: sliced(network, samples, slice(start, start + BATCH))}
-        run_stages(network, before, values, on, first_sample=start)
-        spikes = values[source]
-        yield spikes.reshape(*spikes.shape[:2], *shape)
-        if watch:
-            watch(min(start + BATCH, count))
 
 
 def _source(program: LoihiProgram, source: int) -> str:
@@ -200,19 +186,6 @@ def _connection(program: LoihiProgram, connection: Connection, found: Connection
     }
 
 
-def _chip(taken: Resources) -> dict[str, Any]:
-    return {
-        "input_fan_out": taken.input_fan_out,
-        "neurons": sum(layer.neurons for layer in taken.layers),
-        "synapses": sum(layer.synapses for layer in taken.layers),
-        "nonzero": sum(layer.nonzero for layer in taken.layers),
-        "synaptic_bytes": sum(layer.synaptic_bytes for layer in taken.layers),
-        "cores": taken.cores,
-        "chips": taken.chips,
-        "cores_a_chip": published.CORES_PER_CHIP,
-    }
-
-
 def _activity(program: LoihiProgram, activity: Activity) -> dict[str, Any]:
     samples = activity.samples
     return {
@@ -230,15 +203,4 @@ def _activity(program: LoihiProgram, activity: Activity) -> dict[str, Any]:
             }
             for layer, found in zip(program.layers, activity.layers, strict=True)
         ],
-    }
-
-
-def _estimate(found: Cost) -> dict[str, Any]:
-    return {
-        **found._asdict(),
-        "energy_pj": found.energy_pj,
-        "time_us": found.time_us,
-        "chip": published.ENERGY_CHIP,
-        "source": published.ENERGY_SOURCE,
-        "left_out": LEFT_OUT,
     }

@@ -12,6 +12,7 @@ as in snnTorch's RLeaky and RSynaptic. So w_rec's bias acts from t = 0 on.
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import nir
 import numpy as np
@@ -23,14 +24,17 @@ from torch import Tensor
 from ...export.errors import InputError
 from ...export.nir.geometry import Margins
 from ...export.nir.graph import ResolvedGraph, ResolvedNode
-from ...export.nir.neuron_step import Integrator, ToValue
 from ...export.nir.neurons import neuron_step
 from ...export.nir.nodes.table import has_state
 from ...export.nir.operations import Comparison, Convolution, DelayLine, Factor, Matrix, Operation, Pooling, Reshape
 from ...export.nir.time_step import TimeStep
 from ...export.nir.value_range import overflowing
 from .network_input import Values, checked_values, largest_magnitude
+from .neuron_state import NeuronState, as_tensor
 from .sample_parts import over_parts
+
+NeuronWatch = Callable[[ResolvedNode, NeuronState], None]
+"""Told of each neuron group after each of its steps."""
 
 CHUNK_VALUES = 2**20
 """How many values of the widest node a thread holds at once. It bounds the memory, and what stays in the cache is twice
@@ -67,10 +71,10 @@ class NirRuntime:
         """
         return self._outputs(spikes, np.float64)
 
-    def trace(self, spikes: Values) -> dict[str, Float[np.ndarray, "time sample *"]]:
-        """Every node's output by name, for all samples at once. Raises as `run` does."""
+    def trace(self, spikes: Values, watch: NeuronWatch | None = None) -> dict[str, Float[np.ndarray, "time sample *"]]:
+        """Every node's output by name, for all samples at once; `watch` sees the neurons. Raises as `run` does."""
         self._take(spikes)
-        return {name: value.numpy() for name, value in self._trace(spikes).items()}
+        return {name: value.numpy() for name, value in self._trace(spikes, watch).items()}
 
     def _take(self, spikes: Values) -> None:
         """Check what goes in, and learn how large it is."""
@@ -94,12 +98,12 @@ class NirRuntime:
         return out
 
     @torch.no_grad()
-    def _trace(self, spikes: Values) -> dict[str, Tensor]:
+    def _trace(self, spikes: Values, watch: NeuronWatch | None = None) -> dict[str, Tensor]:
         groups = {group[0].name: group for group in self.graph.recurrent_groups}
         values: dict[str, Tensor] = {}
         for resolved in self.graph.nodes:
             if resolved.name in groups:
-                self._run_recurrent(groups[resolved.name], values, spikes.shape[:2])
+                self._run_recurrent(groups[resolved.name], values, spikes.shape[:2], watch)
             elif resolved.name in values:
                 continue  # it came with its recurrent group
             elif isinstance(resolved.node, nir.Input):
@@ -110,7 +114,7 @@ class NirRuntime:
                 first, *rest = (values[source] for source in resolved.sources)
                 x = sum(rest, start=first)
                 if has_state(resolved.node):
-                    values[resolved.name] = self._over_time(resolved, x)
+                    values[resolved.name] = self._over_time(resolved, x, watch)
                     continue
                 operation = resolved.operation(self.graph.step, f"{self.graph.name}: {resolved}")
                 if isinstance(operation, DelayLine):
@@ -122,16 +126,22 @@ class NirRuntime:
         return values
 
     def _over_time(
-        self, resolved: ResolvedNode, x: Float[Tensor, "time sample *shape"]
+        self, resolved: ResolvedNode, x: Float[Tensor, "time sample *shape"], watch: NeuronWatch | None
     ) -> Float[Tensor, "time sample *shape"]:
-        advance = self._neurons(resolved, x[0])
+        neurons = self._neurons(resolved, x[0])
         out = torch.empty_like(x)
         for step in range(len(x)):
-            out[step] = advance(x[step])
+            out[step] = neurons(x[step])
+            if watch:
+                watch(resolved, neurons)
         return out
 
     def _run_recurrent(
-        self, group: tuple[ResolvedNode, ...], values: dict[str, Tensor], batch: tuple[int, int]
+        self,
+        group: tuple[ResolvedNode, ...],
+        values: dict[str, Tensor],
+        batch: tuple[int, int],
+        watch: NeuronWatch | None,
     ) -> None:
         """Add the values of a recurrent group's nodes, whose steps depend on one another, to those of earlier nodes."""
         time, samples = batch
@@ -156,56 +166,13 @@ class NirRuntime:
                 if step:
                     terms += [values[source][step - 1] for source in resolved.delayed]
                 values[resolved.name][step] = compute(sum(terms[1:], start=terms[0]) if terms else silence)
+                if watch and isinstance(compute, NeuronState):
+                    watch(resolved, compute)
                 self._check_finite(resolved, values[resolved.name][step])
 
-    def _neurons(self, resolved: ResolvedNode, like: Float[Tensor, "sample *shape"]) -> Callable[[Tensor], Tensor]:
-        """A neuron group at rest: called with the input of each step in turn, it gives that step's output."""
+    def _neurons(self, resolved: ResolvedNode, like: Float[Tensor, "sample *shape"]) -> NeuronState:
         parts = neuron_step(resolved, self.graph.step, f"{self.graph.name}: {resolved}")
-        integrate = _integrating(parts.potential, like)
-        take_in = None if parts.current is None else _integrating(parts.current, like)
-        i = torch.zeros_like(like)
-        v = _tensor(parts.potential.start, like.dtype).expand(like.shape)
-
-        def advance(x: Tensor) -> Tensor:
-            nonlocal i
-            if take_in is not None:
-                i = x = take_in(i, x)
-            moved = integrate(v, x)
-            self._check_finite(resolved, moved)
-            return moved
-
-        if parts.threshold is None or parts.reset is None:
-
-            def give(x: Tensor) -> Tensor:
-                nonlocal v
-                v = advance(x)
-                return v
-
-            return give
-        threshold, reset = _tensor(parts.threshold, like.dtype), parts.reset
-        if isinstance(reset, ToValue):
-            value = _tensor(reset.value, like.dtype)
-
-            def fire(x: Tensor) -> Tensor:
-                nonlocal v
-                moved = advance(x)
-                spike = moved > threshold
-                v = torch.where(spike, value, moved)
-                return spike
-
-            return fire
-        amount = _tensor(reset.amount, like.dtype)
-
-        def subtract(x: Tensor) -> Tensor:
-            nonlocal v
-            was_above = (v > threshold).to(like.dtype)
-            moved = advance(x)
-            taken = moved - was_above * amount
-            spike = taken > threshold
-            v = moved - spike.to(like.dtype) * amount if reset.at_once else taken
-            return spike
-
-        return subtract
+        return NeuronState(parts, like, partial(self._check_finite, resolved))
 
     def _check_finite(self, resolved: ResolvedNode, values: Tensor) -> None:
         # Where no value can become so large there is nothing to look for, and looking takes time.
@@ -214,18 +181,6 @@ class NirRuntime:
                 f"{self.graph.name}: {resolved}: its values leave the range of floating point, which ends at "
                 f"{torch.finfo(self.dtype).max:.3g}; smaller weights are needed"
             )
-
-
-def _integrating(line: Integrator, like: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
-    """The line's step (v, x) → v."""
-    gain = _tensor(line.gain, like.dtype)
-    if line.leak is None or line.rest is None:
-        return lambda v, x: v + gain * x
-    leak, rest = (_tensor(value, like.dtype) for value in (line.leak, line.rest))
-    if line.held is None:
-        return lambda v, x: v + leak * (rest - v + gain * x)
-    pulled = _tensor(~line.held, like.dtype)
-    return lambda v, x: v + leak * (pulled * (rest - v) + gain * x)
 
 
 def _waiting(steps: Int[np.ndarray, "*shape"], silence: Float[Tensor, "sample *shape"]) -> Callable[[Tensor], Tensor]:
@@ -266,7 +221,7 @@ def computed(operation: Operation, dtype: torch.dtype) -> Callable[[Tensor], Ten
     """What the operation does with [sample, *shape]; its numbers are brought to torch once."""
 
     def tensor(array: Float[np.ndarray, "..."]) -> Tensor:
-        return _tensor(array, dtype)
+        return as_tensor(array, dtype)
 
     match operation:
         case Convolution():
@@ -296,11 +251,6 @@ def computed(operation: Operation, dtype: torch.dtype) -> Callable[[Tensor], Ten
             return lambda x: (x > threshold).to(dtype)
         case DelayLine():
             raise TypeError("a delay line needs its steps in turn")
-
-
-def _tensor(values: Float[np.ndarray, "..."], dtype: torch.dtype) -> Tensor:
-    # A copy, for torch takes no array that must not be written to, as those are that NumPy has broadcast.
-    return torch.from_numpy(np.array(values)).to(dtype)
 
 
 def _margins(padding: Margins) -> list[int]:

@@ -173,8 +173,8 @@ def inspect(
 ) -> None:
     """Say what is in a bundle: layers, circuit, files, and what the layers take of a Loihi 2.
 
-    Spikes and synaptic operations are measured on the golden samples, or on what you name. Energy and time are an
-    estimate for the first Loihi, from figures published for it (2018); none are public for Loihi 2.
+    Spikes and synaptic operations are counted on the golden samples, or on what you name. Energy and time are a range
+    over published models, each of a chip of its own; none are public for Loihi 2.
 
     Example: [bold]spiq inspect runs/digits/bundle --test-set --limit 1000[/bold]
     """

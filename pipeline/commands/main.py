@@ -16,7 +16,7 @@ import typer
 
 from ...export.errors import SpiqError
 from ...export.wording import one_line
-from . import bench, bundle, check, config, devices, doctor, lava, nir, run, validate
+from . import bench, bundle, check, compare, config, devices, doctor, lava, nir, run, validate
 from .remedies import told
 
 STOPPED = 130
@@ -31,7 +31,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for module in (run, config, bundle, validate, devices, nir, check, doctor, lava, bench):
+for module in (run, config, bundle, validate, compare, devices, nir, check, doctor, lava, bench):
     module.register(app)
 
 

@@ -6,7 +6,8 @@ REMEDIES = {
     "replace": "--force replaces it",
     "replace or resume": "--force replaces what is in it, --resume goes on with it",
     "export anew": "`spiq export RUN --force` makes it anew",
-    "resume": "--resume goes on with the same one",
+    "resume": "--resume goes on with the same one, in which only training.epochs and training.log may differ",
+    "train anew": "--force trains anew",
 }
 
 

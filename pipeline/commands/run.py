@@ -20,7 +20,12 @@ if TYPE_CHECKING:
 ConfigPath = Annotated[Path, typer.Argument(help="A TOML file, such as examples/digits.toml.", metavar="CONFIG")]
 RunPath = Annotated[Path, typer.Argument(help="A folder that `spiq train` or `spiq run` wrote.", metavar="RUN")]
 Out = Annotated[Path | None, typer.Option("--out", help="The run's folder; runs/NAME by default.", metavar="RUN")]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with a run that was stopped.")]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume", help="Go on with a run that was stopped or, with more training.epochs than before, is finished."
+    ),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -51,7 +56,9 @@ def train(
 ) -> None:
     """Train jointly; the run's folder then holds the best checkpoint.
 
-    Ctrl-C leaves a usable checkpoint, and --resume goes on from the last whole epoch.
+    Ctrl-C leaves a usable checkpoint, and --resume goes on from the last whole epoch. training.csv in the run's folder
+    has the figures of each epoch. With another training.epochs, --resume goes on to that number: the learning rate of
+    the epochs ahead is that of the new number, so the weights are not those of a run planned for it from the start.
 
     Example: [bold]spiq train examples/mnist.toml --out runs/mnist[/bold]
     """
@@ -94,10 +101,15 @@ def export(run: RunPath, force: Force = False, json: Json = False) -> None:
         print_line(f"{bundle}: written; `spiq verify {bundle}` runs its golden samples anywhere")
 
 
-def report(run: RunPath, force: Force = False, json: Json = False) -> None:
-    """Print a run's report; climb the ladder first where there is none of this bundle yet, or with --force.
+def report(
+    run: RunPath,
+    force: Force = False,
+    show: Annotated[bool, typer.Option("--open", help="Show the page in a browser.")] = False,
+    json: Json = False,
+) -> None:
+    """Print a run's report; climb the ladder first if there is none of this bundle yet, or with --force.
 
-    Example: [bold]spiq report runs/digits[/bold]
+    Example: [bold]spiq report runs/digits --open[/bold]
     """
     from ..validation.report import read_report
 
@@ -111,6 +123,8 @@ def report(run: RunPath, force: Force = False, json: Json = False) -> None:
             config = run_folder.open_run(run)
             run_folder.check_bundle(run)
             found = stages.climbed(run, config, stages.images(config, tell))
+    if show:
+        _show(run, found)
     _finish(found, run, json)
 
 
@@ -128,6 +142,19 @@ def _resumable(folder: Path) -> Iterator[None]:
         if (folder / run_folder.CHECKPOINT).exists():
             typer.echo(one_line(f"spiq: {folder} holds the best checkpoint so far; --resume goes on"), err=True)
         raise
+
+
+def _show(run: Path, found: "Report") -> None:
+    """The page in a browser; it is made of the report if somebody took it away."""
+    import webbrowser
+
+    page = run / run_folder.REPORT_HTML
+    if not page.exists():
+        from ..report.written import write_report
+
+        write_report(run, found)
+    if not webbrowser.open(page.resolve().as_uri()):
+        tell(f"no browser was found; open {page} in one")
 
 
 def _finish(found: "Report", folder: Path, json: bool) -> None:

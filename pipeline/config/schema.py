@@ -217,6 +217,15 @@ class Training(Section):
     threads: Annotated[
         Count | None, Field(description="How many threads PyTorch uses. Its own choice if left out.")
     ] = None
+    log: Annotated[
+        tuple[Literal["tensorboard", "wandb"], ...],
+        Field(
+            strict=False,
+            description="Where each epoch's figures go beside training.csv: to TensorBoard's files, to Weights & "
+            "Biases. Each needs the extra of its name, such as `pip install 'spiq[tensorboard]'`. W&B stays offline "
+            "unless WANDB_MODE or WANDB_API_KEY is set.",
+        ),
+    ] = ()
 
 
 class Export(Section):

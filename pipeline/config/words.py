@@ -43,7 +43,8 @@ def allowed(schema: Schema) -> str:
         case "object":
             return "a table with the keys " + ", ".join(schema["properties"])
         case "array":
-            return f"a list of at least {schema['minItems']}, each {allowed(schema['items'])}"
+            least = f" of at least {schema['minItems']}" if "minItems" in schema else ""
+            return f"a list{least}, each {allowed(schema['items'])}"
         case "boolean":
             return "true or false"
         case "integer":

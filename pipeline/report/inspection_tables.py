@@ -26,7 +26,8 @@ def inspection_tables(found: dict[str, Any]) -> Iterator[Table]:
             yield _programmable(programmable)
         yield quantization_table(half["quantization"])
         yield _activity(half)
-        yield _estimate(half)
+        yield _neurobench(half)
+        yield from _estimates(half)
     yield _network(found)
     for circuit in found["circuits"]:
         yield Table(f"circuit {circuit['stage']}", ("", ""), _pairs(circuit, ("stage",)))
@@ -120,23 +121,50 @@ def _activity(found: dict[str, Any]) -> Table:
     return Table(title, ("layer", "spikes", "a neuron and step", "synaptic operations"), rows)
 
 
-def _estimate(found: dict[str, Any]) -> Table:
-    cost = found["estimate"]
+def _neurobench(found: dict[str, Any]) -> Table:
+    """NeuroBench's metrics of the graph in floating point."""
+    values = found["neurobench"]
+    operations = values["synaptic_operations"]
     rows = [
-        (name, f"{cost[key] / 1000:,.1f} nJ")
-        for name, key in (
-            ("synaptic operations", "operations_pj"),
-            ("neuron updates", "neuron_updates_pj"),
-            ("spikes", "spikes_pj"),
-            ("energy", "energy_pj"),
+        ("footprint", f"{values['footprint_bytes'] / KIBIBYTE:,.1f} KB"),
+        ("connection sparsity", f"{values['connection_sparsity']:.4f}"),
+        ("activation sparsity", f"{values['activation_sparsity']:.4f}"),
+        ("synaptic operations, dense", f"{operations['dense']:,.1f}"),
+        ("effective, as accumulates", f"{operations['effective_acs']:,.1f}"),
+        ("effective, as multiply-accumulates", f"{operations['effective_macs']:,.1f}"),
+        ("membrane updates", f"{values['membrane_updates']:,.1f}"),
+    ]
+    title = f"NeuroBench's metrics in floating point; operations and updates per sample, of {values['samples']}"
+    return Table(title, ("", ""), rows)
+
+
+def _estimates(found: dict[str, Any]) -> Iterator[Table]:
+    """What each model of energy says of a sample, and where each has its figures from."""
+    least, most = (
+        f"{_nanojoules(value)} ({model})"
+        for value, model in zip(found["energy_range_pj"], found["energy_range_models"], strict=True)
+    )
+    rows = [
+        (
+            estimate["model"],
+            estimate["chip"],
+            _nanojoules(estimate["energy_pj"]),
+            "" if estimate["time_us"] is None else f"{estimate['time_us']:,.1f}",
+            estimate["basis"],
         )
+        for estimate in found["estimates"]
     ]
-    rows += [
-        (name, f"{cost[key]:,.1f} µs")
-        for name, key in (("computing", "computing_us"), ("barriers", "barrier_us"), ("time", "time_us"))
-    ]
-    rows += [("figures", cost["source"]), ("left out", cost["left_out"])]
-    return Table(f"an estimate for {cost['chip']}, not measured", ("", f"a sample on {cost['chip']}"), rows)
+    columns = ("model", "chip", "nJ per sample", "µs per sample", "its figures")
+    yield Table(f"estimates: {least} to {most} nJ per sample", columns, rows)
+    sources = [(estimate["model"], estimate["source"]) for estimate in found["estimates"]]
+    yield Table(
+        "where the figures are published; docs/costs.md says what each leaves out", ("model", "source"), sources
+    )
+
+
+def _nanojoules(picojoules: float) -> str:
+    value = picojoules / 1000
+    return f"{value:,.2f}" if value >= 1 else f"{value:.3g}"
 
 
 def _network(found: dict[str, Any]) -> Table:

@@ -9,13 +9,16 @@ from markupsafe import Markup, escape
 from ..validation.report import Report
 from .charts.plot import printable
 from .section import Section
-from .sections import ladder, machine, quantum, reading, training, verdict
+from .sections import costs, ladder, lost, machine, quantum, reading, spiking, training, verdict
 
 HEAD = verdict.SECTION
 
 SECTIONS: tuple[Section, ...] = (
     ladder.SECTION,
+    lost.SECTION,
+    spiking.SECTION,
     quantum.SECTION,
+    costs.SECTION,
     training.SECTION,
     reading.SECTION,
     machine.SECTION,
@@ -31,14 +34,14 @@ EMBEDDED_HEIGHT = 700
 
 def render(report: Report) -> str:
     """The page. The same report gives the same page, and no text of the report becomes markup."""
-    environment = _environment()
+    filled = environment()
     sections = [(section, section.content(report)) for section in SECTIONS]
-    return environment.get_template(PAGE).render(
+    return filled.get_template(PAGE).render(
         title=printable(f"{report.name} – spiq report"),
-        style=Markup(_file(STYLE)),
-        header=_filled(environment, HEAD, HEAD.content(report) or {}),
+        style=style(),
+        header=_filled(filled, HEAD, HEAD.content(report) or {}),
         sections=[
-            {"key": section.key, "title": section.title, "html": _filled(environment, section, content)}
+            {"key": section.key, "title": section.title, "html": _filled(filled, section, content)}
             for section, content in sections
             if content is not None
         ],
@@ -51,8 +54,14 @@ def embedded(report: Report) -> str:
     return f'<iframe srcdoc="{escape(render(report))}" style="width: 100%; height: {height}px; border: 0"></iframe>'
 
 
-def _environment() -> Environment:
-    environment = Environment(
+def style() -> Markup:
+    """The style sheet of every page."""
+    return Markup(_file(STYLE))
+
+
+def environment() -> Environment:
+    """Where templates are filled: no value becomes markup, and what XML forbids is replaced."""
+    made = Environment(
         loader=FunctionLoader(_file),
         autoescape=True,
         undefined=StrictUndefined,
@@ -60,8 +69,8 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["capitalized"] = lambda text: text[:1].upper() + text[1:]
-    return environment
+    made.filters["capitalized"] = lambda text: text[:1].upper() + text[1:]
+    return made
 
 
 def _filled(environment: Environment, section: Section, content: dict[str, Any]) -> Markup:

@@ -8,6 +8,7 @@ from ..printing import print_line, print_table, table_text
 from ..validation.gate import verdict
 from ..validation.report import Report
 from ..validation.rung import Rung
+from ..validation.survival import survival
 
 COLUMNS = (
     "rung",
@@ -77,4 +78,7 @@ def _sentences(report: Report) -> Iterator[str]:
     if report.programmable:
         yield f"layers that need a programmable neuron of Loihi 2: {report.programmable_in_words()}"
     yield f"training is {training_in_words(report.epochs)}"
+    found = survival(report)
+    if found is not None:
+        yield found.sentence
     yield verdict(report)

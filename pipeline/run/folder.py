@@ -1,9 +1,10 @@
 """A run's folder, and what lies where in it.
 
-    RUN/config.toml   checkpoint.safetensors   bundle/   report.json   report.html
+    RUN/config.toml   checkpoint.safetensors   resume.safetensors   training.csv   bundle/   report.json   report.html
 
-and resume.safetensors while training is under way. The bundle is made of the checkpoint, the report of both. What was
-made of a file is taken away before the file changes, so that what a kill leaves still belongs together.
+and, if training.log asks for them, training.tensorboard/ and training.wandb/. The bundle is made of the checkpoint, the
+report of both. What was made of a file is taken away before the file changes, so that what a kill leaves still belongs
+together.
 """
 
 import hashlib
@@ -21,19 +22,21 @@ from ..report.names import REPORT_HTML, REPORT_JSON
 CONFIG = "config.toml"
 CHECKPOINT = "checkpoint.safetensors"
 RESUME = "resume.safetensors"
+CURVES = "training.csv"
+TENSORBOARD = "training.tensorboard"
+WANDB = "training.wandb"
 BUNDLE = RUN_BUNDLE
 
-FILES = (CONFIG, CHECKPOINT, RESUME, BUNDLE, REPORT_JSON, REPORT_HTML)
+FILES = (CONFIG, CHECKPOINT, RESUME, CURVES, TENSORBOARD, WANDB, BUNDLE, REPORT_JSON, REPORT_HTML)
 """All that spiq writes into the folder."""
 
 
 def check_run(run: Path, config: Config, force: bool = False, resume: bool = False) -> None:
     """Raise InputError where the folder is there already, unless `force` lets its files be replaced or `resume` goes on
-    with a run of the same configuration.
+    with the run in it (`resuming` says whether it can with this configuration).
     """
     if resume:
-        if open_run(run) != config:
-            raise InputError(f"{run / CONFIG}: differs from the configuration given", "resume")
+        open_run(run)
     elif run.exists() and not force:
         raise InputError(f"{run}: exists already", "replace or resume")
     elif run.exists() and not run.is_dir():
@@ -47,14 +50,30 @@ def check_run(run: Path, config: Config, force: bool = False, resume: bool = Fal
 
 
 def start_run(run: Path, config: Config, resume: bool = False) -> None:
-    """Make the folder and write the configuration into it; what an earlier run left there is taken away."""
-    if resume:
+    """Make the folder and write the configuration into it; what an earlier run left there is taken away.
+
+    With `resume` its checkpoint stays, and only what was made of another configuration is taken away.
+    """
+    before = open_run(run) if resume else None
+    if before == config:
         return
     with new_file(run / CONFIG) as written:
-        remove_bundle(run)
-        for name in (CHECKPOINT, RESUME):
-            (run / name).unlink(missing_ok=True)
+        if before is not None and before.training.epochs == config.training.epochs:
+            remove_report(run)
+        else:
+            # A bundle says for how many epochs its network was to be trained.
+            remove_bundle(run)
+        if before is None:
+            _remove_training(run)
         written.write_text(config.to_toml(), encoding="utf-8")
+
+
+def _remove_training(run: Path) -> None:
+    for name in (CHECKPOINT, RESUME, CURVES):
+        (run / name).unlink(missing_ok=True)
+    for name in (TENSORBOARD, WANDB):
+        if (run / name).exists():
+            remove_folder(run / name)
 
 
 def remove_report(run: Path) -> None:

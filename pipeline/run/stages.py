@@ -14,6 +14,7 @@ from ..config.schema import Config
 from ..progress import sample_bars, training_bar, working
 from . import folder as run_folder
 from .lock import locked
+from .resuming import check_resume
 
 if TYPE_CHECKING:
     from ..data import ImageSet
@@ -48,18 +49,22 @@ def trained(
     if there:
         held.enter_context(locked(folder, tell))
     run_folder.check_run(folder, config, force, resume)
+    note = check_resume(folder, config) if resume else None
     from ..models.sqdr_cnn import SQDRCNN
     from ..training.kept_memory import keep_freed_memory
     from ..training.loop import train as train_network
     from ..training.loop import training_device
+    from ..training.records.table import check_records
 
     data = images(config, tell)
     # What does not fit the images or the machine must be known before the folder is touched.
     SQDRCNN(config, data.train_images.shape[1:], data.classes)
     training_device(config.training)
+    check_records(config.training.log)
     if not there and not held.enter_context(locked(folder, tell)):
         # Somebody else has made it meanwhile.
         run_folder.check_run(folder, config, force, resume)
+    tell(note)
     run_folder.start_run(folder, config, resume)
     keep_freed_memory()
     with training_bar(config.training.epochs) as watch:
@@ -131,6 +136,7 @@ def climbed(folder: Path, config: Config, data: "ImageSet") -> "Report":
         model,
         tuple(epoch._asdict() for epoch in progress.history),
         epochs_of(progress.history, config),
+        config.model_dump(mode="json"),
     )
     with sample_bars() as watch:
         found = climb(ascent, watch).model_copy(update={"made_of": made_of})

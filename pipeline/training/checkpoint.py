@@ -1,7 +1,7 @@
 """A trained network on disk: safetensors, with what is needed to build the network again in the file's metadata.
 
 RUN/checkpoint.safetensors   the best weights so far, and how training went
-RUN/resume.safetensors       the latest weights and the optimizer's state, while training is under way
+RUN/resume.safetensors       the latest weights and the optimizer's state: what training goes on from
 """
 
 import json
@@ -29,16 +29,20 @@ METADATA = "spiq"
 OPTIMIZER = "optimizer."
 """What the names of the optimizer's tensors begin with."""
 
-SCHEMA = 1
-"""Version of what stands in the metadata."""
+SCHEMA = 2
+"""Version of what stands in the metadata. Version 1, of spiq 0.1, is read too: it has no learning rates."""
 
 
 class Epoch(NamedTuple):
-    """How one epoch went: mean training loss, and accuracies in [0, 1] (validation: None where none was held out)."""
+    """How one epoch went: mean training loss, and accuracies in [0, 1] (validation: None where none was held out).
+
+    learning_rate: at the epoch's first step; None for epochs that version 0.1 trained.
+    """
 
     loss: float
     accuracy: float
     validation: float | None
+    learning_rate: float | None = None
 
 
 class Progress(NamedTuple):
@@ -80,8 +84,8 @@ def load(path: Path) -> tuple[dict[str, Tensor], Progress]:
         raise InputError(f"{path}: not a readable safetensors file: {error}") from error
     try:
         stored = json.loads(metadata[METADATA])
-        if stored["schema"] != SCHEMA:
-            raise InputError(f"{path}: its schema is {stored['schema']!r}; this version of spiq reads {SCHEMA}")
+        if stored["schema"] not in (1, SCHEMA):
+            raise InputError(f"{path}: its schema must be 1 or {SCHEMA}, got {stored['schema']!r}")
         history = tuple(Epoch(**epoch) for epoch in stored["history"])
         shape = tuple(int(size) for size in stored["image_shape"])
         return tensors, Progress(shape, int(stored["classes"]), int(stored["best"]), history)

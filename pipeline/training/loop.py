@@ -1,24 +1,18 @@
 """Joint training: one loss, cross-entropy on the logits, through readout, circuit and spikes.
 
-Adam with a learning rate that falls to zero along a half cosine. The network that is kept is the one of the epoch
-with the best accuracy on images held out of the training set; the test set is not looked at.
+Adam with the learning rate of `schedule`. The network that is kept is the one of the epoch with the best accuracy on
+images held out of the training set; the test set is not looked at.
 
 Every random choice follows from the configuration's seed and the epoch, so a run that was stopped and resumed gives
 the weights that an unbroken run gives.
 """
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import torch
-import torch.nn.functional as F
-from jaxtyping import Float, Float32, Int64
 from torch import Tensor
 
-from ...export.coding import Coding
 from ...export.errors import InputError
 from ..config.schema import Config, Training
 from ..data import ImageSet
@@ -26,29 +20,21 @@ from ..models.sqdr_cnn import SQDRCNN
 from ..run.folder import CHECKPOINT, RESUME, remove_bundle
 from . import checkpoint
 from .checkpoint import Epoch, Progress
-
-EVALUATION_BATCH = 256
-"""Samples a forward pass without gradients takes at once."""
+from .curves import write_curves
+from .epoch import evaluate, run_epoch
+from .images import Part, batch_count, split
+from .records.table import opened_records
+from .schedule import learning_rate
 
 TrainingWatch = Callable[[int, int, int, float, float, float | None], None]
 """Told after each batch, and once more when the epoch is kept: epoch, batch, batches, mean loss, training accuracy, the
 newest validation accuracy (None before there is one)."""
 
 
-class Part(NamedTuple):
-    """Images with their labels."""
-
-    images: Float32[np.ndarray, "sample channel height width"]
-    labels: Int64[np.ndarray, " sample"]
-
-    def take(self, index: Int64[np.ndarray, " chosen"]) -> "Part":
-        return Part(self.images[index], self.labels[index])
-
-
 def train(
     config: Config, data: ImageSet, run: Path, resume: bool = False, watch: TrainingWatch | None = None
 ) -> SQDRCNN:
-    """Train and leave the best network in the run's folder; with `resume`, go on where an earlier call was stopped.
+    """Train and leave the best network in the run's folder; with `resume`, go on from where an earlier call has ended.
 
     Ctrl-C leaves a usable checkpoint: the best so far, or, in the first epoch, the weights as they are.
     """
@@ -62,29 +48,35 @@ def train(
         model.parameters(), lr=config.training.learning_rate, weight_decay=config.training.weight_decay
     )
     progress = Progress(shape, data.classes, -1, ())
-    if resume and (run / RESUME).exists():
-        tensors, progress = checkpoint.load(run / RESUME)
-        checkpoint.fill_model(model, tensors, run / RESUME)
-        checkpoint.restore_optimizer(optimizer, tensors)
-    elif resume and (run / CHECKPOINT).exists():
-        # Without a file to resume from the run is finished, or it was stopped before its first epoch was whole.
-        _, kept = checkpoint.load(run / CHECKPOINT)
-        progress = kept if len(kept.history) >= config.training.epochs else progress
+    if resume:
+        progress = _restored(run, config.training.epochs, model, optimizer, progress)
+    # A kill may have come between the two files.
+    write_curves(run, progress.history)
     training, validation = split(
         Part(data.train_images, data.train_labels), config.data.validation_fraction, config.seed
     )
+    size = batch_count(training, config.training.batch_size)
+    left = range(len(progress.history), config.training.epochs)
     try:
-        for number in range(len(progress.history), config.training.epochs):
-            last = progress.history[-1].validation if progress.history else None
-            loss, accuracy = _epoch(model, optimizer, config, training, number, device, watch, last)
-            held = evaluate(model, config.coding_scheme, validation, device) if len(validation.labels) else None
-            progress = _noted(progress, Epoch(loss, accuracy, held))
-            if progress.best == number:
-                _keep(run, model.state_dict(), progress)
-            checkpoint.save(run / RESUME, model.state_dict() | checkpoint.optimizer_tensors(optimizer), progress)
-            if watch:
-                batches = _batch_count(training, config.training)
-                watch(number, batches, batches, loss, accuracy, held)
+        with opened_records(config if left else None, run, progress.history) as note:
+            for number in left:
+                last = progress.history[-1].validation if progress.history else None
+
+                def tell(*figures: float, number: int = number, last: float | None = last) -> None:
+                    if watch:
+                        watch(number, *figures, last)  # type: ignore[arg-type]
+
+                loss, accuracy = run_epoch(model, optimizer, config, training, number, device, tell)
+                held = evaluate(model, config.coding_scheme, validation, device) if len(validation.labels) else None
+                epoch = Epoch(loss, accuracy, held, learning_rate(config.training, number))
+                progress = _noted(progress, epoch)
+                if progress.best == number:
+                    _keep(run, model.state_dict(), progress)
+                checkpoint.save(run / RESUME, model.state_dict() | checkpoint.optimizer_tensors(optimizer), progress)
+                write_curves(run, progress.history)
+                note(number, epoch)
+                if watch:
+                    watch(number, size, size, loss, accuracy, held)
     except KeyboardInterrupt:
         if not (run / CHECKPOINT).exists():
             _keep(run, model.state_dict(), progress)
@@ -92,7 +84,6 @@ def train(
     best, kept = checkpoint.load(run / CHECKPOINT)
     if kept != progress:
         _keep(run, best, progress)
-    (run / RESUME).unlink(missing_ok=True)
     model.load_state_dict(best)
     return model.eval()
 
@@ -105,90 +96,24 @@ def training_device(config: Training) -> torch.device:
     return torch.device("cuda" if available and config.device != "cpu" else "cpu")
 
 
-def split(part: Part, fraction: float, seed: int) -> tuple[Part, Part]:
-    """Training and validation: of each class, in random order, that fraction is held out, but never all of it."""
-    random = np.random.default_rng(seed)
-    held = np.zeros(len(part.labels), dtype=bool)
-    for label in np.unique(part.labels):
-        members = random.permutation(np.flatnonzero(part.labels == label))
-        held[members[: min(round(fraction * len(members)), len(members) - 1)]] = True
-    return part.take(np.flatnonzero(~held)), part.take(np.flatnonzero(held))
-
-
-@torch.no_grad()
-def evaluate(model: SQDRCNN, coding: Coding, part: Part, device: torch.device) -> float:
-    """The share of right predictions, in the model's own precision."""
-    model.eval()
-    right = 0
-    for start in range(0, len(part.labels), EVALUATION_BATCH):
-        images, labels = (array[start : start + EVALUATION_BATCH] for array in part)
-        logits = model(encoded(coding, images, start, device))
-        right += int((logits.argmax(-1).cpu().numpy() == labels).sum())
-    return right / len(part.labels)
-
-
-def encoded(
-    coding: Coding, images: Float32[np.ndarray, "sample channel height width"], first: int, device: torch.device
-) -> Float[Tensor, "time sample channel height width"]:
-    """The images' spikes as a float32 tensor."""
-    return torch.from_numpy(coding.encode(images, first)).to(device).float()
-
-
-def _epoch(
-    model: SQDRCNN,
-    optimizer: torch.optim.Optimizer,
-    config: Config,
-    part: Part,
-    number: int,
-    device: torch.device,
-    watch: TrainingWatch | None,
-    last: float | None,
-) -> tuple[float, float]:
-    """One pass over the training images; the mean loss and the accuracy on the way."""
-    model.train()
-    count = len(part.labels)
-    batches = _batch_count(part, config.training)
-    total_loss, right, seen = 0.0, 0, 0
-    for step, (images, labels) in enumerate(_batches(part, config.training.batch_size, (config.seed, number))):
-        done = (number + step / batches) / config.training.epochs
-        for group in optimizer.param_groups:
-            group["lr"] = config.training.learning_rate * (1 + math.cos(math.pi * done)) / 2
-        # A random coding draws anew in every epoch: a sample's number goes on from epoch to epoch.
-        spikes = encoded(config.coding_scheme, images, number * count + seen, device)
-        target = torch.from_numpy(labels).to(device)
-        logits = model(spikes)
-        loss = F.cross_entropy(logits, target)
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise InputError(
-                f"training diverged in epoch {number + 1}: the loss is {value}; a smaller training.learning_rate than "
-                f"{config.training.learning_rate} may help"
-            )
-        total_loss += value * len(labels)
-        right += int((logits.detach().argmax(-1) == target).sum())
-        seen += len(labels)
-        if watch:
-            watch(number, step + 1, batches, total_loss / seen, right / seen, last)
-    return total_loss / seen, right / seen
+def _restored(run: Path, epochs: int, model: SQDRCNN, optimizer: torch.optim.Optimizer, nothing: Progress) -> Progress:
+    """How far the run is, its latest weights and the optimizer's state put back; `nothing` where it starts anew."""
+    if (run / RESUME).exists():
+        tensors, progress = checkpoint.load(run / RESUME)
+        checkpoint.fill_model(model, tensors, run / RESUME)
+        checkpoint.restore_optimizer(optimizer, tensors)
+        return progress
+    if (run / CHECKPOINT).exists():
+        # Without a file to resume from, version 0.1 finished the run, or it was stopped in its first epoch.
+        _, kept = checkpoint.load(run / CHECKPOINT)
+        return kept if len(kept.history) >= epochs else nothing
+    return nothing
 
 
 def _keep(run: Path, tensors: dict[str, Tensor], progress: Progress) -> None:
     """Save the checkpoint; what was made of an earlier one is taken away first."""
     remove_bundle(run)
     checkpoint.save(run / CHECKPOINT, tensors, progress)
-
-
-def _batch_count(part: Part, config: Training) -> int:
-    return math.ceil(len(part.labels) / config.batch_size)
-
-
-def _batches(part: Part, size: int, seed: tuple[int, int]) -> Iterator[Part]:
-    order = np.random.default_rng(seed).permutation(len(part.labels))
-    for start in range(0, len(order), size):
-        yield part.take(order[start : start + size])
 
 
 def _noted(progress: Progress, epoch: Epoch) -> Progress:

@@ -5,6 +5,7 @@ compared with the first samples of the one before; the rung after it again with 
 the others are climbed.
 """
 
+import hashlib
 import importlib.metadata
 import os
 import platform
@@ -31,6 +32,7 @@ from ...hardware.stages import Devices
 from ..analysis.accuracy_by_shots import accuracy_by_shots
 from ..analysis.changes import pictured
 from ..analysis.climbed import Climbed
+from ..analysis.costs import stage_costs
 from ..analysis.paired import Paired, paired
 from ..analysis.quantum import quantum_halves
 from ..analysis.spiking import spiking_halves
@@ -117,6 +119,8 @@ def climb(ascent: Ascent, watch: LadderWatch | None = None) -> Report:
         qubits=sum(stage.circuit.n_qubits for stage in network.quantum.values()),
         shots=ascent.ladder.shots,
         seed=bundle.manifest.seed,
+        samples=_hash(ascent.samples, labels),
+        labels=labels.tolist(),
         rungs=rungs,
         gate=gate(rungs, ascent.limits.max_accuracy_drop, least, ascent.epochs),
         whole=_whole(rungs, climbed, labels),
@@ -127,6 +131,7 @@ def climb(ascent: Ascent, watch: LadderWatch | None = None) -> Report:
         programmable=_programmable(bundle),
         spiking=spiking_halves(analysed),
         circuits=quantum_halves(analysed),
+        costs=stage_costs(analysed),
         accuracy_by_shots=accuracy_by_shots(analysed),
         thumbnails=thumbnails(ascent.samples, network.input, _pictured(rungs)),
         versions={package: importlib.metadata.version(package) for package in (*WRITERS, "qiskit", "qiskit-aer")},
@@ -154,6 +159,15 @@ def _whole(rungs: list[Rung], climbed: Mapping[str, Trace], labels: Int64[np.nda
         return None
     first, last = (climbed[rung.name].predictions for rung in (ends[0], ends[-1]))
     return paired(ends[0].name, first, last, labels)
+
+
+def _hash(samples: Shaped[np.ndarray, "..."], labels: Int64[np.ndarray, " sample"]) -> str:
+    """Of what the samples are, not of how they are stored: as float64, whatever they came as."""
+    found = hashlib.sha256(f"{samples.shape}".encode())
+    for part in samples:
+        found.update(part.astype("<f8").tobytes())
+    found.update(labels.astype("<i8").tobytes())
+    return found.hexdigest()
 
 
 def _pictured(rungs: list[Rung]) -> set[int]:

@@ -1,6 +1,7 @@
 """The report of a climbed ladder: what stands in report.json, and all that the page shows."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from ..analysis.paired import Paired
 from ..analysis.quantum import QuantumHalf
 from ..analysis.spiking import SpikingHalf
 from .rung import Rung
+
+_NUMBERS = re.compile(r"\[[\d\s,.eE+-]+\]")
 
 
 class Gate(BaseModel):
@@ -45,6 +48,8 @@ class Report(BaseModel):
         qubits: Of all circuits.
         shots: Measurements of each basis per sample on the rungs that measure.
         seed: The bundle's.
+        samples: sha256 of the samples and their labels; two reports with the same one can be compared sample by sample.
+        labels: The true class of each sample.
         rungs: What each rung found.
         gate: What that comes to.
         whole: How the accuracy of the last rung measured on all samples differs from that of the first.
@@ -73,6 +78,8 @@ class Report(BaseModel):
     qubits: int
     shots: int
     seed: int
+    samples: str | None = None
+    labels: list[int] = []
     rungs: list[Rung]
     gate: Gate
     whole: Paired | None = None
@@ -91,7 +98,11 @@ class Report(BaseModel):
     made_of: dict[str, str] = {}
 
     def text(self) -> str:
-        return json.dumps(self.model_dump(), indent=2) + "\n"
+        """The report as JSON: the same report gives the same text. Lists of numbers stand on one line."""
+        return (
+            _NUMBERS.sub(lambda found: f"[{' '.join(found[0][1:-1].split())}]", json.dumps(self.model_dump(), indent=2))
+            + "\n"
+        )
 
     def programmable_in_words(self) -> str:
         """The layers that need a programmable neuron, with the reasons; "" where none does."""

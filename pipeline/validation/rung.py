@@ -27,6 +27,7 @@ class Rung(BaseModel):
         paired: How the accuracy differs from that of the rung before, on the same samples.
         spike_mismatches: Output spikes of the spiking stages that differ from it.
         max_error: The largest difference of an expectation value from it.
+        predictions: The predicted class of each sample.
         confusion: How many samples of each true class (row) were taken for each class (column).
         changed: Samples whose prediction differs from the rung before; a long list is cut (`analysis.changes`).
         seconds: How long the rung took.
@@ -43,6 +44,7 @@ class Rung(BaseModel):
     paired: Paired | None = None
     spike_mismatches: int | None = None
     max_error: float | None = None
+    predictions: list[int] = []
     confusion: list[list[int]] | None = None
     changed: list[Change] = []
     seconds: float | None = None
@@ -80,6 +82,7 @@ def measured(
         samples=len(labels),
         accuracy=right / len(labels),
         interval=wilson(right, len(labels)),
+        predictions=predictions.tolist(),
         confusion=confusion(labels, predictions, max(2, trace.output.shape[1])),
         seconds=round(seconds, 3),
         **figures,

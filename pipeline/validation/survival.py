@@ -38,5 +38,5 @@ def survival(report: Report) -> Survival | None:
 
 def points(difference: float) -> str:
     """A difference of accuracies in percentage points, with its sign."""
-    # Rounding must not leave a "-0.00".
-    return f"{round(difference * 100, 2) + 0.0:+.2f}"
+    # Rounding must not leave a "-0.00"; a hyphen is no minus.
+    return f"{round(difference * 100, 2) + 0.0:+.2f}".replace("-", "−")

@@ -26,10 +26,13 @@ ROOT = Path(__file__).parents[2]
 
 PEERS = ROOT / "tests" / "data" / "nir_peers"
 
+TRAINED = ("checkpoint.safetensors", "config.toml", "resume.safetensors", "training.csv")
+"""What a training leaves in the run's folder."""
+
 
 def test_run_leaves_what_the_readme_says(run: tuple[Path, dict]) -> None:
     out, printed = run
-    names = {"config.toml", "checkpoint.safetensors", "bundle", "report.json", "report.html"}
+    names = {*TRAINED, "bundle", "report.json", "report.html"}
     assert set(os.listdir(out)) == names
     assert json.loads((out / "report.json").read_text()) == printed
     assert [rung["name"] for rung in printed["rungs"]] == ["trained", "nir", "loihi", "lava", "qasm", "shots", "device"]
@@ -56,7 +59,7 @@ def test_an_impossible_gate_ends_with_status_1(config_file: Path, tmp_path: Path
 def test_the_stages_by_themselves(config_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     assert ": epoch " in spiq("train", config_file, "--out", out).stdout
-    assert sorted(os.listdir(out)) == ["checkpoint.safetensors", "config.toml"]
+    assert sorted(os.listdir(out)) == sorted(TRAINED)
     spiq("export", out)
     assert "exists already; --force" in refused("export", out)
     spiq("export", out, "--force")
@@ -246,7 +249,7 @@ def test_force_takes_away_what_an_earlier_run_left(run: tuple[Path, dict], confi
     shutil.copytree(run[0], out)
     other = changed(config_file, tmp_path, "seed = 0", "seed = 7")
     spiq("train", other, "--out", out, "--force")
-    assert sorted(os.listdir(out)) == ["checkpoint.safetensors", "config.toml"]
+    assert sorted(os.listdir(out)) == sorted(TRAINED)
     assert "there is no such bundle" in refused("report", out)
     assert "give one of them" in refused("train", other, "--out", out, "--force", "--resume")
 
@@ -280,5 +283,6 @@ def test_a_run_that_is_stopped_goes_on(
     assert "Traceback" not in errors
     assert errors.endswith(said)
     assert (out / "checkpoint.safetensors").exists()
-    spiq("train", long, "--out", out, "--resume")
-    assert not (out / "resume.safetensors").exists()
+    lines = spiq("train", long, "--out", out, "--resume").stderr.splitlines()
+    assert len((out / "training.csv").read_text().splitlines()) == 41
+    assert lines[-1].startswith("epoch 40/40  loss ")

@@ -8,6 +8,7 @@ import numpy as np
 import pennylane as qml
 import pytest
 import torch
+from builders import random_angles
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -45,12 +46,6 @@ def expectations_by_matrices(weights, entangler, angles):
     return np.abs(state) ** 2 @ (1 - 2 * bits)
 
 
-def random_circuit(seed, n_qubits, n_blocks, entangler, n_samples):
-    random = np.random.default_rng(seed)
-    weights = random.uniform(-7, 7, (n_blocks, n_qubits, 3))
-    return weights, random.uniform(-7, 7, (n_samples, n_qubits, 3))
-
-
 @settings(deadline=None, max_examples=40)
 @given(
     seed=st.integers(0, 2**32),
@@ -59,7 +54,7 @@ def random_circuit(seed, n_qubits, n_blocks, entangler, n_samples):
     entangler=st.sampled_from(ENTANGLERS),
 )
 def test_qnode_is_the_definition(seed, n_qubits, n_blocks, entangler):
-    weights, angles = random_circuit(seed, n_qubits, n_blocks, entangler, 3)
+    weights, angles = random_angles(seed, (n_blocks, n_qubits, 3), (3, n_qubits, 3))
     head = to_qnode(reupload_circuit(weights, entangler))
     expected = np.array([expectations_by_matrices(weights, entangler, sample) for sample in angles])
     flat = angles.reshape(3, -1)
@@ -85,7 +80,7 @@ def test_entangled_pairs(n_qubits, entangler, pairs):
 
 
 def test_gates_between_blocks_only():
-    weights, angles = random_circuit(0, 5, 3, "ring", 1)
+    weights, angles = random_angles(0, (3, 5, 3), (1, 5, 3))
     with qml.queuing.AnnotatedQueue() as queue:
         reupload_layers(angles[0], weights, "ring")
     names = [operation.name for operation in qml.tape.QuantumScript.from_queue(queue).operations]
@@ -94,7 +89,7 @@ def test_gates_between_blocks_only():
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-6), (torch.float64, 1e-13)])
 def test_trains_in_torch_and_broadcasts(dtype, tolerance):
-    trained, angles = random_circuit(1, 4, 2, "ring", 5)
+    trained, angles = random_angles(1, (2, 4, 3), (5, 4, 3))
     mixing = torch.tensor(np.random.default_rng(2).normal(size=(5, 4)))
 
     @qml.qnode(qml.device("default.qubit", wires=4), interface="torch", diff_method="backprop")
@@ -136,7 +131,7 @@ def test_trains_in_torch_and_broadcasts(dtype, tolerance):
 
 
 def test_a_reupload_circuit_is_known_again():
-    weights, _ = random_circuit(3, 4, 3, "ring", 1)
+    weights, _ = random_angles(3, (3, 4, 3), (1, 4, 3))
     for entangler in ENTANGLERS:
         found = as_reupload(reupload_circuit(weights, entangler))
         assert found is not None

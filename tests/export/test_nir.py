@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import snntorch
 import torch
+from builders import leaky
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from snntorch import surrogate
@@ -22,10 +23,6 @@ from spiq.export.nir.graph import resolve
 from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 SHAPE = (2, 9, 8)
-
-
-def leaky(beta: float | torch.Tensor = 1.0, threshold: float = 1.0, **options: object) -> snntorch.Leaky:
-    return snntorch.Leaky(beta=beta, threshold=threshold, reset_mechanism="zero", **options)  # type: ignore[arg-type]
 
 
 def step_by_step(stack: nn.Sequential, spikes: np.ndarray) -> np.ndarray:
@@ -49,7 +46,7 @@ def step_by_step(stack: nn.Sequential, spikes: np.ndarray) -> np.ndarray:
     return torch.stack(out).flatten(2).numpy()
 
 
-def equal_spikes(stack: nn.Sequential, shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
+def assert_equal_spikes(stack: nn.Sequential, shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
     """The exported graph's spikes, which are snnTorch's."""
     spikes = (np.random.default_rng(seed).random((12, 6, *shape)) < 0.5).astype(np.uint8)
     found = NirRuntime(resolve(to_nir(stack, shape))).run(spikes)
@@ -165,7 +162,7 @@ def test_integrate_and_fire_is_an_if_and_a_leak_an_lif_of_dt() -> None:
 )
 def test_an_option_of_a_neuron_means_what_it_means_to_snntorch(neuron: snntorch.Leaky) -> None:
     torch.manual_seed(3)
-    equal_spikes(randomised(nn.Sequential(nn.Linear(6, 4), neuron), 3), (6,))
+    assert_equal_spikes(randomised(nn.Sequential(nn.Linear(6, 4), neuron), 3), (6,))
 
 
 @settings(deadline=None)
@@ -247,7 +244,7 @@ def test_an_option_of_a_layer_means_what_it_means_to_pytorch(layers: tuple[nn.Mo
         .eval()(torch.zeros(1, *SHAPE))
         .numel()
     )
-    equal_spikes(randomised(nn.Sequential(*layers, nn.Flatten(), nn.Linear(size, 5), leaky(0.9)), 1), SHAPE)
+    assert_equal_spikes(randomised(nn.Sequential(*layers, nn.Flatten(), nn.Linear(size, 5), leaky(0.9)), 1), SHAPE)
 
 
 @pytest.mark.parametrize(

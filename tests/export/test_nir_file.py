@@ -1,13 +1,14 @@
 """NIR files: what is left out of them and told, and every way in which one can be wrong."""
 
 from collections.abc import Callable
-from itertools import pairwise
+from functools import partial
 from pathlib import Path
 
 import h5py
 import nir
 import numpy as np
 import pytest
+from builders import chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -15,6 +16,9 @@ from shared.damage import damages
 from spiq.export.errors import InputError
 from spiq.export.nir.file import RESET_MARK, NirFile, read_nir, read_nir_file, write_nir
 from spiq.export.nir.graph import resolve
+
+pair = partial(chain, 2, output_shape=2)
+"""A graph of two values a step."""
 
 PEERS = Path(__file__).parents[1] / "data" / "nir_peers"
 
@@ -24,17 +28,9 @@ def lif(v_reset: float = 0.0, size: int = 2) -> nir.LIF:
     return nir.LIF(tau=ones, r=ones, v_leak=0 * ones, v_threshold=ones, v_reset=v_reset * ones)
 
 
-def chain(*nodes: nir.NIRNode) -> nir.NIRGraph:
-    """Two neurons wide, the nodes called n0, n1, … in a row."""
-    named = {f"n{number}": node for number, node in enumerate(nodes)}
-    names = ["input", *named, "output"]
-    border = {"input": nir.Input(np.array([2])), "output": nir.Output(np.array([2]))}
-    return nir.NIRGraph({**border, **named}, list(pairwise(names)), type_check=False)
-
-
 def changed(path: Path, change: Callable[[h5py.Group], None], *nodes: nir.NIRNode) -> Path:
     """A file of nir.write, of a chain of neurons or of these nodes, whose group of nodes was changed."""
-    nir.write(path, chain(*(nodes or (nir.Linear(np.ones((2, 2))), lif()))))
+    nir.write(path, pair(*(nodes or (nir.Linear(np.ones((2, 2))), lif()))))
     with h5py.File(path, "r+") as file:
         change(file["node/nodes"])
     return path
@@ -70,7 +66,7 @@ def of_graph(key: str, value: object = None) -> Callable[[h5py.Group], None]:
 
 
 def test_a_reset_to_0_is_left_out_and_the_file_marked(tmp_path: Path) -> None:
-    given = chain(lif(), chain(lif(), nir.IF(np.ones(2), np.ones(2))), lif(-0.5))
+    given = pair(lif(), pair(lif(), nir.IF(np.ones(2), np.ones(2))), lif(-0.5))
     write_nir(tmp_path / "a.nir", given)
     with h5py.File(tmp_path / "a.nir") as file:
         assert file.attrs[RESET_MARK] == 0
@@ -88,7 +84,7 @@ def test_a_reset_to_0_is_left_out_and_the_file_marked(tmp_path: Path) -> None:
 
 def test_the_same_graph_gives_the_same_bytes(tmp_path: Path) -> None:
     for name in ("first.nir", "second.nir"):
-        write_nir(tmp_path / name, chain(nir.Linear(np.ones((2, 2))), lif()))
+        write_nir(tmp_path / name, pair(nir.Linear(np.ones((2, 2))), lif()))
     assert (tmp_path / "first.nir").read_bytes() == (tmp_path / "second.nir").read_bytes()
 
 
@@ -97,7 +93,7 @@ def test_neurons_without_a_reset_in_a_file_without_the_mark_are_named(tmp_path: 
         del nodes["n1"]["v_reset"]
         del nodes["n2/nodes/n0"]["v_reset"]
 
-    path = changed(tmp_path / "a.nir", change, lif(), lif(), chain(lif(), nir.LI(np.ones(2), np.ones(2), np.zeros(2))))
+    path = changed(tmp_path / "a.nir", change, lif(), lif(), pair(lif(), nir.LI(np.ones(2), np.ones(2), np.zeros(2))))
     assert read_nir_file(path).without_reset == ("n1", "n2.n0")
     assert read_nir_file(path.read_bytes(), "a").without_reset == ("n1", "n2.n0")
     with h5py.File(path, "r+") as file:
@@ -148,7 +144,7 @@ def test_a_file_that_is_no_graph_is_refused(
 
 
 def test_a_file_that_its_writer_left_in_the_middle_of_a_node_names_it(tmp_path: Path) -> None:
-    whole = chain(lif(), lif())
+    whole = pair(lif(), lif())
     # nir.write cannot compress a number that is an array.
     whole.nodes["n1"].tau = np.array(1.0)  # type: ignore[attr-defined]
     with pytest.raises(TypeError, match="Scalar datasets"):
@@ -214,7 +210,7 @@ def test_graphs_hundreds_deep_within_each_other_are_refused(tmp_path: Path) -> N
 @given(data=st.data())
 def test_a_damaged_file_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     path = tmp_path_factory.getbasetemp() / "sound.nir"
-    write_nir(path, chain(nir.Linear(np.ones((2, 2))), lif(), chain(lif(-1))))
+    write_nir(path, pair(nir.Linear(np.ones((2, 2))), lif(), pair(lif(-1))))
     try:
         resolve(read_nir(data.draw(damages(path.read_bytes())), "file.nir"), "file.nir")
     except InputError as error:

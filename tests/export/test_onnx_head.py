@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from builders import random_reupload
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jaxtyping import Float
@@ -16,18 +17,6 @@ from spiq.export.circuit.to_pennylane import to_qnode
 from spiq.export.errors import InputError
 from spiq.export.onnx.model import onnx_bytes
 from spiq.export.onnx.stages.head import head_onnx
-
-
-def random_circuit(
-    seed: int, n_qubits: int, n_blocks: int, entangler: Entangler, quarter_turns: bool = False
-) -> tuple[Circuit, Float[np.ndarray, "sample input"]]:
-    random = np.random.default_rng(seed)
-    shapes = (n_blocks, n_qubits, 3), (3, n_qubits, 3)
-    if quarter_turns:
-        weights, angles = (random.integers(-4, 5, shape) * (math.pi / 2) for shape in shapes)
-    else:
-        weights, angles = (random.uniform(-7, 7, shape) for shape in shapes)
-    return reupload_circuit(weights, entangler), angles.reshape(3, -1)
 
 
 def pennylane_values(
@@ -48,7 +37,7 @@ def pennylane_values(
 def test_expectations_are_pennylanes(
     seed: int, n_qubits: int, n_blocks: int, entangler: Entangler, quarter_turns: bool
 ) -> None:
-    circuit, angles = random_circuit(seed, n_qubits, n_blocks, entangler, quarter_turns)
+    circuit, angles = random_reupload(seed, n_qubits, n_blocks, entangler, quarter_turns=quarter_turns)
     found = run(head_onnx(circuit), inputs=angles)["expectations"]
     assert found.dtype == np.float64
     np.testing.assert_allclose(found, pennylane_values(circuit, angles), rtol=0, atol=1e-12)
@@ -57,13 +46,13 @@ def test_expectations_are_pennylanes(
 @pytest.mark.parametrize("entangler", ENTANGLERS)
 @pytest.mark.parametrize(("n_qubits", "n_blocks"), [(12, 1), (12, 2), (9, 3), (11, 3), (11, 4), (9, 6), (3, 8)])
 def test_wide_and_deep_circuits_are_pennylanes(n_qubits: int, n_blocks: int, entangler: Entangler) -> None:
-    circuit, angles = random_circuit(n_blocks, n_qubits, n_blocks, entangler)
+    circuit, angles = random_reupload(n_blocks, n_qubits, n_blocks, entangler)
     found = run(head_onnx(circuit), inputs=angles)["expectations"]
     np.testing.assert_allclose(found, pennylane_values(circuit, angles), rtol=0, atol=1e-12)
 
 
 def test_a_wide_circuit_depends_on_the_light_cone_only() -> None:
-    circuit, angles = random_circuit(0, 40, 3, "ring")
+    circuit, angles = random_reupload(0, 40, 3, "ring")
     whole = run(head_onnx(circuit), inputs=angles)["expectations"]
     near = [38, 39, 0, 1, 2]
     made_of = as_reupload(circuit)
@@ -77,7 +66,7 @@ def test_a_wide_circuit_depends_on_the_light_cone_only() -> None:
 @pytest.mark.parametrize("n_blocks", range(1, 9))
 def test_every_configurable_circuit_fits_in_a_small_file(n_blocks: int, entangler: Entangler) -> None:
     for n_qubits in (1, 2, 9, 16):
-        circuit, _ = random_circuit(0, n_qubits, n_blocks, entangler)
+        circuit, _ = random_reupload(0, n_qubits, n_blocks, entangler)
         assert len(onnx_bytes(head_onnx(circuit))) < 500_000
 
 

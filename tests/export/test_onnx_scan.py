@@ -75,7 +75,7 @@ def integrator(tau: float, v_leak: float = 0.0) -> nir.LI:
     return nir.LI(np.full(SIZE, tau), np.full(SIZE, 2.0), np.full(SIZE, v_leak))
 
 
-def check(graph: ResolvedGraph, spikes: np.ndarray) -> None:
+def assert_exact(graph: ResolvedGraph, spikes: np.ndarray) -> None:
     wanted = NirRuntime(graph).run(spikes).sum(0, dtype=np.int64)
     model = encoder_onnx(graph)
     assert np.array_equal(run(model, **{SPIKES: spikes})[COUNTS], wanted)
@@ -89,7 +89,7 @@ def test_a_cycle_gives_the_float_runtimes_counts(seed: int) -> None:
     random = np.random.default_rng(seed)
     steps, samples = int(random.choice([1, 2, 9])), int(random.choice([0, 1, 3]))
     spikes = (random.random((steps, samples, SIZE)) < 0.6).astype(np.uint8)
-    check(resolve(random_cycle(seed), dt=DT), spikes)
+    assert_exact(resolve(random_cycle(seed), dt=DT), spikes)
 
 
 def test_a_cycle_without_spikes_might_grow_without_end() -> None:

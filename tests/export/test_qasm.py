@@ -8,6 +8,7 @@ import openqasm3
 import pytest
 import qiskit.qasm2
 import qiskit.qasm3
+from builders import random_reupload
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from openqasm3 import ast
@@ -26,13 +27,6 @@ shapes = {
     "n_blocks": st.integers(1, 4),
     "entangler": st.sampled_from(ENTANGLERS),
 }
-
-
-def random_circuit(seed, n_qubits, n_blocks, entangler):
-    random = np.random.default_rng(seed)
-    # Many sizes, so that numbers with exponents are written too.
-    weights = random.uniform(-7, 7, (n_blocks, n_qubits, 3)) * 10.0 ** random.integers(-6, 2, (n_blocks, n_qubits, 3))
-    return reupload_circuit(weights, entangler), random.uniform(-7, 7, 3 * n_qubits)
 
 
 def expectations_in_pennylane(circuit, angles):
@@ -54,7 +48,7 @@ def expectations_in_qiskit(program):
 @settings(deadline=None, max_examples=25)
 @given(**shapes)
 def test_openqasm3_means_the_circuit(seed, n_qubits, n_blocks, entangler):
-    circuit, angles = random_circuit(seed, n_qubits, n_blocks, entangler)
+    circuit, (angles,) = random_reupload(seed, n_qubits, n_blocks, entangler, 1, many_sizes=True)
     program = qiskit.qasm3.loads(to_openqasm3(circuit))
     values = dict(zip(input_names(circuit), angles, strict=True))
     assert {parameter.name for parameter in program.parameters} == values.keys()
@@ -65,13 +59,13 @@ def test_openqasm3_means_the_circuit(seed, n_qubits, n_blocks, entangler):
 @settings(deadline=None, max_examples=40)
 @given(**shapes)
 def test_openqasm2_means_the_circuit(seed, n_qubits, n_blocks, entangler):
-    circuit, angles = random_circuit(seed, n_qubits, n_blocks, entangler)
+    circuit, (angles,) = random_reupload(seed, n_qubits, n_blocks, entangler, 1, many_sizes=True)
     program = qiskit.qasm2.loads(to_openqasm2(circuit, angles), strict=True)
     np.testing.assert_allclose(expectations_in_qiskit(program), expectations_in_pennylane(circuit, angles), atol=1e-9)
 
 
 def test_openqasm3_for_the_reference_parser():
-    circuit, _ = random_circuit(0, 4, 3, "ring")
+    circuit, _ = random_reupload(0, 4, 3, "ring", 1, many_sizes=True)
     program = openqasm3.parse(to_openqasm3(circuit))
     assert program.version == "3.0"
     kinds = [type(statement) for statement in program.statements]
@@ -107,7 +101,7 @@ def test_input_names():
 
 
 def test_every_block_reads_the_same_angles():
-    circuit, _ = random_circuit(3, 2, 4, "line")
+    circuit, _ = random_reupload(3, 2, 4, "line", 1, many_sizes=True)
     for name in input_names(circuit):
         assert to_openqasm3(circuit).count(f"({name})") == 4
 

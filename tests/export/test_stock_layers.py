@@ -2,11 +2,13 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 import pytest
 import snntorch
 import torch
+from builders import leaky
 from torch import nn
 from torch.nn.utils import (
     parametrizations,
@@ -23,18 +25,16 @@ from spiq.export.from_torch.graph import to_nir
 from spiq.export.nir.graph import resolve
 from spiq.hardware.runtime.nir_runtime import NirRuntime
 
+hidden = partial(leaky, beta=0.9, init_hidden=True)
+
 SHAPE = (2, 9, 8)
 
 
-def leaky(beta: float = 0.9) -> snntorch.Leaky:
-    return snntorch.Leaky(beta, reset_mechanism="zero", init_hidden=True)
-
-
 def image_stack(conv: nn.Module) -> nn.Sequential:
-    return nn.Sequential(conv, leaky(), nn.Flatten(), nn.Linear(4 * 7 * 6, 5), leaky(1.0))
+    return nn.Sequential(conv, hidden(), nn.Flatten(), nn.Linear(4 * 7 * 6, 5), hidden(beta=1.0))
 
 
-def check_spikes(stack: nn.Sequential, shape: tuple[int, ...] = SHAPE) -> None:
+def assert_equal_spikes(stack: nn.Sequential, shape: tuple[int, ...] = SHAPE) -> None:
     """The exported graph gives the spikes of the modules, each called once a time step in float64."""
     stack.double().eval()
     spikes = (np.random.default_rng(0).random((20, 8, *shape)) < 0.5).astype(np.uint8)
@@ -57,25 +57,45 @@ def test_a_module_in_several_places_is_exported_in_each() -> None:
     dense = nn.Linear(2, 2)
     with torch.no_grad():
         dense.weight.copy_(torch.tensor([[0.8, 0.4], [-0.3, 1.1]]))
-    images = (conv, norm, leaky(), pool, conv, leaky(), norm, leaky(0.5), pool, pool, nn.Identity())
-    stack = nn.Sequential(*images, flat, dense, leaky(), flat, dense, leaky(0.7))
+    images = (
+        conv,
+        norm,
+        hidden(),
+        pool,
+        conv,
+        hidden(),
+        norm,
+        hidden(beta=0.5),
+        pool,
+        pool,
+        nn.Identity(),
+    )
+    stack = nn.Sequential(*images, flat, dense, hidden(), flat, dense, hidden(beta=0.7))
     names = ["0", "2", "3", "3_or", "4", "5", "6", "7", "8", "8_or", "9", "9_or", *map(str, range(11, 17))]
     assert list(to_nir(stack, SHAPE).nodes) == ["input", *names, "output"]
-    check_spikes(stack)
+    assert_equal_spikes(stack)
 
 
 def test_a_module_again_where_any_shape_fits_is_not_left_out() -> None:
     torch.manual_seed(0)
     pool = nn.MaxPool2d(2)
-    layers = (nn.Conv2d(2, 3, 3), leaky(), pool, leaky(), pool, nn.AdaptiveAvgPool2d(1), nn.Flatten())
+    layers = (
+        nn.Conv2d(2, 3, 3),
+        hidden(),
+        pool,
+        hidden(),
+        pool,
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+    )
     dense = nn.Linear(3, 8)
     with torch.no_grad():
         dense.weight.mul_(4)
-    check_spikes(nn.Sequential(*layers, dense, leaky()), (2, 11, 14))
+    assert_equal_spikes(nn.Sequential(*layers, dense, hidden()), (2, 11, 14))
 
 
 def test_a_neuron_in_two_places_is_refused() -> None:
-    neuron = leaky()
+    neuron = hidden()
     stack = nn.Sequential(OrderedDict(a=nn.Linear(3, 3), b=neuron, c=nn.Linear(3, 3), d=neuron))
     with pytest.raises(InputError, match=r"layer 'd' \(Leaky\): is the same neuron as layer 'b'"):
         calls_of(stack)
@@ -90,7 +110,7 @@ class Named(nn.Conv2d):
 
 def test_a_subclass_with_a_constructor_of_its_own_is_stock() -> None:
     torch.manual_seed(1)
-    check_spikes(image_stack(Named(4)))
+    assert_equal_spikes(image_stack(Named(4)))
 
 
 @pytest.mark.parametrize("wrap", [parametrizations.weight_norm, parametrizations.spectral_norm])
@@ -103,7 +123,7 @@ def test_a_parametrized_weight_is_that_of_evaluation(wrap: Callable[[nn.Module],
     assert all(module.training for module in stack.modules())
     assert all(torch.equal(value, before[key]) for key, value in stack.state_dict().items())
     assert np.array_equal(graph.nodes["0"].weight, conv.eval().weight.detach().double().numpy())
-    check_spikes(stack)
+    assert_equal_spikes(stack)
 
 
 @pytest.mark.filterwarnings("ignore:`torch.nn.utils.weight_norm` is deprecated")
@@ -128,7 +148,7 @@ def test_a_weight_that_a_hook_computes_is_exported_once_it_is_permanent(
     with pytest.raises(InputError, match=rf"layer '0' \(Conv2d\): has forward hooks \({hook}\)"):
         to_nir(stack, SHAPE)
     make_permanent(conv)
-    check_spikes(stack)
+    assert_equal_spikes(stack)
 
 
 class Scaled(nn.Conv2d):
@@ -174,7 +194,10 @@ CONV = nn.Conv2d(2, 3, 3)
         ((Rolled(2, 3, 3),), r"layer '0' \(Rolled\): its _conv_forward is not that of Conv2d"),
         ((Eager(0.9, reset_mechanism="zero"),), r"layer '0' \(Eager\): its fire is not that of Leaky"),
         ((snntorch.DeltaLeaky(1.0, 0.9),), r"layer '0' \(DeltaLeaky\): its forward is not that of Leaky"),
-        ((leaky(), replaced(nn.MaxPool2d(2))), r"layer '1' \(MaxPool2d\): its forward is not that of MaxPool2d"),
+        (
+            (hidden(), replaced(nn.MaxPool2d(2))),
+            r"layer '1' \(MaxPool2d\): its forward is not that of MaxPool2d",
+        ),
         ((CONV, hooked(nn.BatchNorm2d(3), before=True)), r"layer '1' \(BatchNorm2d\): has forward hooks \(doubled\)"),
         (
             (nn.AdaptiveAvgPool2d(1), nn.Flatten(), hooked(nn.Linear(2, 2), before=False)),
@@ -183,9 +206,15 @@ CONV = nn.Conv2d(2, 3, 3)
         ((hooked(nn.Identity(), before=False),), r"layer '0' \(Identity\): has forward hooks \(doubled\)"),
         ((nn.LazyConv2d(3, 3),), r"layer '0' \(LazyConv2d\): has forward hooks"),
         ((snntorch.Alpha(0.9, 0.8),), r"layer '0' \(Alpha\): has no exact NIR form; .* Conv2d, BatchNorm1d, .*Leaky"),
-        ((CONV, leaky(), nn.AdaptiveMaxPool2d(1)), r"layer '2' \(AdaptiveMaxPool2d\): has no exact NIR form"),
+        (
+            (CONV, hidden(), nn.AdaptiveMaxPool2d(1)),
+            r"layer '2' \(AdaptiveMaxPool2d\): has no exact NIR form",
+        ),
         ((nn.Sequential(hooked(nn.Identity(), before=False)),), r"layer '0\.0' \(Identity\): has forward hooks"),
-        ((hooked(nn.Sequential(leaky()), before=True),), r"layer '0' \(Sequential\): has forward hooks"),
+        (
+            (hooked(nn.Sequential(hidden()), before=True),),
+            r"layer '0' \(Sequential\): has forward hooks",
+        ),
     ],
 )
 def test_a_layer_that_computes_something_else_than_a_stock_one_is_refused(
@@ -198,9 +227,18 @@ def test_a_layer_that_computes_something_else_than_a_stock_one_is_refused(
 @pytest.mark.parametrize(
     ("stack", "message"),
     [
-        (hooked(nn.Sequential(leaky()), before=False), r"the network \(Sequential\): has forward hooks \(doubled\)"),
-        (hooked(Skipping(leaky()), before=False), r"the network \(Skipping\): has forward hooks \(doubled\)"),
-        (nn.ModuleList([leaky()]), r"the network's forward: cannot be followed: .* missing the required .forward."),
+        (
+            hooked(nn.Sequential(hidden()), before=False),
+            r"the network \(Sequential\): has forward hooks \(doubled\)",
+        ),
+        (
+            hooked(Skipping(hidden()), before=False),
+            r"the network \(Skipping\): has forward hooks \(doubled\)",
+        ),
+        (
+            nn.ModuleList([hidden()]),
+            r"the network's forward: cannot be followed: .* missing the required .forward.",
+        ),
     ],
 )
 def test_a_container_that_does_more_than_to_call_its_layers_is_refused(stack: nn.Sequential, message: str) -> None:

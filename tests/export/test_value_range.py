@@ -1,25 +1,18 @@
 """Values beyond floating point: told, by the node, and never an answer."""
 
-from itertools import pairwise
-
 import nir
 import numpy as np
 import pytest
+from builders import resolved_chain
 
 from spiq.export.errors import InputError
-from spiq.export.nir.graph import ResolvedGraph, resolve
+from spiq.export.nir.graph import resolve
 from spiq.export.nir.value_range import overflowing
 from spiq.export.onnx.stages.encoder import encoder_onnx
 from spiq.hardware.loihi.lowering.lower import lower_to_loihi
 from spiq.hardware.runtime.nir_runtime import NirRuntime
 
 SPIKES = np.ones((40, 2, 3), np.uint8)
-
-
-def graph_of(**nodes: nir.NIRNode) -> ResolvedGraph:
-    named = {"input": nir.Input(np.array([3])), **nodes, "output": nir.Output(None)}
-    names = list(named)
-    return resolve(nir.NIRGraph(named, list(pairwise(names)), type_check=False), "net.nir")
 
 
 def full(value: float, size: int = 3) -> np.ndarray:
@@ -49,7 +42,7 @@ TOO_LARGE = {
 
 @pytest.mark.parametrize("name", sorted(TOO_LARGE))
 def test_a_value_that_is_not_finite_is_never_an_answer(name: str) -> None:
-    graph = graph_of(**TOO_LARGE[name])
+    graph = resolved_chain(3, **TOO_LARGE[name])
     with pytest.raises(
         InputError, match=r"net\.nir: node '[wun]' \(\w+\): its values leave the range of floating point"
     ):
@@ -60,7 +53,7 @@ def test_a_value_that_is_not_finite_is_never_an_answer(name: str) -> None:
 
 
 def test_what_stays_within_runs() -> None:
-    graph = graph_of(w=nir.Scale(full(1e308)), n=nir.IF(full(1.0), full(1e300), full(0.0)))
+    graph = resolved_chain(3, w=nir.Scale(full(1e308)), n=nir.IF(full(1.0), full(1e300), full(0.0)))
     assert overflowing(graph) == {"w", "n"}
     assert NirRuntime(graph).run(SPIKES).all()
 
@@ -76,10 +69,10 @@ def test_a_recurrent_group_is_looked_at_too() -> None:
 
 def test_ordinary_values_are_not_looked_at() -> None:
     for size in (1e-300, 1e-30, 1.0, 1e30, 1e200):
-        assert not overflowing(graph_of(w=nir.Linear(np.full((3, 3), size)), n=IF))
+        assert not overflowing(resolved_chain(3, w=nir.Linear(np.full((3, 3), size)), n=IF))
 
 
 def test_weights_whose_product_is_infinite_do_not_reach_the_chip() -> None:
-    graph = graph_of(w=nir.Linear(np.full((3, 3), 1e200)), u=nir.Linear(np.full((3, 3), 1e200)), n=IF)
+    graph = resolved_chain(3, w=nir.Linear(np.full((3, 3), 1e200)), u=nir.Linear(np.full((3, 3), 1e200)), n=IF)
     with pytest.raises(InputError, match=r"node 'n' \(IF\): the weights or the bias before it, multiplied out, leave"):
         lower_to_loihi(graph, None)

@@ -1,6 +1,5 @@
 """Numbers as input: any in floating point, whole ones up to 255 on the chip."""
 
-from itertools import pairwise
 from pathlib import Path
 
 import nir
@@ -8,6 +7,7 @@ import numpy as np
 import pytest
 import snntorch
 import torch
+from builders import firing, resolved_chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -28,16 +28,6 @@ from spiq.hardware.loihi.program import INPUT, Connection, Layer, LoihiProgram, 
 from spiq.hardware.loihi.simulator.simulate import simulate
 from spiq.hardware.loihi.synapse import DenseSynapse
 from spiq.hardware.runtime.nir_runtime import NirRuntime
-
-
-def fires(size: int, threshold: float = 1.5) -> nir.IF:
-    return nir.IF(np.ones(size), np.full(size, threshold))
-
-
-def chain(size: int, **nodes: nir.NIRNode) -> ResolvedGraph:
-    names = ["input", *nodes, "output"]
-    border = {"input": nir.Input(np.array([size])), "output": nir.Output(None)}
-    return resolve(nir.NIRGraph({**border, **nodes}, list(pairwise(names)), type_check=False), "net.nir")
 
 
 def drawn(kind: str, shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
@@ -73,13 +63,13 @@ def test_snntorchs_spikes_for_any_numbers(kind: str) -> None:
 
 def test_neurons_and_thresholds_may_read_the_input_themselves() -> None:
     x = drawn("float64", (7, 3, 2))
-    assert np.array_equal(NirRuntime(chain(2, t=nir.Threshold(np.full(2, 0.75)))).run(x), x > 0.75)
-    assert np.array_equal(NirRuntime(chain(2, i=nir.I(np.ones(2)))).values(x), x.cumsum(0))
-    assert np.array_equal(NirRuntime(chain(2, s=nir.Scale(np.ones(2)))).values(x), x)
+    assert np.array_equal(NirRuntime(resolved_chain(2, t=nir.Threshold(np.full(2, 0.75)))).run(x), x > 0.75)
+    assert np.array_equal(NirRuntime(resolved_chain(2, i=nir.I(np.ones(2)))).values(x), x.cumsum(0))
+    assert np.array_equal(NirRuntime(resolved_chain(2, s=nir.Scale(np.ones(2)))).values(x), x)
 
 
 def test_an_input_that_is_passed_on_is_an_answer_where_it_is_spikes() -> None:
-    graph = chain(2, f=nir.Flatten({"input": None}, 0, -1))
+    graph = resolved_chain(2, f=nir.Flatten({"input": None}, 0, -1))
     x = drawn("uint8", (3, 2, 2))
     assert np.array_equal(NirRuntime(graph).values(x), x)
     assert np.array_equal(NirRuntime(graph).run(x % 2), x % 2)
@@ -88,14 +78,18 @@ def test_an_input_that_is_passed_on_is_an_answer_where_it_is_spikes() -> None:
 
 
 def test_large_values_are_looked_at_too() -> None:
-    runtime = NirRuntime(chain(1, w=nir.Linear(np.full((1, 1), 1e200)), v=nir.Scale(np.full(1, 1e100)), n=fires(1)))
+    runtime = NirRuntime(
+        resolved_chain(1, w=nir.Linear(np.full((1, 1), 1e200)), v=nir.Scale(np.full(1, 1e100)), n=firing(1))
+    )
     assert runtime.run(np.ones((2, 1, 1), np.uint8)).all()
     with pytest.raises(
         InputError, match=r"node 'w' \(Linear\): its values leave the range|node 'v' \(Scale\): its values"
     ):
         runtime.run(np.full((2, 1, 1), 1e150))
     with pytest.raises(InputError, match="the range of floating point"):
-        NirRuntime(chain(1, w=nir.Linear(np.array([[1e306, -1e306]]).T), n=fires(2))).run(np.full((2, 1, 1), 1e9))
+        NirRuntime(resolved_chain(1, w=nir.Linear(np.array([[1e306, -1e306]]).T), n=firing(2))).run(
+            np.full((2, 1, 1), 1e9)
+        )
 
 
 @settings(deadline=None, max_examples=40)
@@ -106,8 +100,8 @@ def test_a_network_of_whole_numbers_is_exact_on_the_chip(seed: int) -> None:
     first, second = random.integers(-6, 9, (4, size)).astype(float), random.integers(-3, 5, (3, 4)).astype(float)
     first.flat[0], second.flat[0] = 1, 1
     nodes = {"w": nir.Affine(first, random.integers(-2, 3, 4).astype(float))}
-    nodes |= {"n": fires(4, largest + 0.5), "v": nir.Linear(second), "m": fires(3)}
-    graph = chain(size, **nodes)
+    nodes |= {"n": firing(4, threshold=largest + 0.5), "v": nir.Linear(second), "m": firing(3)}
+    graph = resolved_chain(size, **nodes)
     x = random.integers(0, largest + 1, (9, 5, size)).astype(np.uint8)
     expected = NirRuntime(graph).run(x)
     for program in (
@@ -120,7 +114,7 @@ def test_a_network_of_whole_numbers_is_exact_on_the_chip(seed: int) -> None:
 def trained(seed: int = 0, size: int = 300) -> ResolvedGraph:
     random = np.random.default_rng(seed)
     leaky = nir.LIF(*(np.full(5, value) for value in (5e-4, 5.0, 0.0, 900.0)))
-    return chain(size, w=nir.Linear(random.normal(0.05, 1, (5, size))), n=leaky)
+    return resolved_chain(size, w=nir.Linear(random.normal(0.05, 1, (5, size))), n=leaky)
 
 
 def test_calibration_fits_the_scale_to_the_values() -> None:
@@ -192,7 +186,7 @@ def test_calibration_spikes_beyond_the_largest_input() -> None:
 
 
 def test_graded_spikes_are_not_repeated_by_relays() -> None:
-    nodes = {"input": nir.Input(np.array([2])), "a": fires(2), "b": fires(2), "output": nir.Output(None)}
+    nodes = {"input": nir.Input(np.array([2])), "a": firing(2), "b": firing(2), "output": nir.Output(None)}
     edges = [("input", "a"), ("a", "b"), ("input", "b"), ("b", "output")]
     graph = resolve(nir.NIRGraph(nodes, edges, type_check=False), "net.nir")
     assert lower_to_loihi(graph, None)

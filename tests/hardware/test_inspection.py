@@ -126,9 +126,15 @@ def test_json_holds_the_bundle_and_what_was_measured(tiny_bundle: Bundle) -> Non
     )
     program = read_program(tiny_bundle.path / "encoder.loihi.npz")
     assert [layer["neurons"] for layer in found["layers"]] == [layer.neuron.size for layer in program.layers]
-    assert found["estimate"]["chip"] == "the first Loihi"
-    assert found["estimate"]["source"] == "the first Loihi: Davies et al., IEEE Micro 38(1), 2018, Table 2"
-    assert found["estimate"]["energy_pj"] > 81 * 8 * found["chip"]["neurons"]
+    by_model = {estimate["model"]: estimate for estimate in found["estimates"]}
+    spice = by_model["the first Loihi, SPICE"]
+    assert (spice["chip"], spice["basis"]) == ("the first Loihi", "modelled")
+    assert spice["source"] == "the first Loihi: Davies et al., IEEE Micro 38(1), 2018, Table 2"
+    assert spice["energy_pj"] > 81 * 8 * found["chip"]["neurons"]
+    energies = [estimate["energy_pj"] for estimate in found["estimates"]]
+    assert found["energy_range_pj"] == [min(energies), max(energies)]
+    assert [by_model[name]["energy_pj"] for name in found["energy_range_models"]] == found["energy_range_pj"]
+    assert found["neurobench"]["samples"] == 3
 
 
 def test_the_test_set_and_files_can_be_measured_on(tiny_bundle: Bundle, tiny_images: ImageSet, tmp_path: Path) -> None:
@@ -160,18 +166,21 @@ def test_tables_are_narrow_and_say_what_is_estimated(
         )
         widths = [max(map(len, column)) for column in lines]
         assert sum(widths) + 3 * len(widths) + 1 <= 120, table.title
-    stages, layers, lost, activity, cost = tables[:5]
+    stages, layers, lost, activity, neurobench, cost, sources = tables[:7]
     assert [row[0] for row in stages.rows] == ["spikes", "encoder", "angles", "head", "readout"]
     assert lost.title == "what 8 bits took"
     assert [row[0] for row in layers.rows] == ["input", "conv", "relay", "dense", "joined", "all"]
     assert layers.rows[4][1] == ["relay", "dense", "joined"]
     assert activity.title == "a sample, the mean of 3: the golden samples"
-    assert cost.title == "an estimate for the first Loihi, not measured"
-    assert cost.columns[1] == "a sample on the first Loihi"
-    assert "2018" in dict(cost.rows)["figures"]
+    assert neurobench.title.startswith("NeuroBench's metrics")
+    assert cost.title.startswith("estimates: ")
+    assert all(model in cost.title for model in inspected(tiny_bundle, branching, tmp_path)[1]["energy_range_models"])
+    assert all(chip and basis for _, chip, _, _, basis in cost.rows)
+    assert [row[0] for row in sources.rows] == [row[0] for row in cost.rows]
+    assert "2018" in dict(sources.rows)["the first Loihi, SPICE"]
     printed = CliRunner().invoke(app, ["inspect", str(tiny_bundle.path)]).stdout
     assert "the golden samples" in printed
-    assert "estimate" in printed
+    assert "estimates" in printed
 
 
 @pytest.mark.parametrize(
@@ -201,5 +210,6 @@ def test_progress_counts_every_sample(tiny_bundle: Bundle) -> None:
     (found,) = inspection(tiny_bundle, images, "dark images", told.append)["spiking"]
     assert told == [1000, 1001]
     assert found["activity"]["samples"] == 1001
+    assert found["neurobench"]["samples"] == 1000
     assert found["activity"]["input_spikes"] == 0
-    assert math.isfinite(found["estimate"]["time_us"])
+    assert all(math.isfinite(estimate["energy_pj"]) for estimate in found["estimates"])

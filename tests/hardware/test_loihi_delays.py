@@ -9,6 +9,7 @@ from typing import NamedTuple
 import nir
 import numpy as np
 import pytest
+from builders import firing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -24,10 +25,6 @@ from spiq.hardware.runtime.nir_runtime import NirRuntime
 DT = 1e-4
 
 
-def fires(*shape: int, threshold: float = 1.5) -> nir.IF:
-    return nir.IF(np.ones(shape), np.full(shape, threshold))
-
-
 def late(*steps: object) -> nir.Delay:
     """One number of steps for each value, or nested lists of them."""
     return nir.Delay(np.array(steps) * DT)
@@ -40,7 +37,7 @@ def resolved(input_shape: tuple[int, ...], nodes: dict[str, nir.NIRNode], *paths
     return resolve(nir.NIRGraph(nodes, edges, type_check=False), "net.nir")
 
 
-def equal(graph: ResolvedGraph, rate: float = 0.4) -> LoihiProgram:
+def assert_equal(graph: ResolvedGraph, rate: float = 0.4) -> LoihiProgram:
     """The graph's program, which gives the float runtime's spikes, some of them, for many samples."""
     program = lower_to_loihi(graph, None)
     x = (np.random.default_rng(0).random((12, 40, *graph.input_shape)) < rate).astype(np.uint8)
@@ -63,20 +60,20 @@ WEIGHT = np.array([[2.0, -1.0, 1.0], [1.0, 3.0, -2.0]])
 
 
 def test_each_neuron_of_the_source_has_its_delay() -> None:
-    nodes = {"d": late(0, 3, 1), "w": nir.Linear(WEIGHT), "n": fires(2)}
-    assert delays(equal(resolved((3,), nodes, "in d w n out"))) == {"n": [(INPUT, [0, 3, 1])]}
+    nodes = {"d": late(0, 3, 1), "w": nir.Linear(WEIGHT), "n": firing(2)}
+    assert delays(assert_equal(resolved((3,), nodes, "in d w n out"))) == {"n": [(INPUT, [0, 3, 1])]}
 
 
 def test_behind_a_flattening_and_a_scale_it_is_still_the_neurons() -> None:
     nodes = {
-        "a": fires(1, 3, 1, threshold=0.5),
+        "a": firing(1, 3, 1, threshold=0.5),
         "s": nir.Scale(np.array([[[1.0], [2.0], [1.0]]])),
         "f": nir.Flatten({"input": None}, 0, -1),
         "d": late(2, 0, 1),
         "w": nir.Linear(WEIGHT),
-        "n": fires(2),
+        "n": firing(2),
     }
-    assert delays(equal(resolved((1, 3, 1), nodes, "in a s f d w n out")))["n"] == [(0, [2, 0, 1])]
+    assert delays(assert_equal(resolved((1, 3, 1), nodes, "in a s f d w n out")))["n"] == [(0, [2, 0, 1])]
 
 
 def test_behind_a_convolution_all_values_have_the_same() -> None:
@@ -87,7 +84,7 @@ def test_behind_a_convolution_all_values_have_the_same() -> None:
         "p": nir.SumPool2d(np.array([2, 2]), np.array([2, 2]), np.array([0, 0])),
         "n": nir.IF(np.ones((2, 1, 1)), np.full((2, 1, 1), 12.5)),
     }
-    program = equal(resolved((1, 4, 4), nodes, "in a c d p n out"))
+    program = assert_equal(resolved((1, 4, 4), nodes, "in a c d p n out"))
     assert delays(program)["n"] == [(0, 3)]
     nodes["d"] = nir.Delay(np.arange(8).reshape(2, 2, 2) * DT)
     with pytest.raises(InputError, match=r"node 'd' \(Delay\) delays its values by 0 to 7 steps behind node 'c'"):
@@ -95,21 +92,21 @@ def test_behind_a_convolution_all_values_have_the_same() -> None:
 
 
 def test_delays_of_one_way_add_up_and_those_of_two_are_two_synapses() -> None:
-    nodes = {"d": late(0, 1, 2), "e": late(4, 4), "w": nir.Linear(WEIGHT), "n": fires(2), "u": nir.Linear(WEIGHT)}
-    program = equal(resolved((3,), nodes, "in d w e n out", "in u n"))
+    nodes = {"d": late(0, 1, 2), "e": late(4, 4), "w": nir.Linear(WEIGHT), "n": firing(2), "u": nir.Linear(WEIGHT)}
+    program = assert_equal(resolved((3,), nodes, "in d w e n out", "in u n"))
     assert sorted(delays(program)["n"], key=str) == [(INPUT, 0), (INPUT, [4, 5, 6])]
 
 
 def test_ways_of_one_form_are_one_synapse_where_their_delays_are_the_same() -> None:
-    nodes = {"d": late(1, 1, 1), "e": late(1), "v": nir.Linear(WEIGHT), "w": nir.Linear(WEIGHT), "n": fires(2)}
-    assert delays(equal(resolved((3,), nodes, "in d v n out", "in w e n"))) == {"n": [(INPUT, 1)]}
+    nodes = {"d": late(1, 1, 1), "e": late(1), "v": nir.Linear(WEIGHT), "w": nir.Linear(WEIGHT), "n": firing(2)}
+    assert delays(assert_equal(resolved((3,), nodes, "in d v n out", "in w e n"))) == {"n": [(INPUT, 1)]}
     nodes["e"] = late(2)
-    assert delays(equal(resolved((3,), nodes, "in d v n out", "in w e n"))) == {"n": [(INPUT, 1), (INPUT, 2)]}
+    assert delays(assert_equal(resolved((3,), nodes, "in d v n out", "in w e n"))) == {"n": [(INPUT, 1), (INPUT, 2)]}
 
 
 def test_relays_stay_beside_delays() -> None:
-    nodes = {"d": late(2), "a": fires(2, threshold=0.5), "b": fires(2, threshold=0.5), "n": fires(2)}
-    program = equal(resolved((2,), nodes, "in a b n out", "in d n"))
+    nodes = {"d": late(2), "a": firing(2, threshold=0.5), "b": firing(2, threshold=0.5), "n": firing(2)}
+    program = assert_equal(resolved((2,), nodes, "in a b n out", "in d n"))
     assert program.depths[-1] == 3
     assert [layer.name for layer in program.layers] == ["a", "b", "in + 1 step", "in + 2 steps", "n"]
     assert delays(program)["n"] == [(1, 0), (3, 2)] or delays(program)["n"] == [(3, 2), (1, 0)]
@@ -130,29 +127,32 @@ def test_relays_stay_beside_delays() -> None:
 )
 def test_a_delay_in_a_cycle(back: str, nodes: dict[str, nir.NIRNode], expected: object) -> None:
     """The synapse has the cycle's one step already."""
-    nodes = nodes | {"n": fires(2), "w": nir.Linear(np.array([[1.0, -1.0], [2.0, 1.0]]))}
-    assert (0, expected) in delays(equal(resolved((2,), nodes, "in n out", back)))["n"]
+    nodes = nodes | {"n": firing(2), "w": nir.Linear(np.array([[1.0, -1.0], [2.0, 1.0]]))}
+    assert (0, expected) in delays(assert_equal(resolved((2,), nodes, "in n out", back)))["n"]
 
 
 def test_a_bias_behind_the_delay_of_a_cycle_acts_from_the_first_step() -> None:
-    nodes = {"n": fires(1, threshold=2.5), "d": late(2), "w": nir.Affine(np.full((1, 1), -5.0), np.ones(1))}
-    equal(resolved((1,), nodes, "in n out", "n d w n"))
+    nodes = {"n": firing(1, threshold=2.5), "d": late(2), "w": nir.Affine(np.full((1, 1), -5.0), np.ones(1))}
+    assert_equal(resolved((1,), nodes, "in n out", "n d w n"))
 
 
 def test_two_ways_round_a_cycle() -> None:
     nodes = {
-        "n": fires(2),
+        "n": firing(2),
         "d": late(4, 4),
         "w": nir.Linear(np.array([[1.0, -1.0], [2.0, 1.0]])),
         "v": nir.Scale(-np.ones(2)),
     }
-    found = delays(equal(resolved((2,), nodes, "in n out", "n d w n", "n v n")))["n"]
+    found = delays(assert_equal(resolved((2,), nodes, "in n out", "n d w n", "n v n")))["n"]
     assert sorted(found) == [(INPUT, 0), (0, 0), (0, 3)]
 
 
 def test_what_reads_a_recurrent_node_from_outside_hears_it_a_step_late() -> None:
-    nodes = {"a": fires(2), "b": fires(2, threshold=0.5), "back": nir.Scale(np.full(2, 1.0))}
-    assert sorted(delays(equal(resolved((2,), nodes, "in a b out", "a back a", "back b")))["b"]) == [(0, 0), (0, 1)]
+    nodes = {"a": firing(2), "b": firing(2, threshold=0.5), "back": nir.Scale(np.full(2, 1.0))}
+    assert sorted(delays(assert_equal(resolved((2,), nodes, "in a b out", "a back a", "back b")))["b"]) == [
+        (0, 0),
+        (0, 1),
+    ]
 
 
 class Way(NamedTuple):
@@ -198,7 +198,7 @@ class RandomNetwork:
 
     def graph(self) -> ResolvedGraph:
         nodes: dict[str, nir.NIRNode] = {"in": nir.Input(np.array([self.sizes["in"]])), "out": nir.Output(None)}
-        nodes |= {name: fires(self.sizes[name], threshold=threshold) for name, threshold in self.thresholds.items()}
+        nodes |= {name: firing(self.sizes[name], threshold=threshold) for name, threshold in self.thresholds.items()}
         edges = [(list(self.sizes)[-1], "out")]
         for number, way in enumerate(self.ways):
             stops: dict[str, nir.NIRNode] = {} if way.early is None else {f"early{number}": late(*way.early)}
@@ -242,41 +242,41 @@ AFFINE = nir.Affine(np.eye(2), np.ones(2))
     ("nodes", "paths", "match"),
     [
         (
-            {"d": late(1, 64), "n": fires(2)},
+            {"d": late(1, 64), "n": firing(2)},
             ("in d n out",),
             r"net\.nir: node 'n' \(IF\): what it reads of 'in' comes 64 steps late, over node 'd' .* at most 63",
         ),
         (
-            {"d": late(33), "e": late(32, 32), "n": fires(2)},
+            {"d": late(33), "e": late(32, 32), "n": firing(2)},
             ("in d e n out",),
             r"comes 65 steps late, over node 'd' \(Delay\), node 'e' \(Delay\)",
         ),
         (
-            {"a": AFFINE, "d": late(1, 0), "n": fires(2)},
+            {"a": AFFINE, "d": late(1, 0), "n": firing(2)},
             ("in a d n out",),
             r"net\.nir: node 'd' \(Delay\) delays a bias, .* it must stand behind the Delay",
         ),
         (
-            {"a": AFFINE, "d": late(1), "n": fires(2)},
+            {"a": AFFINE, "d": late(1), "n": firing(2)},
             ("in n out", "n a d n"),
             r"node 'd' \(Delay\) delays a bias",
         ),
         (
-            {"w": nir.Linear(np.eye(2)), "d": late(1, 0), "n": fires(2)},
+            {"w": nir.Linear(np.eye(2)), "d": late(1, 0), "n": firing(2)},
             ("in w d n out",),
             r"node 'd' \(Delay\) delays its values by 0 to 1 steps behind node 'w' \(Linear\); on Loihi only neurons'",
         ),
         (
-            {"a": fires(2), "b": fires(2), "d": late(2)},
+            {"a": firing(2), "b": firing(2), "d": late(2)},
             ("in a b out", "b d a"),
             r"net\.nir: node 'a' \(IF\): it reads 'b', which reads it in turn; .* through one group",
         ),
         (
-            {"s": nir.Scale(np.full(2, 0.5)), "d": late(1), "n": fires(2)},
+            {"s": nir.Scale(np.full(2, 0.5)), "d": late(1), "n": firing(2)},
             ("in s n out", "s d s"),
             r"net\.nir: a cycle without neurons stands before 'd', 's', 'n'",
         ),
-        ({"n": fires(2), "d": late(1)}, ("in n d out",), r"node 'd' \(Delay\) leads to no neurons"),
+        ({"n": firing(2), "d": late(1)}, ("in n d out",), r"node 'd' \(Delay\) leads to no neurons"),
     ],
     ids=["long", "sum", "bias", "bias in a cycle", "linear", "two groups", "no neurons", "output"],
 )  # fmt: skip
@@ -287,7 +287,7 @@ def test_refused_graph(nodes: dict[str, nir.NIRNode], paths: tuple[str, ...], ma
 
 
 def test_a_delay_of_63_steps() -> None:
-    program = lower_to_loihi(resolved((1,), {"d": late(63), "n": fires(1, threshold=0.5)}, "in d n out"), None)
+    program = lower_to_loihi(resolved((1,), {"d": late(63), "n": firing(1, threshold=0.5)}, "in d n out"), None)
     x = np.zeros((65, 2, 1), np.uint8)
     x[1, 0] = 1
     # What would come in step 64 of the second sample comes in none.
@@ -310,7 +310,7 @@ def test_delays_that_do_not_fit(given_delays: object, match: str) -> None:
 
 
 def test_netx_has_none(tmp_path: Path) -> None:
-    program = lower_to_loihi(resolved((2,), {"d": late(1), "n": fires(2)}, "in d n out"), None)
+    program = lower_to_loihi(resolved((2,), {"d": late(1), "n": firing(2)}, "in d n out"), None)
     with pytest.raises(InputError, match="layer 'n': it reads spikes with delays; a netx file holds none"):
         write_netx(tmp_path / "encoder.net", program)
     assert not list(tmp_path.iterdir())

@@ -86,7 +86,7 @@ def folded(steps: list[Step], input_shape, neuron: nir.NIRNode | None = None) ->
     return layer
 
 
-def check(layer: FloatLayer, steps: list[Step], input_shape, random, factor: float = 1.0) -> None:
+def assert_folds(layer: FloatLayer, steps: list[Step], input_shape, random, factor: float = 1.0) -> None:
     x = torch.from_numpy(random.normal(size=(4, *input_shape)))
     expected = x
     with torch.no_grad():
@@ -151,7 +151,7 @@ def test_random_chain(seed: int, length: int):
         if 0 in shape:
             return
         steps.append(step)
-    check(folded(steps, input_shape), steps, input_shape, random)
+    assert_folds(folded(steps, input_shape), steps, input_shape, random)
 
 
 RANDOM = np.random.default_rng(7)
@@ -177,7 +177,7 @@ def test_stays_a_convolution(name: str):
     steps = STAY_CONVOLUTIONS[name]
     layer = folded(steps, (2, 8, 8))
     assert isinstance(layer.connections[0].synapse, ConvSynapse)
-    check(layer, steps, (2, 8, 8), np.random.default_rng(0))
+    assert_folds(layer, steps, (2, 8, 8), np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_stays_a_convolution(name: str):
 def test_becomes_a_matrix_where_a_convolution_is_not_exact(size, steps):
     layer = folded(steps, (2, size, size))
     assert isinstance(layer.connections[0].synapse, DenseSynapse)
-    check(layer, steps, (2, size, size), np.random.default_rng(0))
+    assert_folds(layer, steps, (2, size, size), np.random.default_rng(0))
 
 
 def test_groups_are_kept_as_far_as_they_agree():
@@ -219,7 +219,7 @@ def test_convolution_over_length():
     steps: list[Step] = [(nir.Conv1d(None, weight, 2, 1, 2, 1, bias), module)]
     layer = folded(steps, (3, 11))
     assert isinstance(layer.connections[0].synapse, ConvSynapse)
-    check(layer, steps, (3, 11), random)
+    assert_folds(layer, steps, (3, 11), random)
 
 
 def test_convolution_over_a_flattened_image():
@@ -233,7 +233,7 @@ def test_convolution_over_a_flattened_image():
     ]
     layer = folded(steps, (3, 4, 5))
     assert isinstance(layer.connections[0].synapse, ConvSynapse)
-    check(layer, steps, (3, 4, 5), random)
+    assert_folds(layer, steps, (3, 4, 5), random)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +246,7 @@ def test_convolution_over_a_flattened_image():
 )
 def test_matrix_in_parts(monkeypatch, steps):
     monkeypatch.setattr(fold_module, "CHUNK_VALUES", 200)
-    check(folded(steps, (2, 7, 7)), steps, (2, 7, 7), np.random.default_rng(0))
+    assert_folds(folded(steps, (2, 7, 7)), steps, (2, 7, 7), np.random.default_rng(0))
 
 
 def test_matrix_that_is_too_large(monkeypatch):
@@ -266,7 +266,7 @@ def test_matrix_that_is_too_large(monkeypatch):
 )
 def test_what_multiplies_the_input_goes_into_weights_and_bias(neuron, factor):
     steps = [conv(RANDOM, 2, 4)]
-    check(folded(steps, (2, 8, 8), neuron), steps, (2, 8, 8), np.random.default_rng(0), factor)
+    assert_folds(folded(steps, (2, 8, 8), neuron), steps, (2, 8, 8), np.random.default_rng(0), factor)
 
 
 def test_r_of_each_channel():
@@ -275,4 +275,4 @@ def test_r_of_each_channel():
     layer = folded(steps, (2, 8, 8), nir.IF(r, np.ones(4)))
     assert isinstance(layer.connections[0].synapse, ConvSynapse)
     steps.append(scale(r.reshape(4, 1, 1)))
-    check(layer, steps, (2, 8, 8), np.random.default_rng(0))
+    assert_folds(layer, steps, (2, 8, 8), np.random.default_rng(0))

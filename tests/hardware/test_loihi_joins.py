@@ -5,6 +5,7 @@ from pathlib import Path
 import nir
 import numpy as np
 import pytest
+from builders import firing
 
 from spiq.export.errors import InputError
 from spiq.export.nir.file import read_nir
@@ -16,10 +17,6 @@ from spiq.hardware.loihi.synapse import ConvSynapse
 
 DT = 1e-4
 PEERS = Path(__file__).parents[1] / "data" / "nir_peers"
-
-
-def fires(threshold: float, size: int = 1) -> nir.IF:
-    return nir.IF(np.ones(size), np.full(size, threshold))
 
 
 def lowered(input_shape: tuple[int, ...], nodes: dict[str, nir.NIRNode], *paths: str) -> LoihiProgram:
@@ -40,7 +37,7 @@ def form(program: LoihiProgram) -> list[tuple[str, list[int]]]:
 
 def test_skips_share_relays():
     """The input is read at depths 1, 3 and 4, `a` at depths 2 and 4."""
-    nodes = {name: fires(0.5) for name in "abcd"}
+    nodes = {name: firing(1, threshold=0.5) for name in "abcd"}
     program = lowered((2,), nodes, "in a b c d out", "in c", "in d", "a d")
     assert form(program) == [
         ("a", [-1]),
@@ -61,7 +58,7 @@ def test_skips_share_relays():
 
 
 def test_a_relay_is_one_weight_above_the_threshold():
-    nodes = {"a": fires(0.5), "b": fires(0.5)}
+    nodes = {"a": firing(1, threshold=0.5), "b": firing(1, threshold=0.5)}
     relay = lowered((200, 3, 3), nodes, "in a b out", "in b").layers[1]
     (connection,) = relay.connections
     assert isinstance(connection.synapse, ConvSynapse)
@@ -72,7 +69,7 @@ def test_a_relay_is_one_weight_above_the_threshold():
 
 
 def test_a_relay_takes_no_name_that_is_taken():
-    nodes = {"a": fires(0.5), "in + 1 step": fires(0.5)}
+    nodes = {"a": firing(1, threshold=0.5), "in + 1 step": firing(1, threshold=0.5)}
     edges = [("in", "a"), ("a", "in + 1 step"), ("in", "in + 1 step"), ("in + 1 step", "out")]
     graph = nir.NIRGraph({"in": nir.Input(np.array([2]))} | nodes | {"out": nir.Output(None)}, edges, type_check=False)
     found = lower_to_loihi(resolve(graph, "net.nir"), None)
@@ -81,7 +78,11 @@ def test_a_relay_takes_no_name_that_is_taken():
 
 def test_a_large_identity_is_no_matrix():
     """As a matrix, 20 000 neurons to as many others would be refused."""
-    program = lowered((20000,), {"a": fires(0.5), "b": nir.Scale(np.full(20000, 3.0)), "c": fires(2.5)}, "in a b c out")
+    program = lowered(
+        (20000,),
+        {"a": firing(1, threshold=0.5), "b": nir.Scale(np.full(20000, 3.0)), "c": firing(1, threshold=2.5)},
+        "in a b c out",
+    )
     assert [layer.connections[0].synapse.weight.size for layer in program.layers] == [1, 1]
 
 
@@ -95,7 +96,7 @@ def test_a_bias_behind_a_join_counts_once_and_before_it_for_each_way():
     paths = "in early thrice late n out", "early late"
 
     def fired(threshold: float) -> list[int]:
-        program = lowered((1,), nodes | {"n": fires(threshold)}, *paths)
+        program = lowered((1,), nodes | {"n": firing(1, threshold=threshold)}, *paths)
         return simulate(program, steps([1], [0]))[:, 0, 0].tolist()
 
     assert fired(12.5) == [1, 0]
@@ -106,7 +107,7 @@ def test_a_bias_behind_a_join_counts_once_and_before_it_for_each_way():
 
 def test_paths_of_one_form_become_one_synapse():
     one, other = np.array([[1.0, 2.0]]), np.array([[4.0, 8.0]])
-    nodes = {"a": nir.Linear(one), "b": nir.Linear(other), "n": fires(9.5)}
+    nodes = {"a": nir.Linear(one), "b": nir.Linear(other), "n": firing(1, threshold=9.5)}
     (layer,) = lowered((2,), nodes, "in a n out", "in b n").layers
     (connection,) = layer.connections
     assert (connection.synapse.weight / layer.scale).tolist() == [[5, 10]]
@@ -115,11 +116,11 @@ def test_paths_of_one_form_become_one_synapse():
 def test_sources_share_a_scale_and_have_their_own_signs():
     """To the positive weights alone odd numbers are allowed, so 127 of both signs take twice the scale."""
     nodes = {
-        "a": fires(0.5),
-        "b": fires(0.5),
+        "a": firing(1, threshold=0.5),
+        "b": firing(1, threshold=0.5),
         "positive": nir.Linear(np.array([[3.0, 126.0]])),
         "mixed": nir.Linear(np.array([[-127.0, 126.0]])),
-        "n": fires(7.0),
+        "n": firing(1, threshold=7.0),
     }
     layer = lowered((2,), nodes, "in a positive n out", "in b mixed n").layers[-1]
     assert [connection.synapse.weight.tolist() for connection in layer.connections] == [[[6, 252]], [[-254, 252]]]
@@ -129,8 +130,8 @@ def test_sources_share_a_scale_and_have_their_own_signs():
 def two_sources(one: float, other: list[float], neuron: nir.NIRNode) -> list[np.ndarray]:
     """The weights over the scale of a group that reads two others."""
     nodes = {
-        "a": fires(0.5),
-        "b": fires(0.5),
+        "a": firing(1, threshold=0.5),
+        "b": firing(1, threshold=0.5),
         "one": nir.Linear(np.full((1, 2), one)),
         "other": nir.Linear(np.array([other])),
         "n": neuron,
@@ -141,10 +142,10 @@ def two_sources(one: float, other: list[float], neuron: nir.NIRNode) -> list[np.
 
 def test_the_largest_weight_of_all_sources_fits():
     """300 is more than any whole number that a weight can be."""
-    one, other = two_sources(1.0, [300.0, 7.0], fires(7.0))
+    one, other = two_sources(1.0, [300.0, 7.0], firing(1, threshold=7.0))
     assert other[0] == pytest.approx(300, abs=1e-9)
     assert one[0] == pytest.approx(1, abs=0.6)
-    one, other = two_sources(300.0, [-1.0, 7.0], fires(7.0))
+    one, other = two_sources(300.0, [-1.0, 7.0], firing(1, threshold=7.0))
     assert one[0] == pytest.approx(300, abs=1e-9)
     assert other[0] == pytest.approx(-1, abs=1.2)
 
@@ -158,7 +159,7 @@ def test_weights_of_all_sources_stay_on_their_grids_with_a_leak():
 
 def test_recurrence_reads_the_step_before():
     """Two neurons that hand a spike to each other, started by the input."""
-    nodes = {"n": fires(0.5, 2), "swap": nir.Linear(np.array([[0.0, 1.0], [1.0, 0.0]]))}
+    nodes = {"n": firing(2, threshold=0.5), "swap": nir.Linear(np.array([[0.0, 1.0], [1.0, 0.0]]))}
     program = lowered((2,), nodes, "in n out", "n swap n")
     assert form(program) == [("n", [-1, 0])] or form(program) == [("n", [0, -1])]
     found = simulate(program, steps([1, 0], [0, 0], [0, 0], [0, 0]))
@@ -166,14 +167,14 @@ def test_recurrence_reads_the_step_before():
 
 
 def test_every_sample_begins_without_spikes_of_the_one_before():
-    nodes = {"n": fires(0.5)}
+    nodes = {"n": firing(1, threshold=0.5)}
     spikes = np.zeros((3, 2, 1), np.uint8)
     spikes[0, 0] = 1
     assert simulate(lowered((1,), nodes, "in n out", "n n"), spikes)[..., 0].T.tolist() == [[1, 1, 1], [0, 0, 0]]
 
 
 def test_bias_of_a_recurrent_node_acts_from_the_first_step():
-    nodes = {"n": fires(2.5), "back": nir.Affine(np.full((1, 1), -5.0), np.ones(1))}
+    nodes = {"n": firing(1, threshold=2.5), "back": nir.Affine(np.full((1, 1), -5.0), np.ones(1))}
     program = lowered((1,), nodes, "in n out", "n back n")
     # 1, 2, 3: a spike, which costs 5; then -4 up to 3 again.
     found = simulate(program, np.zeros((12, 1, 1), np.uint8))[:, 0, 0]
@@ -182,7 +183,7 @@ def test_bias_of_a_recurrent_node_acts_from_the_first_step():
 
 def test_recurrent_group_behind_a_skip():
     """The group's own synapse is no way from the input: its depth stays that of the others."""
-    nodes = {"a": fires(0.5), "n": fires(1.5), "b": fires(0.5)}
+    nodes = {"a": firing(1, threshold=0.5), "n": firing(1, threshold=1.5), "b": firing(1, threshold=0.5)}
     program = lowered((1,), nodes, "in a n b out", "in n n")
     assert form(program) == [("a", [-1]), ("in + 1 step", [-1]), ("n", [0, 1, 2]), ("b", [2])]
     # 2 > 1.5; then it hears itself only, 1 a step: 1, 2.
@@ -193,8 +194,8 @@ def test_recurrent_group_behind_a_skip():
 def test_convolution_of_a_sum():
     weight = np.ones((1, 1, 3, 3))
     nodes = {
-        "a": fires(0.5),
-        "b": fires(1.5),
+        "a": firing(1, threshold=0.5),
+        "b": firing(1, threshold=1.5),
         "conv": nir.Conv2d(None, weight, 1, 1, 1, 1, np.full(1, 0.5)),
         "n": nir.IF(np.ones((1, 3, 3)), np.full((1, 3, 3), 2.25)),
     }
@@ -222,20 +223,24 @@ LINEAR = nir.Linear(np.eye(2))
     ("nodes", "paths", "match"),
     [
         (
-            {"a": fires(0.5), "b": fires(0.5)},
+            {"a": firing(1, threshold=0.5), "b": firing(1, threshold=0.5)},
             ("in a out", "in b out"),
             r"net\.nir: node 'out' \(Output\) adds up 'a', 'b'; on Loihi only one group's spikes",
         ),
         (
-            {"a": fires(0.5), "b": fires(0.5), "flat": nir.Flatten({"input": None}, 0, -1)},
+            {"a": firing(1, threshold=0.5), "b": firing(1, threshold=0.5), "flat": nir.Flatten({"input": None}, 0, -1)},
             ("in a flat out", "in b flat"),
             r"net\.nir: node 'flat' \(Flatten\) adds up 'a', 'b'",
         ),
-        ({"a": fires(0.5)}, ("in a out", "in out"), r"node 'out' \(Output\) adds up 'in', 'a'|adds up 'a', 'in'"),
+        (
+            {"a": firing(1, threshold=0.5)},
+            ("in a out", "in out"),
+            r"node 'out' \(Output\) adds up 'in', 'a'|adds up 'a', 'in'",
+        ),
         (
             {f"s{index}": nir.Scale(np.ones(2)) for index in range(9)}
             | {f"t{index}": nir.Scale(np.ones(2)) for index in range(9)}
-            | {"n": fires(1.0)},
+            | {"n": firing(1, threshold=1.0)},
             (
                 *(f"{a}{index} {b}{index + 1}" for index in range(8) for a in "st" for b in "st"),
                 *("in s0", "in t0", "s8 n out", "t8 n"),
@@ -251,7 +256,7 @@ def test_refused_graph(nodes, paths, match):
 
 
 def test_bias_on_the_current_of_a_recurrent_group():
-    nodes = {"a": fires(0.5), "back": nir.Affine(np.diag([0.25, -0.5]), np.array([3.0, 6.0]))}
+    nodes = {"a": firing(1, threshold=0.5), "back": nir.Affine(np.diag([0.25, -0.5]), np.array([3.0, 6.0]))}
     nodes |= {"n": nir.CubaLIF(*(np.full(2, value) for value in (1e-3, 1e-3, 1.0, 0.0, 1.0)))}
     program = lowered((2,), nodes, "in a n out", "n back n")
     names = [layer.name for layer in program.layers]
@@ -280,4 +285,4 @@ def test_bias_on_the_current_of_a_recurrent_group():
 def test_neuron_with_more_synapses_than_a_core_holds():
     weight = np.random.default_rng(0).integers(1, 3, (1, 140000)) * 1.0
     with pytest.raises(InputError, match=r"layer 'n': the synapses of one neuron take .* bytes"):
-        lowered((140000,), {"a": nir.Linear(weight), "n": fires(100.0)}, "in a n out")
+        lowered((140000,), {"a": nir.Linear(weight), "n": firing(1, threshold=100.0)}, "in a n out")

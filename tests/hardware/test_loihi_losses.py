@@ -1,27 +1,20 @@
 """What is said of a quantization: weights that became 0, neurons that fell silent, range used."""
 
-from itertools import pairwise
-
 import nir
 import numpy as np
 import pytest
+from builders import resolved_chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.scaled_network import random_layers, resolved
 from spiq.export.errors import InputError
-from spiq.export.nir.graph import ResolvedGraph, resolve
+from spiq.export.nir.graph import ResolvedGraph
 from spiq.hardware.loihi.lowering.losses import LayerLoss, losses
 from spiq.hardware.loihi.lowering.lower import lower_to_loihi
 from spiq.hardware.loihi.lowering.network import float_layers
 from spiq.hardware.loihi.simulator.simulate import simulate_layers
 from spiq.hardware.runtime.nir_runtime import NirRuntime
-
-
-def chain(size: int, *nodes: nir.NIRNode) -> ResolvedGraph:
-    named = {"input": nir.Input(np.array([size]))} | {f"n{number}": node for number, node in enumerate(nodes)}
-    named["output"] = nir.Output(None)
-    return resolve(nir.NIRGraph(named, list(pairwise(named)), type_check=False), "net.nir")
 
 
 def neurons(size: int, threshold: float) -> nir.IF:
@@ -35,7 +28,7 @@ def lost(graph: ResolvedGraph) -> tuple[LayerLoss, ...]:
 def test_one_large_weight_silences_the_others_and_it_is_said() -> None:
     weight = np.full((6, 10), 0.001)
     weight[0, 0] = 5
-    (loss,) = lost(chain(10, nir.Linear(weight), neurons(6, 0.05)))
+    (loss,) = lost(resolved_chain(10, nir.Linear(weight), neurons(6, 0.05)))
     assert (loss.weights, loss.zeroed, loss.neurons, loss.silenced) == (60, 59, 6, 5)
     assert loss.range_used == 1
     assert list(loss.warnings()) == [
@@ -47,18 +40,18 @@ def test_one_large_weight_silences_the_others_and_it_is_said() -> None:
 def test_a_silenced_layer_silences_the_next() -> None:
     weight = np.full((2, 1), 0.001)
     weight[0] = 5
-    _, behind = lost(chain(1, nir.Linear(weight), neurons(2, 0.05), nir.Linear(np.eye(2)), neurons(2, 0.5)))
+    _, behind = lost(resolved_chain(1, nir.Linear(weight), neurons(2, 0.05), nir.Linear(np.eye(2)), neurons(2, 0.5)))
     assert (behind.zeroed, behind.neurons, behind.silenced) == (0, 2, 1)
 
 
 def test_nothing_is_said_where_nothing_was_lost() -> None:
-    (loss,) = lost(chain(3, nir.Linear(np.array([[1.0, 2, -3], [2, 0, 1]])), neurons(2, 2)))
+    (loss,) = lost(resolved_chain(3, nir.Linear(np.array([[1.0, 2, -3], [2, 0, 1]])), neurons(2, 2)))
     assert loss == LayerLoss("n1", 5, 0, 2, 0, 6 / 256)
     assert not list(loss.warnings())
 
 
 def test_neurons_that_never_could_fire_are_not_lost() -> None:
-    (loss,) = lost(chain(3, nir.Linear(np.array([[-1.0, -2, -3], [2, 0, 1]])), neurons(2, 2)))
+    (loss,) = lost(resolved_chain(3, nir.Linear(np.array([[-1.0, -2, -3], [2, 0, 1]])), neurons(2, 2)))
     assert (loss.neurons, loss.silenced) == (1, 0)
 
 
@@ -66,13 +59,13 @@ def test_neurons_that_never_could_fire_are_not_lost() -> None:
 def test_a_leak_bounds_what_a_neuron_comes_to(threshold: float, silenced: int) -> None:
     """At dt/tau of 1/2 and an input of 1/2 at each step, v comes to 1, so neither fires and none is lost."""
     leaky = nir.LIF(np.full(1, 2e-4), np.full(1, 1.0), np.zeros(1), np.full(1, threshold), np.zeros(1))
-    (loss,) = lost(chain(1, nir.Linear(np.array([[1.0]])), leaky))
+    (loss,) = lost(resolved_chain(1, nir.Linear(np.array([[1.0]])), leaky))
     assert (loss.neurons, loss.silenced) == (0, silenced)
 
 
 def test_another_networks_program_is_refused() -> None:
-    graph = chain(3, nir.Linear(np.ones((2, 3))), neurons(2, 2))
-    other = chain(3, nir.Linear(np.ones((4, 3))), neurons(4, 2))
+    graph = resolved_chain(3, nir.Linear(np.ones((2, 3))), neurons(2, 2))
+    other = resolved_chain(3, nir.Linear(np.ones((4, 3))), neurons(4, 2))
     with pytest.raises(InputError, match="the program's layers are not the graph's"):
         losses(float_layers(graph), lower_to_loihi(other, None))
 

@@ -1,6 +1,5 @@
 """Lowering whole graphs: which are refused, and how many spikes quantization changes, judged by PyTorch in float64."""
 
-from itertools import pairwise
 from typing import Any
 
 import nir
@@ -8,25 +7,17 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from builders import resolved_chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spiq.export.errors import InputError
-from spiq.export.nir.graph import ResolvedGraph, resolve
 from spiq.hardware.loihi.formats.storage import write_program
 from spiq.hardware.loihi.lowering.lower import lower_to_loihi
 from spiq.hardware.loihi.simulator.simulate import simulate, simulate_layers
 from spiq.hardware.loihi.synapse import ConvSynapse
 
 DT = 1e-4
-
-
-def chain(input_shape, *nodes: nir.NIRNode) -> ResolvedGraph:
-    named = {"input": nir.Input(np.array(input_shape))}
-    named |= {f"{type(node).__name__}{index}": node for index, node in enumerate(nodes)}
-    named |= {"output": nir.Output(None)}
-    names = list(named)
-    return resolve(nir.NIRGraph(named, list(pairwise(names)), type_check=False), "net.nir")
 
 
 def integrate_and_fire(threshold=1.0, r=1.0) -> nir.IF:
@@ -76,7 +67,7 @@ def max_pooled(spikes: torch.Tensor, kernel=2, stride=2) -> torch.Tensor:
 
 @pytest.mark.parametrize(("kernel", "stride"), [(2, 2), (3, 2), (3, 1)])
 def test_or_pooling_is_exact(kernel: int, stride: int):
-    program = lower_to_loihi(chain((3, 9, 9), *or_pool(kernel, stride)), None)
+    program = lower_to_loihi(resolved_chain((3, 9, 9), *or_pool(kernel, stride)), None)
     (layer,) = program.layers
     assert isinstance(layer.connections[0].synapse, ConvSynapse)
     assert layer.connections[0].synapse.groups == 3
@@ -104,7 +95,7 @@ def test_weights_on_a_grid_change_no_spike(seed: int, bits: int, unit: float, si
     bias = random.integers(-3, 4, 4)
     # Between the grid's numbers no voltage is on the threshold, where float64's rounding would decide.
     thresholds = [int(random.integers(2**bits)) + float(random.choice([0.5, 0.1, 0.9, 0.777])) for _ in range(2)]
-    graph = chain(
+    graph = resolved_chain(
         (2, 6, 6),
         convolution(first * unit, bias * unit),
         integrate_and_fire(thresholds[0] * unit),
@@ -126,7 +117,7 @@ def test_thresholds_of_each_channel():
     random = np.random.default_rng(0)
     weight, bias = random.integers(-15, 16, (3, 2, 3, 3)) * 1.0, random.integers(-3, 4, 3) * 1.0
     thresholds = np.array([6.5, 3.25, 13.0])
-    graph = chain((2, 6, 6), convolution(weight, bias), nir.IF(np.ones(3), thresholds))
+    graph = resolved_chain((2, 6, 6), convolution(weight, bias), nir.IF(np.ones(3), thresholds))
     spikes = random.integers(0, 2, (8, 20, 2, 6, 6)).astype(np.uint8)
     program = lower_to_loihi(graph, None)
     assert isinstance(program.layers[0].connections[0].synapse, ConvSynapse)
@@ -144,7 +135,7 @@ def test_random_network_keeps_nearly_all_spikes(leak: float, fade: float):
         neurons = current_based(DT / fade, DT / leak, w_in=1 / (fade * leak))
     else:
         neurons = leaky(DT / leak, r=1 / leak) if leak else integrate_and_fire()
-    graph = chain(
+    graph = resolved_chain(
         (1, 10, 10),
         convolution(first, bias),
         neurons,
@@ -171,7 +162,7 @@ def test_random_network_keeps_nearly_all_spikes(leak: float, fade: float):
 
 def test_weights_whose_few_positive_ones_round_to_nothing():
     """With weights of both signs -256 is allowed; once the positive ones are 0, it no longer is."""
-    graph = chain((2,), nir.Linear(np.array([[-1.0, 0.0011], [0.0, 0.0017]])), integrate_and_fire())
+    graph = resolved_chain((2,), nir.Linear(np.array([[-1.0, 0.0011], [0.0, 0.0017]])), integrate_and_fire())
     (layer,) = lower_to_loihi(graph, None).layers
     assert layer.connections[0].synapse.weight.tolist() == [[-255, 0], [0, 0]]
 
@@ -183,7 +174,7 @@ def test_calibration_cuts_off_an_outlier():
     weight[0, 0] = 1.45 * np.abs(weight).max()
     spikes = random.integers(0, 2, (8, 300, 30)).astype(np.uint8)
     spikes[..., 0] = 0
-    graph = chain((30,), nir.Linear(weight), integrate_and_fire())
+    graph = resolved_chain((30,), nir.Linear(weight), integrate_and_fire())
     expected = fired(torch.from_numpy(spikes).double() @ torch.from_numpy(weight).T).numpy()
     changed = [(simulate(lower_to_loihi(graph, used), spikes) != expected).sum() for used in (None, spikes)]
     assert changed[1] < 0.9 * changed[0]
@@ -191,7 +182,7 @@ def test_calibration_cuts_off_an_outlier():
 
 def test_weights_on_a_grid_stay_on_it_with_a_leak():
     weight = np.array([[0.1, -0.7, 0.3], [0.6, 0.5, -0.2]]).astype(np.float32)
-    (layer,) = lower_to_loihi(chain((3,), nir.Linear(weight), leaky(1e-3)), None).layers
+    (layer,) = lower_to_loihi(resolved_chain((3,), nir.Linear(weight), leaky(1e-3)), None).layers
     assert np.allclose(layer.connections[0].synapse.weight / layer.scale, weight * 0.1, rtol=1e-6, atol=0)
 
 
@@ -200,7 +191,7 @@ def test_threshold_between_the_numbers_of_weights_and_bias_is_rounded():
     weight = np.array([[127.0, -126.0, 1.0]])
 
     def threshold(bias: float) -> int:
-        graph = chain((3,), nir.Affine(weight, np.array([bias])), integrate_and_fire(1.85))
+        graph = resolved_chain((3,), nir.Affine(weight, np.array([bias])), integrate_and_fire(1.85))
         (layer,) = lower_to_loihi(graph, None).layers
         assert layer.scale == 2
         return layer.neuron.threshold
@@ -213,14 +204,14 @@ def test_sums_that_wrap_are_not_taken_for_exact():
     """All these whole weights together are beyond 24 bits, where the current would wrap and the spike be lost."""
     weight = np.full((1, 600), 255.0)
     weight[0, 0] = 1
-    graph = chain((600,), nir.Linear(weight), integrate_and_fire(100000.5))
+    graph = resolved_chain((600,), nir.Linear(weight), integrate_and_fire(100000.5))
     spikes = np.ones((3, 4, 600), np.uint8)
     assert simulate(lower_to_loihi(graph, spikes), spikes).all()
 
 
 def test_lowering_is_repeatable(tmp_path):
     random = np.random.default_rng(0)
-    graph = chain((1, 6, 6), convolution(random.normal(size=(3, 1, 3, 3))), integrate_and_fire())
+    graph = resolved_chain((1, 6, 6), convolution(random.normal(size=(3, 1, 3, 3))), integrate_and_fire())
     spikes = random.integers(0, 2, (4, 30, 1, 6, 6)).astype(np.uint8)
     for name in ("one", "other"):
         write_program(tmp_path / name, lower_to_loihi(graph, spikes))
@@ -228,7 +219,9 @@ def test_lowering_is_repeatable(tmp_path):
 
 
 def test_neurons_behind_neurons_and_input():
-    graph = chain((3, 4, 4), integrate_and_fire(1.5), integrate_and_fire(0.5), nir.Flatten({"input": None}, 0, -1))
+    graph = resolved_chain(
+        (3, 4, 4), integrate_and_fire(1.5), integrate_and_fire(0.5), nir.Flatten({"input": None}, 0, -1)
+    )
     spikes = np.random.default_rng(0).integers(0, 2, (6, 10, 3, 4, 4)).astype(np.uint8)
     expected = fired(torch.from_numpy(spikes).double(), threshold=1.5).flatten(2)
     assert np.array_equal(simulate(lower_to_loihi(graph, None), spikes), expected.numpy())
@@ -237,12 +230,14 @@ def test_neurons_behind_neurons_and_input():
 def test_features_without_a_synapse():
     spikes = np.random.default_rng(0).integers(0, 2, (6, 10, 5)).astype(np.uint8)
     expected = fired(torch.from_numpy(spikes).double(), threshold=1.5)
-    assert np.array_equal(simulate(lower_to_loihi(chain((5,), integrate_and_fire(1.5)), None), spikes), expected)
+    assert np.array_equal(
+        simulate(lower_to_loihi(resolved_chain((5,), integrate_and_fire(1.5)), None), spikes), expected
+    )
 
 
 def test_registers_of_a_leaky_group():
     def neuron(node):
-        return lower_to_loihi(chain((2,), nir.Linear(np.array([[1.0, -1.0]])), node), None).layers[0].neuron
+        return lower_to_loihi(resolved_chain((2,), nir.Linear(np.array([[1.0, -1.0]])), node), None).layers[0].neuron
 
     assert (neuron(leaky(4e-4)).current_decay, neuron(leaky(4e-4)).voltage_decay) == (4096, 1024)
     assert neuron(leaky(DT)).voltage_decay == 4095
@@ -254,7 +249,7 @@ def test_registers_of_a_leaky_group():
 
 def test_small_numbers_beside_a_large_bias():
     """A bias beyond the weights' range lowers the scale until its register holds it."""
-    graph = chain((2,), nir.Affine(np.array([[1.0, -0.5]]), np.array([-100.0])), integrate_and_fire())
+    graph = resolved_chain((2,), nir.Affine(np.array([[1.0, -0.5]]), np.array([-100.0])), integrate_and_fire())
     (layer,) = lower_to_loihi(graph, None).layers
     assert int(layer.neuron.bias_mantissa[0]) << layer.neuron.bias_exponent == -round(6400 * layer.scale)
 
@@ -266,7 +261,7 @@ def test_one_exponent_for_all_biases(exponent: int):
     nodes += [nir.Affine(random.normal(size=(4, 4)), np.array([1.0, 0.0, -50.0, 2.0])), integrate_and_fire()]
     spikes = random.integers(0, 2, (8, 30, 3)).astype(np.uint8)
     for calibration in (None, spikes):
-        layers = lower_to_loihi(chain((3,), *nodes), calibration, exponent).layers
+        layers = lower_to_loihi(resolved_chain((3,), *nodes), calibration, exponent).layers
         for node, layer in zip(nodes[::2], layers, strict=True):
             assert layer.neuron.bias_exponent == exponent
             held = layer.neuron.bias_mantissa * 2.0**exponent
@@ -275,7 +270,7 @@ def test_one_exponent_for_all_biases(exponent: int):
 
 def test_a_bias_that_one_exponent_cannot_hold_exactly_is_rounded():
     """A bias of a half, on weights of whole numbers, is exact with the exponent 5 and not with 6."""
-    graph = chain((1,), nir.Affine(np.ones((1, 1)) * 255, np.full(1, 0.5)), integrate_and_fire(3.0))
+    graph = resolved_chain((1,), nir.Affine(np.ones((1, 1)) * 255, np.full(1, 0.5)), integrate_and_fire(3.0))
     silent = np.zeros((9, 1, 1), np.uint8)
     for exponent, seventh in ((None, 1), (5, 1), (6, 0)):
         assert simulate(lower_to_loihi(graph, None, exponent), silent)[6, 0, 0] == seventh
@@ -284,7 +279,7 @@ def test_a_bias_that_one_exponent_cannot_hold_exactly_is_rounded():
 @pytest.mark.parametrize("exponent", [-1, 8])
 def test_bias_exponent_that_is_not_allowed(exponent: int):
     with pytest.raises(InputError, match=rf"bias_exponent is {exponent}; 0 to 7 are allowed"):
-        lower_to_loihi(chain((2,), LINEAR, integrate_and_fire()), None, exponent)
+        lower_to_loihi(resolved_chain((2,), LINEAR, integrate_and_fire()), None, exponent)
 
 
 LINEAR = nir.Linear(np.eye(2))
@@ -304,19 +299,19 @@ REFUSED = {
 @pytest.mark.parametrize("match", REFUSED)
 def test_refused_node(match: str):
     with pytest.raises(InputError, match=match):
-        lower_to_loihi(chain((2,), *REFUSED[match]), None)
+        lower_to_loihi(resolved_chain((2,), *REFUSED[match], by_type=True), None)
 
 
 def test_bias_on_a_current_without_memory_is_allowed():
-    graph = chain((2,), nir.Affine(np.eye(2), np.full(2, 0.6)), current_based(DT, DT, threshold=1.0))
+    graph = resolved_chain((2,), nir.Affine(np.eye(2), np.full(2, 0.6)), current_based(DT, DT, threshold=1.0))
     spikes = np.zeros((2, 1, 2), np.uint8)
     assert simulate(lower_to_loihi(graph, None), spikes).sum() == 0
 
 
 def test_bias_on_a_current_with_memory_comes_from_a_neuron_that_always_fires():
     nodes = nir.Affine(np.eye(2), np.array([4.0, 0.0])), current_based(1e-3, 1e-3)
-    program = lower_to_loihi(chain((2,), *nodes), None)
-    assert program.layers[0].name == "CubaLIF1 bias"
+    program = lower_to_loihi(resolved_chain((2,), *nodes), None)
+    assert program.layers[0].name == "n1 bias"
     assert program.depths == (1, 1, 2)
     found = simulate_layers(program, np.zeros((30, 1, 2), np.uint8))
     assert found[0].all()
@@ -335,4 +330,4 @@ def test_bias_on_a_current_with_memory_comes_from_a_neuron_that_always_fires():
 @pytest.mark.parametrize("shape", [(4, 1, 3), (4,)])
 def test_calibration_that_does_not_fit(shape):
     with pytest.raises(InputError, match="spikes have the shape"):
-        lower_to_loihi(chain((2,), LINEAR, integrate_and_fire()), np.zeros(shape, np.uint8))
+        lower_to_loihi(resolved_chain((2,), LINEAR, integrate_and_fire()), np.zeros(shape, np.uint8))

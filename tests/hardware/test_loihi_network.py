@@ -261,7 +261,7 @@ def is_exact(layers: tuple[FloatLayer, ...], program: LoihiProgram) -> bool:
     return True
 
 
-def check_equal(network: Network, program: LoihiProgram, spikes: np.ndarray) -> None:
+def assert_equal(network: Network, program: LoihiProgram, spikes: np.ndarray) -> None:
     expected = network.spikes(spikes)
     names = [network.placed_name(name) for name in network.groups]
     found = dict(zip((layer.name for layer in program.layers), simulate_layers(program, spikes), strict=True))
@@ -280,7 +280,7 @@ def test_exact_network_changes_no_spike(seed: int, calibrated: bool):
     graph = network.resolved()
     program = lower_to_loihi(graph, spikes if calibrated else None)
     if is_exact(float_layers(graph), program):
-        check_equal(network, program, spikes)
+        assert_equal(network, program, spikes)
 
 
 def test_the_random_networks_have_what_is_to_be_tested():

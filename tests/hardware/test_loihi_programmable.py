@@ -1,18 +1,19 @@
 """Neurons that Lava's LIF cannot be, from a NIR graph to the chip's spikes; snnTorch and the float network judge."""
 
-from itertools import pairwise
+from functools import partial
 
 import nir
 import numpy as np
 import pytest
 import snntorch
 import torch
+from builders import resolved_chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.subtracting import DT, subtracting_layer
 from spiq.export.errors import InputError
-from spiq.export.nir.graph import ResolvedGraph, resolve
+from spiq.export.nir.graph import ResolvedGraph
 from spiq.hardware.lava.device import LavaDevice
 from spiq.hardware.loihi.formats.netx_file import write_netx
 from spiq.hardware.loihi.lowering.lower import lower_to_loihi
@@ -20,15 +21,10 @@ from spiq.hardware.loihi.neuron_group import NeuronGroup, ResetTo, TakeOff
 from spiq.hardware.loihi.simulator.simulate import simulate
 from spiq.hardware.runtime.nir_runtime import NirRuntime
 
+per_step = partial(resolved_chain, dt=DT, integration="per-step", by_type=True)
+
 SIGNED_UNIT = 128
 """The scale of weights of which the largest is -2 and none is above 1: a step can halve v 13 times without a rest."""
-
-
-def chain(size: int, *nodes: nir.NIRNode) -> ResolvedGraph:
-    named = {"input": nir.Input(np.array([size]))}
-    named |= {f"{type(node).__name__}{number}": node for number, node in enumerate(nodes)}
-    named["output"] = nir.Output(None)
-    return resolve(nir.NIRGraph(named, list(pairwise(named)), type_check=False), "net.nir", DT, "per-step")
 
 
 def neuron_of(graph: ResolvedGraph) -> NeuronGroup:
@@ -129,7 +125,7 @@ def lif(tau: object = 4e-4, leak: object = 0.0, threshold: object = 1.0, reset: 
     ],
 )
 def test_stock_neurons_wherever_lavas_lif_will_do(node: nir.NIRNode, beyond_stock: tuple[str, ...], tmp_path) -> None:
-    graph = chain(2, nir.Linear(np.array([[1.0, -0.3], [0.4, 1.2]])), node)
+    graph = per_step(2, nir.Linear(np.array([[1.0, -0.3], [0.4, 1.2]])), node)
     program = lower_to_loihi(graph, None)
     assert program.layers[-1].neuron.beyond_stock == beyond_stock
     if not beyond_stock:
@@ -143,7 +139,7 @@ def test_stock_neurons_wherever_lavas_lif_will_do(node: nir.NIRNode, beyond_stoc
 
 def test_potential_is_counted_from_rest():
     """At a rest of 1, a threshold of 3 and a reset of 0.5 are 2 and -1/2."""
-    graph = chain(2, nir.Linear(np.eye(2) * 4), lif(tau=TWO * 2e-4, leak=1.0, threshold=3.0, reset=0.5))
+    graph = per_step(2, nir.Linear(np.eye(2) * 4), lif(tau=TWO * 2e-4, leak=1.0, threshold=3.0, reset=0.5))
     (layer,) = lower_to_loihi(graph, None).layers
     neuron = layer.neuron
     assert neuron.threshold == round(2 * layer.scale)
@@ -157,7 +153,7 @@ def test_potential_is_counted_from_rest():
 def test_a_reset_on_the_grid_is_exact(reset: float, threshold: float):
     random = np.random.default_rng(0)
     weight = random.integers(-2, 4, (6, 8)) * 1.0
-    graph = chain(8, nir.Linear(weight), nir.IF(np.ones(6), np.full(6, threshold), np.full(6, reset)))
+    graph = per_step(8, nir.Linear(weight), nir.IF(np.ones(6), np.full(6, threshold), np.full(6, reset)))
     spikes = (random.random((20, 10, 8)) < 0.4).astype(np.uint8)
     assert np.array_equal(simulate(lower_to_loihi(graph, None), spikes), NirRuntime(graph).run(spikes))
 
@@ -189,7 +185,7 @@ def test_most_spikes_of_any_neurons_are_the_float_networks(seed: int):
     else:
         tau = one(2e-4, 2e-3)
         node = nir.LIF(tau, tau / DT, one(-0.5, 0.5), one(0.6, 1.5), one(-0.5, 0.5))
-        graph = chain(12, nir.Linear(weight), node)
+        graph = per_step(12, nir.Linear(weight), node)
     expected = NirRuntime(graph).run(spikes)
     found = simulate(lower_to_loihi(graph, spikes), spikes)
     assert expected.any()

@@ -152,7 +152,7 @@ def test_the_last_step_of_a_recurrent_layer_is_delivered() -> None:
                                         group((2,)), 1.0),))  # fmt: skip
     spikes = np.array([[[1, 0]]], np.uint8)
     # One spike goes in through the one weight of its that is stored, comes out, and goes back to both.
-    assert measured(program, [spikes]) == Activity(1, 1, 1, (LayerActivity(1, 1 + 2),))
+    assert measured(program, [spikes]) == Activity(1, 1, 1, (LayerActivity(1, (1, 2)),))
 
 
 @pytest.mark.parametrize(
@@ -268,7 +268,7 @@ def test_estimate_worked_out_by_hand() -> None:
     program = LoihiProgram((1000,), (wide, Layer("narrow", reads, group((10,)), 1.0)))
     taken = resources(program)
     assert [layer.cores for layer in taken.layers] == [8, 1]
-    activity = Activity(4, 16, 40, (LayerActivity(200, 40_000), LayerActivity(12, 2_120)))
+    activity = Activity(4, 16, 40, (LayerActivity(200, (40_000,)), LayerActivity(12, (2_000, 120))))
     found = estimate(program, taken, activity)
     assert found.operations_pj == pytest.approx(23.6 * 42_120 / 4)
     assert found.neuron_updates_pj == pytest.approx(81 * 16 * 1010)
@@ -279,7 +279,7 @@ def test_estimate_worked_out_by_hand() -> None:
     assert found.energy_pj == pytest.approx(found.operations_pj + found.neuron_updates_pj + found.spikes_pj)
     assert found.time_us == pytest.approx(found.computing_us + found.barrier_us)
     # With the second layer busier than a core of the first, it sets the pace.
-    busy = activity._replace(layers=(activity.layers[0], LayerActivity(12, 400_000)))
+    busy = activity._replace(layers=(activity.layers[0], LayerActivity(12, (400_000, 0))))
     assert estimate(program, taken, busy).computing_us == pytest.approx((3.5 * 100_000 + 8.4 * 16 * 10) / 1000)
 
 

@@ -1,10 +1,9 @@
 """The neurons of the float runtime against a second transcription of the equations, one neuron at a time."""
 
-from itertools import pairwise
-
 import nir
 import numpy as np
 import pytest
+from builders import chain
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -73,14 +72,8 @@ def test_every_neuron_follows_its_equation(kind: str, seed: int) -> None:
                 assert found[:, sample, neuron].tolist() == expected
 
 
-def chain(**nodes: nir.NIRNode) -> nir.NIRGraph:
-    names = ["input", *nodes, "output"]
-    border = {"input": nir.Input(np.array([2])), "output": nir.Output(None)}
-    return nir.NIRGraph({**border, **nodes}, list(pairwise(names)), type_check=False)
-
-
 def test_a_threshold_is_strict_and_has_no_memory() -> None:
-    graph = chain(s=nir.Scale(np.array([1.0, 2.0])), t=nir.Threshold(np.array([1.0, 1.0])))
+    graph = chain(2, s=nir.Scale(np.array([1.0, 2.0])), t=nir.Threshold(np.array([1.0, 1.0])))
     x = np.array([[[1, 1]], [[1, 0]]], dtype=np.uint8)
     assert NirRuntime(resolve(graph)).run(x).tolist() == [[[0, 1]], [[0, 0]]]
 
@@ -99,7 +92,7 @@ def test_edges_into_one_node_add_up() -> None:
 
 
 def test_a_graph_without_spikes_at_its_end_has_values_only() -> None:
-    runtime = NirRuntime(resolve(chain(n=nir.LI(np.ones(2), np.ones(2), np.zeros(2)))))
+    runtime = NirRuntime(resolve(chain(2, n=nir.LI(np.ones(2), np.ones(2), np.zeros(2)))))
     with pytest.raises(InputError, match="its output is not spikes"):
         runtime.run(np.ones((1, 1, 2), np.uint8))
     assert runtime.values(np.ones((1, 1, 2), np.uint8)).shape == (1, 1, 2)
@@ -121,11 +114,11 @@ def test_a_graph_without_spikes_at_its_end_has_values_only() -> None:
 )
 def test_spikes_that_do_not_fit_are_refused(spikes: np.ndarray, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        NirRuntime(resolve(chain(n=nir.IF(np.ones(2), np.ones(2))))).run(spikes)
+        NirRuntime(resolve(chain(2, n=nir.IF(np.ones(2), np.ones(2))))).run(spikes)
 
 
 def test_the_answer_does_not_depend_on_how_samples_are_chunked(monkeypatch: pytest.MonkeyPatch) -> None:
-    graph = resolve(chain(n=nir.IF(np.array([0.3, 0.4]), np.ones(2))), integration="per-step")
+    graph = resolve(chain(2, n=nir.IF(np.array([0.3, 0.4]), np.ones(2))), integration="per-step")
     x = (np.random.default_rng(0).random((9, 11, 2)) < 0.5).astype(np.uint8)
     whole = NirRuntime(graph).run(x)
     monkeypatch.setattr("spiq.hardware.runtime.nir_runtime.CHUNK_VALUES", 40)

@@ -7,6 +7,7 @@ from itertools import chain
 import numpy as np
 import pytest
 import torch
+from builders import random_reupload
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -22,12 +23,6 @@ from spiq.hardware.qpu.exact.circuit import circuit_expectations, general_expect
 from spiq.hardware.qpu.exact.cones import cones_of
 from spiq.hardware.qpu.exact_device import ExactDevice
 from spiq.hardware.qpu.pennylane_device import MAX_QUBITS, PennyLaneDevice
-
-
-def random_circuit(seed, n_qubits, n_blocks, entangler, n_samples):
-    random = np.random.default_rng(seed)
-    circuit = reupload_circuit(random.uniform(-4, 4, (n_blocks, n_qubits, 3)), entangler)
-    return circuit, random.uniform(-4, 4, (n_samples, 3 * n_qubits))
 
 
 def expectations_in_pennylane(circuit, inputs):
@@ -50,7 +45,7 @@ def values_of(device, inputs, shots):
     entangler=st.sampled_from(ENTANGLERS),
 )
 def test_aer_runs_the_program_as_pennylane_the_circuit(seed, n_qubits, n_blocks, entangler):
-    circuit, angles = random_circuit(seed, n_qubits, n_blocks, entangler, 3)
+    circuit, angles = random_reupload(seed, n_qubits, n_blocks, entangler, 3)
     expected = expectations_in_pennylane(circuit, angles)
     exact = values_of(ExactDevice(circuit), angles, None)
     aer = values_of(AerDevice(circuit, 0), angles, None)
@@ -62,7 +57,7 @@ def test_aer_runs_the_program_as_pennylane_the_circuit(seed, n_qubits, n_blocks,
 
 
 def test_names_of_ten_qubits_and_more_bind_to_their_own():
-    circuit, angles = random_circuit(5, 12, 2, "ring", 2)
+    circuit, angles = random_reupload(5, 12, 2, "ring", 2)
     aer = values_of(AerDevice(circuit, 0, to_openqasm3(circuit)), angles, None)
     np.testing.assert_allclose(aer, values_of(ExactDevice(circuit), angles, None), atol=1e-9)
 
@@ -70,7 +65,7 @@ def test_names_of_ten_qubits_and_more_bind_to_their_own():
 @pytest.mark.parametrize("make", [ExactDevice, PennyLaneDevice, AerDevice])
 @pytest.mark.filterwarnings("error")
 def test_runs_of_a_bounded_size_change_nothing(make, monkeypatch):
-    circuit, angles = random_circuit(6, 3, 2, "ring", 7)
+    circuit, angles = random_reupload(6, 3, 2, "ring", 7)
     whole = values_of(make(circuit, 0), angles, None)
     monkeypatch.setattr(measurement, "SAMPLES_PER_RUN", 3)
     np.testing.assert_allclose(values_of(make(circuit, 0), angles, None), whole, atol=1e-14)
@@ -86,7 +81,7 @@ def test_runs_cover_every_sample_once_in_bounded_memory():
 
 @pytest.mark.parametrize("make", [ExactDevice, PennyLaneDevice, AerDevice])
 def test_no_samples(make):
-    circuit, _ = random_circuit(0, 3, 1, "line", 1)
+    circuit, _ = random_reupload(0, 3, 1, "line", 1)
     for shots in (None, 8):
         assert values_of(make(circuit, 0), np.zeros((0, 9)), shots).shape == (0, 3)
 
@@ -95,7 +90,7 @@ def test_no_samples(make):
 @pytest.mark.filterwarnings("error")
 def test_shots_scatter_as_they_must(make):
     shots = 256
-    circuit, angles = random_circuit(7, 5, 2, "ring", 300)
+    circuit, angles = random_reupload(7, 5, 2, "ring", 300)
     expected = values_of(ExactDevice(circuit), angles, None)
     found = values_of(make(circuit, 11), angles, shots)
     # <Z> from n shots is a multiple of 2/n with variance (1 - <Z>^2)/n.
@@ -118,7 +113,7 @@ def test_shots_keep_the_qubits_correlated(make):
 
 @pytest.mark.parametrize("make", [ExactDevice, PennyLaneDevice, AerDevice])
 def test_shots_follow_the_seed_alone(make):
-    circuit, angles = random_circuit(8, 4, 2, "line", 20)
+    circuit, angles = random_reupload(8, 4, 2, "line", 20)
     first, again = make(circuit, 5), make(circuit, 5)
     calls = [values_of(first, angles, 64), values_of(first, angles, 64)]
     assert calls[0].tobytes() == values_of(again, angles, 64).tobytes()
@@ -130,14 +125,14 @@ def test_shots_follow_the_seed_alone(make):
 @pytest.mark.parametrize("make", [ExactDevice, PennyLaneDevice, AerDevice])
 def test_equal_samples_have_their_own_noise(make, monkeypatch):
     monkeypatch.setattr(measurement, "SAMPLES_PER_RUN", 16)
-    circuit, angles = random_circuit(9, 6, 2, "ring", 1)
+    circuit, angles = random_reupload(9, 6, 2, "ring", 1)
     found = values_of(make(circuit, 2), np.repeat(angles, 64, axis=0), 4096)
     assert len(np.unique(found, axis=0)) == 64
 
 
 def test_the_program_is_what_runs():
-    circuit, angles = random_circuit(10, 4, 2, "ring", 4)
-    other, _ = random_circuit(11, 4, 2, "line", 1)
+    circuit, angles = random_reupload(10, 4, 2, "ring", 4)
+    other, _ = random_reupload(11, 4, 2, "line", 1)
     device = AerDevice(circuit, 0, to_openqasm3(other))
     expected = expectations_in_pennylane(other, angles)
     np.testing.assert_allclose(values_of(device, angles, None), expected, atol=1e-9)
@@ -145,7 +140,7 @@ def test_the_program_is_what_runs():
 
 
 def test_entry_q_is_what_bit_q_measures():
-    circuit, angles = random_circuit(12, 3, 2, "ring", 4)
+    circuit, angles = random_reupload(12, 3, 2, "ring", 4)
     text = to_openqasm3(circuit).replace(
         "c = measure q;", "c[0] = measure q[2];\nc[1] = measure q[0];\nc[2] = measure q[1];"
     )
@@ -156,7 +151,7 @@ def test_entry_q_is_what_bit_q_measures():
 
 
 def test_a_program_may_define_gates_and_compute_angles():
-    circuit, angles = random_circuit(13, 2, 2, "ring", 3)
+    circuit, angles = random_reupload(13, 2, 2, "ring", 3)
     text = to_openqasm3(circuit)
     text = text.replace("qubit[2] q;", "gate turn(a) t { ry(a / 2) t; ry(a / 2) t; }\nqubit[2] q;")
     text = text.replace("ry(angle_q0_theta) q[0];", "turn(angle_q0_theta) q[0];\nbarrier q;")
@@ -206,7 +201,7 @@ def test_bad_program(program, message, capfd):
 
 @pytest.mark.parametrize("shots", [None, 10])
 def test_program_of_another_circuit(shots):
-    circuit, angles = random_circuit(0, 2, 1, "ring", 2)
+    circuit, angles = random_reupload(0, 2, 1, "ring", 2)
     with pytest.raises(InputError, match="found 3 qubits, the circuit has 2"):
         values_of(AerDevice(circuit, 0, to_openqasm3(reupload_circuit(np.ones((1, 3, 3))))), angles, shots)
     renamed = to_openqasm3(circuit).replace("angle_q1_phi", "beta")
@@ -218,7 +213,7 @@ def test_program_of_another_circuit(shots):
 
 @pytest.mark.parametrize("make", [ExactDevice, PennyLaneDevice, AerDevice])
 def test_bad_requests(make):
-    circuit, angles = random_circuit(0, 2, 1, "ring", 2)
+    circuit, angles = random_reupload(0, 2, 1, "ring", 2)
     for shots in (0, -3, 1.5, True, "10"):
         with pytest.raises(InputError, match=f"shots: found {shots!r}, allowed is a whole number from 1 to"):
             values_of(make(circuit, 0), angles, shots)
@@ -275,7 +270,7 @@ def test_gradients_of_any_circuit_are_pennylanes(seed, products):
 
 
 def test_a_reupload_circuit_has_the_same_values_either_way():
-    circuit, angles = random_circuit(15, 9, 3, "ring", 50)
+    circuit, angles = random_reupload(15, 9, 3, "ring", 50)
     inputs = torch.from_numpy(angles)
     assert torch.allclose(
         general_expectations(circuit, inputs), circuit_expectations(circuit, inputs), rtol=0, atol=1e-12
@@ -330,7 +325,7 @@ def test_shots_of_any_observable_scatter_by_their_standard_errors(make):
 
 @pytest.mark.parametrize("make", [ExactDevice, PennyLaneDevice, AerDevice])
 def test_the_standard_error_of_a_single_z_is_the_binomial_one(make):
-    circuit, inputs = random_circuit(16, 3, 2, "ring", 5)
+    circuit, inputs = random_reupload(16, 3, 2, "ring", 5)
     estimate = make(circuit, 0).run(inputs, 50)
     expected = np.sqrt((1 - estimate.values**2) / 49)
     np.testing.assert_allclose(estimate.standard_errors, expected, rtol=1e-9, atol=1e-12)

@@ -52,7 +52,7 @@ class Peer:
         return ", ".join(name.replace("==", " ") for name in (*self.alone, *self.libraries) if name.startswith(KNOWN))
 
 
-KNOWN = ("norse", "sinabs", "spikingjelly", "nir==")
+KNOWN = ("norse", "sinabs", "spikingjelly", "neurobench", "nir==")
 
 PEERS = {
     "norse": Peer(
@@ -67,6 +67,10 @@ PEERS = {
         ("torch==2.13.0", "numpy==2.4.6", "scipy==1.17.1", "nir==1.0.8", "nirtorch==2.6"),
         ("spikingjelly==2.0.0", "loguru==0.7.3"),
         ("euler",),
+    ),
+    # No files: `check_neurobench` asks it.
+    "neurobench": Peer(
+        ("torch==2.13.0", "numpy==2.4.6", "nir==1.0.8", "snntorch==1.0.0", "tqdm==4.70.1"), ("neurobench==2.3.0",), ()
     ),
 }
 

@@ -72,6 +72,7 @@ def test_defaults(tmp_path: Path) -> None:
             "weight_decay": 0.0,
             "device": "auto",
             "threads": None,
+            "log": (),
         },
         "export": {"dt": 1e-4, "integration": "per-step", "calibration_samples": 256, "golden_samples": 8},
         "ladder": {"limit": None, "shots": 1024, "lava_samples": 64},

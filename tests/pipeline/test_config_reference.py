@@ -75,7 +75,14 @@ def test_what_is_documented_as_allowed_is_what_a_refusal_says(tmp_path: Path, ke
     assert str(caught.value) == f"{path}: {key} must be {ROWS[key]['allowed']}{left_out}, but {{}} was given."
 
 
-SAMPLES = {"string": '"?"', "integer": "-7", "float": "-7.5", "boolean": "true", "array of integers": "[7]"}
+SAMPLES = {
+    "string": '"?"',
+    "integer": "-7",
+    "float": "-7.5",
+    "boolean": "true",
+    "array of strings": '["8"]',
+    "array of integers": "[7]",
+}
 
 
 @pytest.mark.parametrize("key", ROWS)

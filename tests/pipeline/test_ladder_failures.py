@@ -32,13 +32,10 @@ from spiq.pipeline.validation.ladder import Ascent, climb
 from spiq.pipeline.validation.report import Report
 from spiq.pipeline.validation.rung import Rung
 
+pytestmark = pytest.mark.usefixtures("no_lava")
+
 MEASURED = ["trained", "nir", "loihi", "qasm", "shots"]
 """Every rung that is climbed where Lava is not set up."""
-
-
-@pytest.fixture(autouse=True)
-def no_lava(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SPIQ_LAVA_HOME", "/nowhere")
 
 
 @pytest.fixture
@@ -96,7 +93,7 @@ def unusable_readout(bundle: Bundle) -> bytes:
     return stream.getvalue()
 
 
-def check(rungs: dict[str, Rung], *skipped: str) -> None:
+def assert_skipped(rungs: dict[str, Rung], *skipped: str) -> None:
     """Those rungs are skipped, besides Lava's, and all others measured."""
     assert [name for name in MEASURED if rungs[name].accuracy is None] == list(skipped)
     assert all((rung.skipped is None) == (rung.accuracy is not None) for rung in rungs.values())
@@ -105,7 +102,7 @@ def check(rungs: dict[str, Rung], *skipped: str) -> None:
 def test_the_nir_file_alone(climbed, tiny_bundle: Bundle, tmp_path: Path) -> None:
     bundle = with_files(tiny_bundle, tmp_path / "bundle", {"encoder.nir": overflowing(tiny_bundle, tmp_path)})
     report, rungs = climbed(bundle)
-    check(rungs, "nir")
+    assert_skipped(rungs, "nir")
     assert "leave the range" in (rungs["nir"].skipped or "")
     # loihi is held against the rung before nir.
     assert rungs["loihi"].agreement is not None
@@ -116,7 +113,7 @@ def test_the_nir_file_alone(climbed, tiny_bundle: Bundle, tmp_path: Path) -> Non
 def test_the_fixed_point_program_and_all_that_need_its_spikes(climbed, tiny_bundle: Bundle, tmp_path: Path) -> None:
     bundle = with_files(tiny_bundle, tmp_path / "bundle", {"encoder.loihi.npz": b"no program"})
     report, rungs = climbed(bundle)
-    check(rungs, "loihi", "qasm", "shots")
+    assert_skipped(rungs, "loihi", "qasm", "shots")
     reason = rungs["loihi"].skipped or ""
     assert "encoder.loihi.npz" in reason
     for name in ("qasm", "shots"):
@@ -138,7 +135,7 @@ def test_lava_needs_loihis_spikes_to_be_held_against(
 def test_the_circuits_file(climbed, tiny_bundle: Bundle, tmp_path: Path) -> None:
     bundle = with_files(tiny_bundle, tmp_path / "bundle", {"head.qasm": b"OPENQASM 3.0;\nqubit[3] q;\nx q[7];\n"})
     report, rungs = climbed(bundle)
-    check(rungs, "qasm", "shots")
+    assert_skipped(rungs, "qasm", "shots")
     assert "OpenQASM 3 program" in (rungs["qasm"].skipped or "")
     assert report.gate.accuracy_drop == rungs["trained"].accuracy - rungs["loihi"].accuracy
 
@@ -146,7 +143,7 @@ def test_the_circuits_file(climbed, tiny_bundle: Bundle, tmp_path: Path) -> None
 def test_pytorch_alone(climbed, model: SQDRCNN, tiny_bundle: Bundle) -> None:
     model.to("meta")
     report, rungs = climbed(tiny_bundle)
-    check(rungs, "trained")
+    assert_skipped(rungs, "trained")
     assert (rungs["trained"].skipped or "").startswith("RuntimeError: Tensor.item() cannot be called on meta")
     assert (rungs["nir"].agreement, rungs["nir"].spike_mismatches) == (None, None)
     assert rungs["loihi"].agreement is not None
@@ -156,7 +153,7 @@ def test_pytorch_alone(climbed, model: SQDRCNN, tiny_bundle: Bundle) -> None:
 def test_the_readout_costs_all_rungs_of_the_bundle(climbed, tiny_bundle: Bundle, tmp_path: Path) -> None:
     bundle = with_files(tiny_bundle, tmp_path / "bundle", {"readout.onnx": unusable_readout(tiny_bundle)})
     report, rungs = climbed(bundle)
-    check(rungs, "nir", "loihi", "qasm", "shots")
+    assert_skipped(rungs, "nir", "loihi", "qasm", "shots")
     assert not report.gate.passed
     assert report.gate.accuracy_drop is None
     assert "only trained was measured on all images" in verdict(report)
@@ -166,7 +163,7 @@ def test_all_of_them(climbed, model: SQDRCNN, tiny_bundle: Bundle, tmp_path: Pat
     model.to("meta")
     bundle = with_files(tiny_bundle, tmp_path / "bundle", {"readout.onnx": unusable_readout(tiny_bundle)})
     report, rungs = climbed(bundle)
-    check(rungs, *MEASURED)
+    assert_skipped(rungs, *MEASURED)
     assert verdict(report) == "gate NOT passed: no rung was measured"
 
 
@@ -232,7 +229,7 @@ def test_whatever_a_device_fails_by(
     monkeypatch.setattr(ladder, "devices", on)
     monkeypatch.setattr(ladder, "quantum_devices", quantum)
     _, rungs = climbed(tiny_bundle)
-    check(rungs, *({"loihi": ["loihi", "qasm", "shots"]}.get(name, [name])))
+    assert_skipped(rungs, *({"loihi": ["loihi", "qasm", "shots"]}.get(name, [name])))
     assert reason in (rungs[name].skipped or "")
     assert "\n" not in (rungs[name].skipped or "")
     assert len(rungs[name].skipped or "") < 400

@@ -12,10 +12,7 @@ from spiq.export.errors import InputError
 from spiq.pipeline.commands.main import app
 from spiq.pipeline.config.schema import Config
 
-
-@pytest.fixture(autouse=True)
-def no_lava(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SPIQ_LAVA_HOME", "/nowhere")
+pytestmark = pytest.mark.usefixtures("no_lava")
 
 
 def spiq(*arguments: object) -> tuple[str, str]:

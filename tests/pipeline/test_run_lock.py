@@ -12,20 +12,17 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from shared.command import NO_LAVA, SPIQ
+from shared.command import SPIQ
 from spiq.export.bundle.folder import open_bundle
 from spiq.export.errors import InputError
 from spiq.export.files.atomic import OLD
 from spiq.pipeline.commands.main import app
 from spiq.pipeline.config.schema import Config
 from spiq.pipeline.data import ImageSet, load_images
-from spiq.pipeline.run.folder import BUNDLE, CHECKPOINT, CONFIG, RESUME
+from spiq.pipeline.run.folder import BUNDLE, CHECKPOINT, CONFIG, CURVES, RESUME
 from spiq.pipeline.run.lock import locked
 
-
-@pytest.fixture(autouse=True)
-def no_lava(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SPIQ_LAVA_HOME", NO_LAVA["SPIQ_LAVA_HOME"])
+pytestmark = pytest.mark.usefixtures("no_lava")
 
 
 def started(*arguments: object) -> subprocess.Popen[bytes]:
@@ -103,7 +100,7 @@ def test_a_killed_export_leaves_nothing_that_the_next_command_does_not_clean(own
         time.sleep(random.Random(seed).uniform(0, 0.4))
         process.kill()
     with locked(own, pytest.fail):
-        assert sorted(os.listdir(own)) == [BUNDLE, CHECKPOINT, CONFIG]
+        assert sorted(os.listdir(own)) == [BUNDLE, CHECKPOINT, CONFIG, RESUME, CURVES]
         open_bundle(own / BUNDLE)
 
 

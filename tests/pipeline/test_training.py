@@ -15,7 +15,9 @@ from spiq.pipeline.data import ImageSet, load_images
 from spiq.pipeline.run.folder import CHECKPOINT, RESUME, start_run
 from spiq.pipeline.training import checkpoint
 from spiq.pipeline.training.checkpoint import Epoch, Progress
-from spiq.pipeline.training.loop import Part, evaluate, split, train
+from spiq.pipeline.training.epoch import evaluate
+from spiq.pipeline.training.images import Part, split
+from spiq.pipeline.training.loop import train
 
 
 def longer(config: Config, epochs: int, **training: object) -> Config:
@@ -57,7 +59,7 @@ def test_the_newest_accuracy_held_out_is_told_when_it_is_known(
     for number, epoch in enumerate(progress.history):
         *during, last = [figures for figures in told if figures[0] == number]
         assert [figures[5] for figures in during] == [before[number]] * len(during)
-        assert last == (number, len(during), len(during), *epoch)
+        assert last == (number, len(during), len(during), *epoch[:3])
     assert told[-1] == last
 
 
@@ -154,7 +156,7 @@ def test_the_best_epoch_is_the_one_that_is_kept(
 def test_a_loss_that_is_no_number_ends_training_with_a_sentence(
     tiny_config: Config, tiny_images: ImageSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("spiq.pipeline.training.loop.F.cross_entropy", lambda logits, _: logits.sum() * float("nan"))
+    monkeypatch.setattr("spiq.pipeline.training.epoch.F.cross_entropy", lambda logits, _: logits.sum() * float("nan"))
     with pytest.raises(InputError, match=r"training diverged in epoch 1.* smaller training.learning_rate than 0.02"):
         train(tiny_config, tiny_images, tmp_path)
 
@@ -197,7 +199,7 @@ def test_a_checkpoint_is_plain_safetensors(tiny_run: Path) -> None:
 
 
 def test_progress_survives_the_file(tmp_path: Path) -> None:
-    progress = Progress((1, 8, 8), 10, 0, (Epoch(1.5, 0.25, None), Epoch(1.0, 0.5, 0.75)))
+    progress = Progress((1, 8, 8), 10, 0, (Epoch(1.5, 0.25, None), Epoch(1.0, 0.5, 0.75, 0.02)))
     checkpoint.save(tmp_path / "a.safetensors", {"w": torch.arange(3.0)}, progress)
     tensors, again = checkpoint.load(tmp_path / "a.safetensors")
     assert again == progress

@@ -16,10 +16,7 @@ from spiq.pipeline.run.folder import BUNDLE, CHECKPOINT, CONFIG, REPORT_HTML, RE
 from spiq.pipeline.training import checkpoint
 from spiq.pipeline.training.loop import train
 
-
-@pytest.fixture(autouse=True)
-def no_lava(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SPIQ_LAVA_HOME", "/nowhere")
+pytestmark = pytest.mark.usefixtures("no_lava")
 
 
 def spiq(*arguments: object, status: int = 0) -> Result:
@@ -57,7 +54,7 @@ def test_a_run_that_was_stopped_says_so_in_bundle_report_page_and_table(stopped:
     assert not report["gate"]["passed"]
     page = (stopped / REPORT_HTML).read_text()
     assert "The training is NOT finished, 1 of 3 epochs." in page
-    assert "gate NOT passed: training is not finished, 1 of 3 epochs" in page
+    assert "Gate NOT passed: training is not finished, 1 of 3 epochs" in page
     assert "NOT finished, 1 of 3 epochs" in spiq("inspect", stopped / BUNDLE).stdout
     assert "training is NOT finished" in spiq("cosim", stopped / BUNDLE, "--limit", 2).stderr
 

@@ -23,10 +23,14 @@ from .resources import stored_fan_out
 
 
 class LayerActivity(NamedTuple):
-    """All samples together: the layer's own spikes, and the synaptic operations at the synapses that feed it."""
+    """All samples together: the layer's own spikes, and the synaptic operations of each connection that feeds it."""
 
     spikes: int
-    operations: int
+    operations_by_connection: tuple[int, ...]
+
+    @property
+    def operations(self) -> int:
+        return sum(self.operations_by_connection)
 
 
 class Activity(NamedTuple):
@@ -45,6 +49,10 @@ class Activity(NamedTuple):
     @property
     def operations(self) -> int:
         return sum(layer.operations for layer in self.layers)
+
+    def spikes_of(self, source: int) -> int:
+        """Of a layer by its number, or of INPUT."""
+        return self.input_spikes if source == INPUT else self.layers[source].spikes
 
 
 def measured(program: LoihiProgram, batches: Iterable[UInt8[np.ndarray, "time sample *shape"]]) -> Activity:
@@ -77,7 +85,7 @@ def measured(program: LoihiProgram, batches: Iterable[UInt8[np.ndarray, "time sa
         tuple(
             LayerActivity(
                 int(spikes[index].sum()),
-                sum(int(spikes[one.source] @ stored_fan_out(one.synapse)) for one in layer.connections),
+                tuple(int(spikes[one.source] @ stored_fan_out(one.synapse)) for one in layer.connections),
             )
             for index, layer in enumerate(program.layers)
         ),

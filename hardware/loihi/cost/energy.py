@@ -16,10 +16,13 @@ that single steps and cores are busier than the mean.
 
 from typing import NamedTuple
 
-from ..program import INPUT, LoihiProgram
+from ..program import LoihiProgram
 from . import published
 from .activity import Activity
 from .resources import Resources
+
+INCLUDES = "synaptic operations, updates of all neurons in every step, spikes within a tile, barriers"
+"""What the energy and the time are of."""
 
 LEFT_OUT = "input and output, static power, tile hops, waits between chips, x86 cores"
 """What the energy and the time are without."""
@@ -48,7 +51,7 @@ def estimate(program: LoihiProgram, taken: Resources, activity: Activity) -> Cos
     samples, steps = activity.samples, activity.steps
     updates = steps * sum(layer.neurons for layer in taken.layers)
     messages = sum(
-        _spikes(activity, source) * layer.cores
+        activity.spikes_of(source) * layer.cores
         for layer, fed in zip(taken.layers, program.layers, strict=True)
         for source in {connection.source for connection in fed.connections}
     )
@@ -67,7 +70,3 @@ def estimate(program: LoihiProgram, taken: Resources, activity: Activity) -> Cos
         computing_us=slowest_ns / 1000,
         barrier_us=published.BARRIER_NS * steps / 1000,
     )
-
-
-def _spikes(activity: Activity, source: int) -> int:
-    return activity.input_spikes if source == INPUT else activity.layers[source].spikes

@@ -95,6 +95,19 @@ class Resources(NamedTuple):
         """Loihi 2 chips that have as many cores."""
         return math.ceil(self.cores / published.CORES_PER_CHIP)
 
+    def plain(self) -> dict[str, int]:
+        """The sums over all layers, for JSON."""
+        return {
+            "input_fan_out": self.input_fan_out,
+            "neurons": sum(layer.neurons for layer in self.layers),
+            "synapses": sum(layer.synapses for layer in self.layers),
+            "nonzero": sum(layer.nonzero for layer in self.layers),
+            "synaptic_bytes": sum(layer.synaptic_bytes for layer in self.layers),
+            "cores": self.cores,
+            "chips": self.chips,
+            "cores_a_chip": published.CORES_PER_CHIP,
+        }
+
 
 def resources(program: LoihiProgram) -> Resources:
     """What the program takes. Raises InputError, naming the layer, where one neuron's synapses do not fit on a core."""

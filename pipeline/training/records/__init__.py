@@ -1,0 +1,1 @@
+"""Trackers of experiments that follow a training beside training.csv, a file for each."""
