@@ -12,8 +12,9 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element, SubElement, fromstring, tostring
 
-from ...export.errors import InputError
-from ..validation.failures import FAILURES
+from ...export.errors import InputError, SpiqError
+from ..analysis.quantum import MOST_DRAWN_GATES, MOST_DRAWN_QUBITS
+from ..validation.failures import FAILURES, reason
 from .charts.plot import printable
 
 if TYPE_CHECKING:
@@ -51,6 +52,9 @@ STYLE = {
 
 SVG = "{http://www.w3.org/2000/svg}"
 
+MALFORMED = (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError)
+"""Errors of Python's that the importer and the drawer let through for some malformed programs."""
+
 _STYLE_RULE = re.compile(r"\s*([a-z-]+)\s*:\s*([^;]+?)\s*(?:;|$)")
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
@@ -76,13 +80,14 @@ def circuit_drawing(program: str, key: str, title: str, description: str) -> str
     """
     try:
         return _svg(_drawn(_simplified(_read(program))), key, title, description)
-    except (*FAILURES, ValueError, LookupError, TypeError, AttributeError, ArithmeticError) as error:
-        words = " ".join(str(error).split())
-        raise UndrawableError(words or type(error).__name__) from error
+    except SpiqError as error:
+        raise UndrawableError(str(error)) from error
+    except (*FAILURES, *MALFORMED) as error:
+        raise UndrawableError(f"its program cannot be drawn ({reason(error)})") from error
 
 
 def _read(program: str) -> "QuantumCircuit":
-    """Raises InputError, or what the importer raises, where it cannot be read."""
+    """Raises InputError where it cannot be read, has no gate, or is too large to be drawn."""
     from openqasm3.parser import QASM3ParsingError
     from qiskit_qasm3_import import ConversionError, convert
 
@@ -93,9 +98,17 @@ def _read(program: str) -> "QuantumCircuit":
         with redirect_stderr(io.StringIO()):
             tree, _ = parsed(program)
             circuit: Any = convert(tree)
-    except (ConversionError, QASM3ParsingError) as error:
-        raise InputError(f"the program cannot be read: {error}") from error
-    return circuit.remove_final_measurements(inplace=False)
+    except InputError:
+        raise
+    except (ConversionError, QASM3ParsingError, *MALFORMED) as error:
+        raise InputError("its program cannot be read") from error
+    gates = circuit.remove_final_measurements(inplace=False)
+    if not gates.data:
+        raise InputError("it has no gate")
+    qubits = {qubit for instruction in gates.data for qubit in instruction.qubits}
+    if len(gates.data) > MOST_DRAWN_GATES or len(qubits) > MOST_DRAWN_QUBITS:
+        raise InputError(f"nobody could read a drawing of that size, {len(gates.data)} gates and {len(qubits)} qubits")
+    return gates
 
 
 def _simplified(circuit: "QuantumCircuit") -> "QuantumCircuit":

@@ -31,7 +31,7 @@ def expectation_chart(measured: Measured, key: str) -> str | None:
         f"{len(points)} pairs; the largest distance is {max(abs(y - x) for x, y in points):.2g}",
         ("exact", "measured"),
         ticks,
-        lambda value: f"{value:.6g}",
+        _number,
     )
 
     def across(value: float) -> float:
@@ -39,7 +39,7 @@ def expectation_chart(measured: Measured, key: str) -> str | None:
 
     for tick in ticks:
         line(plot.svg, "grid", across(tick), TOP, across(tick), BOTTOM)
-        text(plot.svg, "tick", across(tick), BOTTOM + 18, f"{tick:.6g}")
+        text(plot.svg, "tick", across(tick), BOTTOM + 18, _number(tick))
     if measured.shots is not None:
         _band(plot, measured.shots)
         legend(plot, "shot-band-line", LEFT + 150, f"±{DEVIATIONS} standard deviations of the shots")
@@ -49,6 +49,10 @@ def expectation_chart(measured: Measured, key: str) -> str | None:
         if ticks[0] <= x <= ticks[-1] and ticks[0] <= y <= ticks[-1]:
             circle(plot.svg, "pair-dot", across(x), plot.y(y), 2.5)
     return written(plot)
+
+
+def _number(value: float) -> str:
+    return f"{value:.6g}".replace("-", "−")
 
 
 def _points(measured: Measured) -> Iterator[tuple[float, float]]:

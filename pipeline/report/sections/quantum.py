@@ -31,7 +31,6 @@ def content(report: Report) -> dict[str, Any] | None:
 
 
 def _circuit(half: QuantumHalf, number: int) -> dict[str, Any]:
-    logical, transpiled = _drawings(half, number)
     return {
         "stage": half.stage,
         "facts": (
@@ -43,16 +42,16 @@ def _circuit(half: QuantumHalf, number: int) -> dict[str, Any]:
             ("observables", f"{half.observables}"),
         ),
         "gates": _gates(half),
-        "logical": logical,
-        "transpiled": transpiled,
+        "logical": _logical(half, number),
+        "transpiled": _transpiled(half, number),
         "measured": [
             {
                 "rung": measured.rung,
                 "samples": measured.samples,
                 "shots": measured.shots,
-                "rows": [_row(observable) for observable in measured.observables],
+                "rows": [_row(one, measured.shots) for one in measured.observables],
                 "left_out": half.observables - len(measured.observables),
-                "has_sums": any(not observable.is_string for observable in measured.observables),
+                "has_sums": any(not one.is_string for one in measured.observables),
                 "points": len(measured.points),
                 "chart": _markup(expectation_chart(measured, f"expectations-{number}-{place}")),
             }
@@ -62,17 +61,18 @@ def _circuit(half: QuantumHalf, number: int) -> dict[str, Any]:
     }
 
 
-def _drawings(half: QuantumHalf, number: int) -> list[dict[str, Any]]:
-    """The program as it is, and what a device made of it: a drawing or the reason why there is none; None where there
-    is no such program."""
-    logical = (
-        _drawing(half.program, f"circuit-{number}", f"The circuit {half.stage}", half)
-        if half.program is not None
-        else {"svg": None, "reason": "it is too large to be read in a drawing"}
-    )
+def _logical(half: QuantumHalf, number: int) -> dict[str, Any]:
+    """The circuit drawn, or the reason why it is not."""
+    if half.program is None:
+        return {"svg": None, "reason": "nobody could read a drawing of that size"}
+    return _drawing(half.program, f"circuit-{number}", f"The circuit {half.stage}", half)
+
+
+def _transpiled(half: QuantumHalf, number: int) -> dict[str, Any] | None:
+    """What a device made of it, drawn, or the reason why it is not; None where no device said it."""
     if half.transpiled is None:
-        return [logical, None]  # type: ignore[list-item]
-    return [logical, _drawing(half.transpiled, f"transpiled-{number}", f"{half.stage} as the device runs it", half)]
+        return None
+    return _drawing(half.transpiled, f"transpiled-{number}", f"The circuit {half.stage} as a device runs it", half)
 
 
 def _drawing(program: str, key: str, title: str, half: QuantumHalf) -> dict[str, Any]:
@@ -88,14 +88,16 @@ def _gates(half: QuantumHalf) -> str:
     return ", ".join(f"{count} {name}" for name, count in half.gates.items()) or "no gate"
 
 
-def _row(observable: MeasuredObservable) -> tuple[str, ...]:
+def _row(observable: MeasuredObservable, shots: int | None) -> tuple[str, ...]:
+    # Without shots the errors are rounding.
+    digits = ".1e" if shots is None else ".4f"
     limit = "" if observable.is_string else "≤ "
     return (
         observable.observable,
-        f"{observable.mean_error:+.1e}".replace("-", "−"),
-        f"{observable.rms_error:.4f}",
-        "" if observable.shot_error is None else f"{limit}{observable.shot_error:.4f}",
-        f"{observable.largest_error:.4f}",
+        f"{observable.mean_error:+{digits}}".replace("-", "−"),
+        f"{observable.rms_error:{digits}}",
+        "" if observable.shot_error is None else f"{limit}{observable.shot_error:{digits}}",
+        f"{observable.largest_error:{digits}}",
     )
 
 
