@@ -12,7 +12,7 @@ from ...hardware.cosimulation import completed, sliced
 from ...hardware.qpu.measurement import bases_of
 from ...hardware.registry import quantum_devices
 from ...hardware.stages import Devices
-from ..validation.failures import FAILURES, reason
+from ..validation.failures import failures, reason
 from .climbed import Climbed
 from .confidence import wilson
 from .quantum import EXACT
@@ -82,7 +82,7 @@ def accuracy_by_shots(climbed: Climbed) -> AccuracyByShots | None:
     try:
         measured = [_at(climbed, exact, shots) for shots in sorted({*SHOTS, climbed.shots})]
     # A report without this figure is better than none.
-    except FAILURES as error:
+    except failures() as error:
         return AccuracyByShots(samples=0, unmeasured=reason(error))
     accuracy = float((exact.predictions == climbed.labels[:samples]).mean())
     return AccuracyByShots(samples=samples, exact=accuracy, measured=measured)

@@ -18,7 +18,7 @@ from pydantic import BaseModel, ConfigDict
 from ...export.circuit.circuit import GATES, TWO_QUBIT_GATES, Circuit, Observable
 from ...export.network.trace import Trace
 from ...hardware.registry import quantum_devices
-from ..validation.failures import FAILURES, reason
+from ..validation.failures import failures, reason
 from ..validation.rungs import CHIP, FLOAT, RungKind, rung_kinds
 from .climbed import Climbed
 
@@ -169,7 +169,7 @@ def _half(climbed: Climbed, stage: str) -> QuantumHalf:
         try:
             measured.append(_measured(climbed, stage, kind))
         # A report without this figure is better than none.
-        except FAILURES as error:
+        except failures() as error:
             unmeasured[kind.name] = reason(error)
     return QuantumHalf(
         stage=stage,
@@ -188,7 +188,7 @@ def _half(climbed: Climbed, stage: str) -> QuantumHalf:
 def _program(climbed: Climbed, stage: str) -> str | None:
     try:
         return climbed.bundle.program(stage)
-    except FAILURES:
+    except failures():
         return None
 
 

@@ -14,7 +14,7 @@ from xml.etree.ElementTree import Element, SubElement, fromstring, tostring
 
 from ...export.errors import InputError, SpiqError
 from ..analysis.quantum import MOST_DRAWN_GATES, MOST_DRAWN_QUBITS
-from ..validation.failures import FAILURES, reason
+from ..validation.failures import failures, reason
 from .charts.plot import printable
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def circuit_drawing(program: str, key: str, title: str, description: str) -> str
         return _svg(_drawn(_simplified(_read(program))), key, title, description)
     except SpiqError as error:
         raise UndrawableError(str(error)) from error
-    except (*FAILURES, *MALFORMED) as error:
+    except (*failures(), *MALFORMED) as error:
         raise UndrawableError(f"its program cannot be drawn ({reason(error)})") from error
 
 

@@ -1,23 +1,24 @@
 """What a part of the ladder may fail by without being a fault of the program."""
 
-import onnxruntime.capi.onnxruntime_pybind11_state as onnxruntime_errors
-from qiskit.exceptions import QiskitError
+from functools import lru_cache
 
 from ...export.errors import SpiqError
 
-FAILURES = (
-    SpiqError,
-    MemoryError,
-    OSError,
-    RuntimeError,
-    QiskitError,
-    *(error for error in vars(onnxruntime_errors).values() if isinstance(error, type) and issubclass(error, Exception)),
-)
-"""A device that refuses or fails, memory that is full, a process or file of the system, and what PyTorch and other C++
-libraries (RuntimeError), Qiskit and onnxruntime raise, whose errors have no common base."""
-
 LONGEST_REASON = 300
 """Characters of a library's own message that a report quotes."""
+
+
+@lru_cache(maxsize=1)
+def failures() -> tuple[type[Exception], ...]:
+    """A device that refuses or fails, memory that is full, a process or file of the system, and what PyTorch and other
+    C++ libraries (RuntimeError), Qiskit and onnxruntime raise, whose errors have no common base."""
+    # Who only reads a report must not wait for these.
+    import onnxruntime.capi.onnxruntime_pybind11_state as onnxruntime_errors
+    from qiskit.exceptions import QiskitError
+
+    found = vars(onnxruntime_errors).values()
+    of_onnxruntime = [error for error in found if isinstance(error, type) and issubclass(error, Exception)]
+    return (SpiqError, MemoryError, OSError, RuntimeError, QiskitError, *of_onnxruntime)
 
 
 def reason(error: BaseException) -> str:

@@ -40,7 +40,7 @@ from ..analysis.thumbnails import thumbnails
 from ..config.schema import Gate as GateLimits
 from ..config.schema import Ladder
 from ..models.tracing import TrainedNetwork
-from .failures import FAILURES, reason
+from .failures import failures, reason
 from .gate import gate, judged, least_accuracy
 from .report import Report
 from .rung import Before, Rung, measured
@@ -83,7 +83,7 @@ class Ascent:
 def climb(ascent: Ascent, watch: LadderWatch | None = None) -> Report:
     """Climb every rung; the report says how the accuracy fared and whether the gate is passed.
 
-    A rung that fails, by what FAILURES lists, is skipped with the reason, and so are the rungs that need its spikes;
+    A rung that fails, by what `failures` lists, is skipped with the reason, and so are the rungs that need its spikes;
     the others are climbed, each compared with the last one before it that was measured on all samples. Any other
     exception is a fault in the program and is raised. Raises InputError where samples and labels do not fit the bundle.
     """
@@ -201,7 +201,7 @@ def _attempt(
         return None
     try:
         return _climbed(kind, ascent, climbed, watch)
-    except FAILURES as error:
+    except failures() as error:
         # What fails beside us must not cost the other rungs.
         skipped[kind.name] = reason(error)
         return None
