@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Int64, Shaped, UInt8
-from pydantic import BaseModel, ConfigDict
 
 from ...export.bundle.entries import LOIHI
 from ...export.errors import InputError
@@ -25,82 +24,13 @@ from ...hardware.parts import BundlePart
 from ...hardware.runtime.nir_runtime import NirRuntime
 from ...hardware.stage_inputs import stage_inputs
 from .climbed import Climbed
+from .spiking import Activity, Edge, LayerReport
 
 SAMPLES = 512
 """The first samples of a ladder, on which layers are measured."""
 
 CHUNK = 64
 """Samples that run at once: every node's values are held for them."""
-
-
-class Edge(BaseModel):
-    """What a layer reads.
-
-    Attributes:
-        source: The name of a layer, or "input".
-        kind: "conv" or "dense"; "" where the stage has no form on the chip.
-        recurrent: Whether these are spikes of the step before, from this layer itself or a later one.
-        delay: The longest delay, in steps.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    source: str
-    kind: str = ""
-    recurrent: bool = False
-    delay: int = 0
-
-
-class Activity(BaseModel):
-    """What a layer did in one form.
-
-    Attributes:
-        rate: Mean spikes per neuron and step.
-        dead: Neurons that never spiked.
-        saturated: Neurons that spiked at every step of every sample.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    rate: float
-    dead: int
-    saturated: int
-
-
-class LayerReport(BaseModel):
-    """A layer; None where a form is missing.
-
-    Attributes:
-        name: The neuron node's name.
-        kind: The neuron node's type; "" for a layer that only the chip has, such as a relay.
-        shape: Of the layer.
-        neurons: How many it has.
-        reads: What it reads.
-        in_float: What it did in floating point.
-        on_chip: What it did in fixed point.
-        changed: Spikes that differ between the two, over all samples and steps.
-        synapses: Connections between two neurons.
-        cores: Neuro-cores of a Loihi 2.
-        range_used: The largest integer weight as a fraction of the largest that the chip could hold.
-        weights: Weights that are not 0 in floating point.
-        zeroed: Of these, how many are 0 on the chip.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    kind: str
-    shape: list[int]
-    neurons: int
-    reads: list[Edge]
-    in_float: Activity | None = None
-    on_chip: Activity | None = None
-    changed: int | None = None
-    synapses: int | None = None
-    cores: int | None = None
-    range_used: float | None = None
-    weights: int | None = None
-    zeroed: int | None = None
 
 
 class Measured(NamedTuple):

@@ -4,7 +4,6 @@ from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool
-from pydantic import BaseModel, ConfigDict
 
 from ...export.bundle.entries import LOIHI
 from ...export.errors import SpiqError
@@ -12,49 +11,12 @@ from ...export.network.trace import Trace
 from ...hardware.cosimulation import cosimulate, sliced
 from ...hardware.registry import devices
 from .climbed import Climbed
+from .spiking import Panel, Raster
 
 MOST_NEURONS = 48
 """Neurons that a raster shows at most: of more, those whose spikes differ first."""
 
 LAVA = "lava"
-
-
-class Panel(BaseModel):
-    """One form of the stage.
-
-    Attributes:
-        name: The rung that gives it.
-        spikes: [step, row] of each spike, the row one of the raster's neurons.
-        differing: [step, row] of each spike that is there or missing against the panel before.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    name: str
-    spikes: list[tuple[int, int]]
-    differing: list[tuple[int, int]]
-
-
-class Raster(BaseModel):
-    """A golden sample's output spikes.
-
-    Attributes:
-        sample: The golden sample's number.
-        steps: T.
-        neurons: The numbers of the neurons that are shown, one for each row.
-        of: How many neurons the stage gives.
-        panels: One for each form.
-        notes: Why a form is missing.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    sample: int
-    steps: int
-    neurons: list[int]
-    of: int
-    panels: list[Panel]
-    notes: list[str]
 
 
 def raster(climbed: Climbed, stage: str) -> Raster:

@@ -16,7 +16,7 @@ from ...export.errors import DeviceError, InputError
 from ..benchmark.comparison import Result
 from ..benchmark.whole import MAIN
 from ..data_folder import DATA_VARIABLE, data_folder
-from ..validation.rung import Report
+from ..validation.report import Report
 from .claim import Measurement, Skipped
 
 ROOT = Path(__file__).resolve().parents[2]

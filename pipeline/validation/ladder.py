@@ -35,7 +35,7 @@ from ..analysis.climbed import Climbed
 from ..analysis.costs import stage_costs
 from ..analysis.paired import Paired, paired
 from ..analysis.quantum import quantum_halves
-from ..analysis.spiking import spiking_halves
+from ..analysis.spiking_halves import spiking_halves
 from ..analysis.thumbnails import thumbnails
 from ..config.schema import Gate as GateLimits
 from ..config.schema import Ladder

@@ -221,7 +221,7 @@ def test_no_message_of_the_library_speaks_of_the_command_lines_options() -> None
     found = []
     for folder in ("export", "hardware", "pipeline"):
         for file in (root / folder).rglob("*.py"):
-            if {"commands", "worker", "benchmark"} & set(file.parts) or file.name == "uv_command.py":
+            if {"commands", "worker", "benchmark", "reproduction"} & set(file.parts) or file.name == "uv_command.py":
                 continue
             lines = file.read_text().splitlines()
             found += [f"{file.name}: {line.strip()}" for line in lines if 'f"' in line and " --" in line]

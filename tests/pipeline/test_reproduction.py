@@ -15,7 +15,8 @@ from spiq.pipeline.reproduction.claim import Bounds, Claim, Finding, Measurement
 from spiq.pipeline.reproduction.claims import CLAIMS
 from spiq.pipeline.reproduction.measurements import MEASUREMENTS, Ladder, campaign, circuit_difference, numbers
 from spiq.pipeline.reproduction.run import claims_of, found
-from spiq.pipeline.validation.rung import Gate, Report, Rung
+from spiq.pipeline.validation.report import Gate, Report
+from spiq.pipeline.validation.rung import Rung
 
 ROOT = Path(__file__).parents[2]
 

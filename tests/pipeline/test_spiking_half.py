@@ -19,8 +19,8 @@ from spiq.export.network.trace import Trace
 from spiq.hardware.cosimulation import cosimulate
 from spiq.hardware.registry import devices
 from spiq.pipeline.analysis.climbed import Climbed
-from spiq.pipeline.analysis.layers import Edge, LayerReport
-from spiq.pipeline.analysis.spiking import SpikingHalf, spiking_halves
+from spiq.pipeline.analysis.spiking import Edge, LayerReport, SpikingHalf
+from spiq.pipeline.analysis.spiking_halves import spiking_halves
 from spiq.pipeline.data import ImageSet
 from spiq.pipeline.report.charts.network import BOX_HEIGHT, BOX_WIDTH, network_graph
 from spiq.pipeline.report.charts.raster import raster_chart

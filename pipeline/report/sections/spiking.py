@@ -4,8 +4,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ...analysis.layers import Activity, LayerReport
-from ...analysis.spiking import SpikingHalf
+from ...analysis.spiking import Activity, LayerReport, SpikingHalf
 from ...validation.report import Report
 from ..charts.network import network_graph
 from ..charts.raster import raster_chart
