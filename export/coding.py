@@ -58,9 +58,9 @@ class Coding:
             allowed = ", ".join(f'"{kind}"' for kind in get_args(CodingKind))
             raise InputError(f"coding: kind must be one of {allowed}, but {self.kind!r} was given.")
         if not _is_integer(self.steps) or self.steps < 1:
-            raise InputError(f"coding: steps must be a whole number of at least 1, but {self.steps!r} was given.")
+            raise InputError(f"coding: steps must be an integer of at least 1, but {self.steps!r} was given.")
         if not _is_integer(self.seed) or not 0 <= self.seed < _SEED_LIMIT:
-            raise InputError(f"coding: seed must be a whole number from 0 to 2**64 - 1, but {self.seed!r} was given.")
+            raise InputError(f"coding: seed must be an integer from 0 to 2**64 - 1, but {self.seed!r} was given.")
 
     def encode(
         self, images: Float[np.ndarray, "sample *shape"], first_sample: int = 0
@@ -76,7 +76,7 @@ class Coding:
         """
         _check_images(images)
         if not _is_integer(first_sample) or first_sample < 0:
-            raise InputError(f"coding: first_sample must be a whole number of at least 0, but is {first_sample!r}.")
+            raise InputError(f"coding: first_sample must be an integer of at least 0, but is {first_sample!r}.")
         match self.kind:
             case "phase":
                 return self._phase(images)

@@ -43,8 +43,8 @@ def cosimulate(
     """Run samples through the network on these devices; the trace has every edge but those that Encode stages give.
 
     The samples are values [sample, *shape], in [0, 1] where they are encoded, or spikes [time, sample, *shape].
-    `shots` measurements of each basis a sample, or exact expectation values; `watch` hears how far the spiking devices
-    are. Raises InputError where the samples do not fit the network or the shots are not positive, and DeviceError where
+    `shots` measurements of each basis per sample, or exact expectation values; `watch` hears how far the spiking
+    devices are. Raises InputError where the samples do not fit the network or the shots are not positive, and DeviceError where
     a device fails or what it answers is not what it must be.
     """
     count = check_samples(network, samples)

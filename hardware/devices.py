@@ -17,7 +17,7 @@ SampleWatch = Callable[[int], None]
 """Told how many samples are done."""
 
 ROUNDING = 1e-9
-"""How far outside of its bounds the value of an observable may lie, as a share of them."""
+"""How far outside of its bounds the value of an observable may lie, as a fraction of them."""
 
 
 class SpikingDevice(Protocol):
@@ -73,7 +73,7 @@ class QuantumDevice(Protocol):
     def run(self, inputs: Float[np.ndarray, "sample input"], shots: int | None) -> Estimate:
         """The circuit's observables for each sample's inputs.
 
-        `shots` is how many measurements of each basis a sample's estimate is made from; None asks for exact values.
+        `shots` is how many measurements of each basis per sample's estimate is made from; None asks for exact values.
         """
         ...
 

@@ -105,7 +105,7 @@ class Circuit:
             or not isinstance(self.n_qubits, int)
             or not 1 <= self.n_qubits <= MOST_QUBITS
         ):
-            raise InputError(f"n_qubits: found {self.n_qubits!r}, allowed is a whole number from 1 to {MOST_QUBITS}")
+            raise InputError(f"n_qubits: found {self.n_qubits!r}, allowed is an integer from 1 to {MOST_QUBITS}")
         if len(set(self.inputs)) != len(self.inputs):
             raise InputError(f"inputs: found {', '.join(self.inputs)}; each needs a name of its own")
         for name in self.inputs:

@@ -144,7 +144,7 @@ def _reupload(content: dict[str, Any]) -> Circuit:
     if type(n_qubits) is not int or weights.ndim != 3 or weights.shape[1] != n_qubits:
         raise InputError(
             f"weights: found the shape {list(weights.shape)}, allowed is [block, {_brief(n_qubits)}, 3], with n_qubits "
-            "a whole number from 1 on"
+            "an integer from 1 on"
         )
     return reupload_circuit(weights, content["entangler"])
 
@@ -171,7 +171,7 @@ def _list(value: object, where: str) -> list[Any]:
 
 def _is(kind: type, value: object, where: str) -> Any:
     if type(value) is not kind:
-        words = {int: "a whole number", str: "a text", dict: "an object"}
+        words = {int: "an integer", str: "a text", dict: "an object"}
         raise InputError(f"{where}: found {_brief(value)}, allowed is {words[kind]}")
     return value
 

@@ -173,7 +173,7 @@ def _element(datatype: bytes, where: str) -> _Element:
         # An enumeration's type and names; the names are padded before version 3.
         base, names = datatype[8:20], datatype[20:]
         if base[0] & 15 != _INTEGER:
-            raise ValueError("an enumeration is not of whole numbers")
+            raise ValueError("an enumeration is not of integers")
         stored = _element(base, where).stored
         return _Element(stored, np.dtype(bool) if stored.itemsize == 1 and names.startswith(_TRUTH) else stored)
     if kind not in (_INTEGER, _FLOAT):

@@ -10,7 +10,7 @@
     Flatten                              → Flatten
     Dropout, Identity                    → nothing
 
-Max pooling over spikes is OR. NIR has no OR; but a non-negative whole number either passes the threshold 0.5 and
+Max pooling over spikes is OR. NIR has no OR; but a non-negative integer either passes the threshold 0.5 and
 resets, or is 0 and leaves the neuron at rest, so sum pooling into an integrate-and-fire neuron is OR, exactly.
 """
 

@@ -52,7 +52,7 @@ class Decode:
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
                 raise InputError(f"decode: {name} is {value!r}; a finite number is needed")
         if isinstance(self.windows, bool) or not isinstance(self.windows, int) or self.windows < 1:
-            raise InputError(f"decode: windows is {self.windows!r}; a whole number from 1 on is needed")
+            raise InputError(f"decode: windows is {self.windows!r}; an integer from 1 on is needed")
 
     def output(self, given: tuple[Signal, ...]) -> Signal:
         """What it gives for such spikes. Raises InputError where it cannot read them."""

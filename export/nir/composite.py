@@ -54,7 +54,7 @@ WITHOUT_CURRENT = tuple(kind.node for kind in NEURONS if kind.spikes and not kin
 """The neurons that can have one."""
 
 _CLOSE = 1e-6
-"""How far, as a share, two numbers of a file may differ that are taken for the same: it may hold them in float32."""
+"""How far, as a fraction, two numbers of a file may differ that are taken for the same: it may hold them in float32."""
 
 
 @dataclass(eq=False)

@@ -51,7 +51,7 @@ def parameter(value: Any, key: str, shape: Shape, where: str, infinite: bool = F
 
 
 def whole_numbers(values: np.ndarray, least: int) -> bool:
-    """Whether all values are whole numbers of at least that much."""
+    """Whether all values are integers of at least that much."""
     if values.dtype.kind not in "iuf":
         return False
     return bool((np.isfinite(values) & (values >= least) & (values == np.floor(values))).all())
@@ -81,12 +81,12 @@ def real(value: Any, key: str, where: str, infinite: bool = False) -> Float[np.n
 
 
 def whole(value: Any, count: int, least: int, key: str, where: str) -> tuple[int, ...]:
-    """`count` whole numbers, from one or from as many."""
+    """`count` integers, from one or from as many."""
     values = np.atleast_1d(np.asarray(value)).reshape(-1)
     if values.size == 1:
         values = np.repeat(values, count)
     if values.size != count or not whole_numbers(values, least):
-        needed = "a whole number" if count == 1 else f"{count} whole numbers"
+        needed = "an integer" if count == 1 else f"{count} integers"
         raise InputError(f"{where}: {key} is {listed(value)}; {needed} of at least {least} must be given")
     return tuple(int(v) for v in values)
 

@@ -245,9 +245,7 @@ def _input_shape(nodes: Mapping[str, nir.NIRNode], edges: Sequence[Edge], name: 
         raise InputError(f"{name}: the input {node_name!r} has no shape")
     values = np.atleast_1d(np.asarray(given))
     if values.ndim != 1 or not values.size or not whole_numbers(values, 1):
-        raise InputError(
-            f"{name}: the input {node_name!r} has the shape {listed(given)}; positive whole numbers are needed"
-        )
+        raise InputError(f"{name}: the input {node_name!r} has the shape {listed(given)}; positive integers are needed")
     ranks = [known_kind(nodes[target]).rank for source, target in edges if source == node_name]
     rank = next((rank for rank in ranks if rank is not None), len(values))
     sizes = tuple(int(value) for value in values)

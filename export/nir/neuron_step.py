@@ -51,7 +51,7 @@ class Integrator:
 
     @property
     def forgets(self) -> Parameter:
-        """The share of v that a step takes away."""
+        """The fraction of v that a step takes away."""
         if self.leak is None:
             return np.zeros_like(self.gain)
         return self.leak if self.held is None else np.where(self.held, 0.0, self.leak)

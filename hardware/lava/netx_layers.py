@@ -1,7 +1,7 @@
 """What lava-dl's reader takes from a netx file, checked before it does.
 
 The reader (`lava.lib.dl.netx.hdf5.Network` of lava-dl 0.6.0) believes what a file says. Here the layers are gone
-through in the same order: shapes must follow from weights, weights must be whole numbers that are in the file, and
+through in the same order: shapes must follow from weights, weights must be integers that are in the file, and
 what Lava makes processes of is bounded. What the reader does not look at is left out. `hardware.loihi.netx_file`
 describes the format.
 """
@@ -187,7 +187,7 @@ class _Layer:
         return value.decode("ascii", errors="backslashreplace")
 
     def _whole(self, key: str, least: int, most: int, *shapes: Shape) -> list[int]:
-        """The whole numbers of an entry of one of these shapes; one alone comes as two."""
+        """The integers of an entry of one of these shapes; one alone comes as two."""
         values = np.asarray(self._values(key))
         if values.shape not in shapes or (values.size and (values.min() < least or values.max() > most)):
             allowed = " or ".join("one number" if shape == () else str(list(shape)) for shape in shapes)
@@ -203,5 +203,5 @@ class _Layer:
             raise InputError(f"{self.where}: has no {key!r}")
         value = self.stored[key]
         if isinstance(value, bytes) or not whole_numbers(np.asarray(value), -_LARGEST):
-            raise InputError(f"{self.where}: {key} is not made of whole numbers above {-_LARGEST - 1}")
+            raise InputError(f"{self.where}: {key} is not made of integers above {-_LARGEST - 1}")
         return value

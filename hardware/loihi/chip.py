@@ -90,9 +90,9 @@ def weight_grid(weight: np.ndarray) -> WeightGrid:
 
 
 def check_range(key: str, values: np.ndarray, least: int, most: int) -> None:
-    """Raises InputError, naming the key, unless all values are whole numbers from `least` to `most`."""
+    """Raises InputError, naming the key, unless all values are integers from `least` to `most`."""
     if values.dtype.kind not in "iu":
-        raise InputError(f"{key} is {values.dtype}; whole numbers are needed")
+        raise InputError(f"{key} is {values.dtype}; integers are needed")
     outside = (values < least) | (values > most)
     if outside.any():
         raise InputError(f"{key} holds {values[outside].flat[0]}; {least} to {most} are allowed")

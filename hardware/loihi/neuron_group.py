@@ -1,4 +1,4 @@
-"""A group of neurons as the chip holds it, in whole numbers, and what becomes of v after a spike.
+"""A group of neurons as the chip holds it, in integers, and what becomes of v after a spike.
 
 Lava's stock LIF has one du, one dv and one vth for a whole group (`lava/proc/lif/process.py`), no threshold under 0,
 and sets v to 0 after a spike. Loihi 2's neurons are programs: a group that is more than that needs a programmable
@@ -60,7 +60,7 @@ class NeuronGroup:
 
     def __post_init__(self) -> None:
         if not self.shape or any(size < 1 for size in self.shape):
-            raise InputError(f"shape is {list(self.shape)}; positive whole numbers are needed")
+            raise InputError(f"shape is {list(self.shape)}; positive integers are needed")
         for key, allowed in (
             ("threshold", chip.PROGRAMMABLE_THRESHOLDS),
             ("current_decay", chip.PROGRAMMABLE_DECAYS),

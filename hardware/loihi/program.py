@@ -1,4 +1,4 @@
-"""A spiking network as the chip holds it: whole numbers only, ready to be simulated or run.
+"""A spiking network as the chip holds it: integers only, ready to be simulated or run.
 
 A layer is a neuron group and the synapses that feed it. A layer's weights and threshold stand for real numbers times
 `scale`, its bias for a real number times 64·scale.
@@ -40,7 +40,7 @@ class Connection:
     def __post_init__(self) -> None:
         weight = self.synapse.weight
         if weight.dtype.kind not in "iu":
-            raise InputError(f"weight is {weight.dtype}; whole numbers are needed")
+            raise InputError(f"weight is {weight.dtype}; integers are needed")
         grid = chip.weight_grid(weight)
         chip.check_range("weight", weight, grid.least, grid.most)
         off = weight % grid.step != 0
@@ -109,7 +109,7 @@ class LoihiProgram:
         if not self.layers:
             raise InputError("layers are none; at least one is needed")
         if not self.input_shape or any(size < 1 for size in self.input_shape):
-            raise InputError(f"input_shape is {list(self.input_shape)}; positive whole numbers are needed")
+            raise InputError(f"input_shape is {list(self.input_shape)}; positive integers are needed")
         for index, layer in enumerate(self.layers):
             for source, synapse in ((connection.source, connection.synapse) for connection in layer.connections):
                 if not INPUT <= source <= index:

@@ -5,7 +5,7 @@ A convolution is PyTorch's Conv2d, a cross-correlation, with the same zeros on b
     activation[o, y, x] = Σ_(i, j, k) weight[o, i, j, k] · spike[i, stride·y + dilation·j - padding, …]
 
 A dense synapse reads the group before it flattened in channel-height-width order. The weights are real numbers in a
-lowered layer and whole numbers in a program. A synapse has no bias: on the chip the neurons have it.
+lowered layer and integers in a program. A synapse has no bias: on the chip the neurons have it.
 """
 
 import math
@@ -48,7 +48,7 @@ class ConvSynapse:
         for key, least in (("stride", 1), ("padding", 0), ("dilation", 1)):
             value = getattr(self, key)
             if len(value) != 2 or any(number < least for number in value):
-                raise InputError(f"{key} is {list(value)}; two whole numbers of at least {least} are needed")
+                raise InputError(f"{key} is {list(value)}; two integers of at least {least} are needed")
         out, in_per_group = self.weight.shape[:2]
         if self.groups < 1 or out % self.groups or in_per_group * self.groups != self.input_shape[0]:
             raise InputError(
@@ -95,7 +95,7 @@ def activation(
     synapse: Synapse, spikes: UInt8[np.ndarray, "time sample *shape"]
 ) -> Int32[np.ndarray, "time sample neuron"]:
     """What each neuron receives at each step, for whole weights that sum up to less than 2^31 for each neuron."""
-    # Sums of whole numbers are exact in float64, in any order, and PyTorch's integer convolutions are slow. float32
+    # Sums of integers are exact in float64, in any order, and PyTorch's integer convolutions are slow. float32
     # would hold the numbers too, but its convolutions may go through transforms (Winograd) that round.
     return received(synapse, spikes).astype(np.int32)
 

@@ -32,19 +32,19 @@ MOST_SHOTS = 10**9
 
 
 def check_shots(shots: int | None) -> None:
-    """Raises `InputError` unless `shots` is None (the exact value) or a whole number from 1 to MOST_SHOTS."""
+    """Raises `InputError` unless `shots` is None (the exact value) or an integer from 1 to MOST_SHOTS."""
     if shots is not None and (
         isinstance(shots, bool) or not isinstance(shots, int | np.integer) or not 1 <= shots <= MOST_SHOTS
     ):
         raise InputError(
-            f"shots: found {shots!r}, allowed is a whole number from 1 to {MOST_SHOTS}, or none for the exact value"
+            f"shots: found {shots!r}, allowed is an integer from 1 to {MOST_SHOTS}, or none for the exact value"
         )
 
 
 def seed_sequence(seed: int) -> np.random.SeedSequence:
-    """The root of a device's random numbers. Raises `InputError` unless `seed` is a whole number from 0 on."""
+    """The root of a device's random numbers. Raises `InputError` unless `seed` is an integer from 0 on."""
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise InputError(f"seed: found {seed!r}, allowed is a whole number from 0 on")
+        raise InputError(f"seed: found {seed!r}, allowed is an integer from 0 on")
     return np.random.SeedSequence(int(seed))
 
 

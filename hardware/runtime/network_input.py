@@ -22,7 +22,7 @@ LARGEST_COUNT = 2**53
 def checked_spikes(spikes: np.ndarray, shape: Shape, largest: int = 1) -> UInt8[np.ndarray, "time sample *shape"]:
     """The spikes, if they are uint8, of 0 to `largest`, and [time, sample, *shape]. Raises InputError otherwise."""
     if spikes.dtype != np.uint8:
-        reason = ", since a spike carries a whole number or nothing" if spikes.dtype.kind == "f" else ""
+        reason = ", since a spike carries an integer or nothing" if spikes.dtype.kind == "f" else ""
         raise InputError(f"spikes are {spikes.dtype}; uint8 is needed{reason}")
     _check_shape("spikes have", spikes, shape)
     if spikes.size and spikes.max() > largest:
@@ -53,7 +53,7 @@ def largest_magnitude(values: Values) -> float:
 
 
 def _farthest(values: Values) -> float | int:
-    """The value farthest from 0. Not by NumPy's abs, which the least whole number of a type has none of."""
+    """The value farthest from 0. Not by NumPy's abs, which the least integer of a type has none of."""
     return max(values.max().item(), values.min().item(), key=abs)
 
 

@@ -1,7 +1,7 @@
 """A run's configuration: every key checked, its default and meaning written here and nowhere else.
 
-A value is what it is written as: "8" and 8.5 are no whole numbers and are refused, and so is a key that does not exist.
-A whole number stands for itself where a fraction is allowed (beta = 1).
+A value is what it is written as: "8" and 8.5 are no integers and are refused, and so is a key that does not exist.
+An integer stands for itself where a fraction is allowed (beta = 1).
 """
 
 import math
@@ -119,7 +119,7 @@ class Encoder(Section):
             ge=1,
             le=99,
             description="Height and width of every stage's kernel.",
-            json_schema_extra={"allowed": "an odd whole number from 1 to 99"},
+            json_schema_extra={"allowed": "an odd integer from 1 to 99"},
         ),
         AfterValidator(_check_odd),
     ] = 3
@@ -278,7 +278,7 @@ class Gate(Section):
         Annotated[float, Field(ge=0, le=1)] | None,
         Field(
             description="The least accuracy of the last measured rung; 0 for a smoke test. If left out, it is "
-            "c + (1 - c)/4, where c is the share of the largest class in the test images that are used."
+            "c + (1 - c)/4, where c is the fraction of the largest class in the test images that are used."
         ),
     ] = None
 

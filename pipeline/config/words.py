@@ -48,7 +48,7 @@ def allowed(schema: Schema) -> str:
         case "boolean":
             return "true or false"
         case "integer":
-            return f"a whole number {_range(schema)}"
+            return f"an integer {_range(schema)}"
         case _:
             return f"a number {_range(schema)}"
 

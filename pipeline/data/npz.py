@@ -1,7 +1,7 @@
 """Images of one's own, in NumPy's .npz archives.
 
 Images are [sample, height, width] or [sample, channel, height, width], either integers from 0 to the pixel range
-(`pixels`) or floating-point numbers from 0 to 1; labels are whole numbers from 0 on. Arrays under other names than
+(`pixels`) or floating-point numbers from 0 to 1; labels are integers from 0 on. Arrays under other names than
 those told are not read.
 """
 
@@ -138,7 +138,7 @@ def _fractions(
 
 def _labels(array: np.ndarray, where: str, count: int) -> Int64[np.ndarray, " sample"]:
     if not np.issubdtype(array.dtype, np.integer):
-        raise InputError(f"{where} must hold whole numbers, but its type is {array.dtype}.")
+        raise InputError(f"{where} must hold integers, but its type is {array.dtype}.")
     if array.shape != (count,):
         raise InputError(f"{where} must have a label for each of {count} images, but its shape is {list(array.shape)}.")
     low, high = array.min(), array.max()

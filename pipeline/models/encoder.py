@@ -35,8 +35,8 @@ def build_encoder(config: Encoder, image_shape: Shape, features: int) -> nn.Sequ
     for stage, width_out in enumerate(config.channels, start=1):
         if min(height, width) < POOL:
             raise InputError(
-                f"encoder.channels has {len(config.channels)} stages, but every stage halves the image, and "
-                f"{image_shape[1]}x{image_shape[2]} pixels are used up after {stage - 1}"
+                f"encoder.channels has {len(config.channels)} stages, but every stage halves the image: "
+                f"images of {image_shape[1]}x{image_shape[2]} pixels allow at most {stage - 1} stages"
             )
         layers[f"conv{stage}"] = nn.Conv2d(channels, width_out, config.kernel_size, padding="same", bias=False)
         layers[f"norm{stage}"] = nn.BatchNorm2d(width_out)

@@ -324,7 +324,7 @@ def _shape(given: Any) -> Shape:
 
 def _positive(what: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise InputError(f"{what} has {value!r}; whole numbers from 1 on are needed")
+        raise InputError(f"{what} has {value!r}; integers from 1 on are needed")
     return int(value)
 
 

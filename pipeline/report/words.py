@@ -12,17 +12,17 @@ def halves(name: str) -> tuple[str, str]:
 
 
 _MEANINGS = (
-    "A step on the way from the training code to the hardware. One thing changes from a rung to the next, so a loss "
-    "of accuracy can be put down to that one thing. A skipped rung was not measured and counts for nothing.",
+    "A step on the way from the training code to the hardware. Only one thing changes from one rung to the next, so a "
+    "loss of accuracy comes from that one thing. A skipped rung was not measured and does not count.",
     "The samples that were classified: the same ones on every rung, none of them used in training.",
-    "The share of samples whose predicted class is the true one.",
-    f"The Wilson score interval of the accuracy, at {CONFIDENCE:.0%}: how far the accuracy on so few samples may lie "
-    "from the one on endless samples. It grows narrower with more samples. The rungs share their samples, so two "
-    "rungs can differ in earnest even where their intervals overlap; agreement tells.",
-    "The share of samples that get the same prediction as on the rung before, right or wrong. It can fall while the "
-    "accuracy stands still.",
-    "Spikes out of the encoder that differ from the rung before, over all samples, time steps and features. 0 says "
-    "that the spiking half came across exactly. Empty where a rung changes the quantum half only.",
+    "The fraction of samples whose predicted class is the true one.",
+    f"The Wilson score interval of the accuracy, at {CONFIDENCE:.0%}: the accuracy on endless samples lies in it. "
+    "More samples make it narrower. All rungs see the same samples, so two rungs can really differ even if their "
+    "intervals overlap: the paired difference tells.",
+    "The fraction of samples that get the same prediction as on the rung before, right or wrong. It can fall "
+    "although the accuracy stays the same.",
+    "Output spikes of the encoder that differ from the rung before, over all samples, time steps and features. 0 means "
+    "that the spiking half is exactly the same. Empty if a rung changes the quantum half only.",
     "The largest difference of an expectation value <Z> from the rung before, over all samples and qubits; <Z> lies "
     "between -1 and 1. Without shots it is rounding. Shots scatter a <Z> by at most 1/√shots (one standard "
     "deviation), and the largest of many differences is several times that.",
@@ -30,12 +30,12 @@ _MEANINGS = (
     "hardware would be.",
 )
 _SPIKING_HALF = (
-    "What ran the spiking stages, which turn coded samples into spikes. Numbers that are decoded of these go into the "
-    "circuit."
+    "What ran the spiking stages, which turn encoded samples into output spikes. The circuit reads numbers that are "
+    "decoded from these."
 )
 _QUANTUM_HALF = (
-    "What ran the quantum circuit, which turns its inputs into expectation values. A classical stage, or the largest "
-    "value, tells the class."
+    "What ran the quantum circuit, which turns its inputs into expectation values. A classical stage reads these; the "
+    "largest value of the answer is the class."
 )
 
 PAGE_COLUMNS = (COLUMNS[0], "spiking half", "quantum half", *COLUMNS[1:])

@@ -64,7 +64,7 @@ def run_epoch(
 
 @torch.no_grad()
 def evaluate(model: SQDRCNN, coding: Coding, part: Part, device: torch.device) -> float:
-    """The share of right predictions, in the model's own precision."""
+    """The fraction of right predictions, in the model's own precision."""
     model.eval()
     right = 0
     for start in range(0, len(part.labels), EVALUATION_BATCH):

@@ -21,7 +21,7 @@ from .rung import Rung
 from .rungs import rung_kind
 
 ROUNDING = 1e-12
-"""A share of whole samples is not exact in binary: 0.95 - 0.94 must pass a gate of 0.01."""
+"""A fraction of whole samples is not exact in binary: 0.95 - 0.94 must pass a gate of 0.01."""
 
 
 def least_accuracy(labels: Int64[np.ndarray, " sample"]) -> float:

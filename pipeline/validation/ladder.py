@@ -144,8 +144,7 @@ def _check(ascent: Ascent) -> None:
     labels, classes = ascent.labels, ascent.bundle.classes
     if not np.issubdtype(labels.dtype, np.integer) or labels.shape != (count,):
         raise InputError(
-            f"labels are {labels.dtype} {list(labels.shape)}; whole numbers, one for each of the {count} samples, are "
-            "needed"
+            f"labels are {labels.dtype} {list(labels.shape)}; integers, one for each of the {count} samples, are needed"
         )
     odd = labels[(labels < 0) | (labels >= classes)]
     if odd.size:

@@ -23,7 +23,7 @@ KINDS = {
 
 
 def main() -> int:
-    """Print how many networks were tried, refused, and lowered to other whole numbers; exit status 1 if any were."""
+    """Print how many networks were tried, refused, and lowered to other integers; exit status 1 if any were."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tries", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
@@ -44,8 +44,8 @@ def main() -> int:
                 except InputError:
                     answers.append(["refused"])
             counts["refused in both units"] += answers[0] == answers[1] == ["refused"]
-            counts["of other whole numbers"] += answers[0] != answers[1]
-        differing += counts["of other whole numbers"]
+            counts["of other integers"] += answers[0] != answers[1]
+        differing += counts["of other integers"]
         print(f"{kind}: {asked.tries} networks, {dict(counts)}")
     return 1 if differing else 0
 

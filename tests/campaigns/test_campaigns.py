@@ -27,7 +27,7 @@ def test_damaged_bundles_are_refused_or_run(tiny_run: Path) -> None:
 
 def test_networks_in_another_unit_are_the_same_program() -> None:
     said = run("scaled_networks.py", "--tries", 5, "--seed", 100)
-    assert said.count("'of other whole numbers': 0") == 2
+    assert said.count("'of other integers': 0") == 2
 
 
 def test_snntorchs_networks_give_its_spikes() -> None:

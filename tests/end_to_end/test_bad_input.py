@@ -26,9 +26,9 @@ PEERS = ROOT / "tests" / "data" / "nir_peers"
     ("old", "new", "sentence"),
     [
         ("epochs = 3", "epoch = 3", "training.epoch is not a key (did you mean epochs?)"),
-        ("epochs = 3", 'epochs = "1"', "training.epochs must be a whole number"),
-        ("epochs = 3", "epochs = 0", "training.epochs must be a whole number"),
-        ("qubits = 3", "qubits = 99", "circuit.qubits must be a whole number from 1 to 16"),
+        ("epochs = 3", 'epochs = "1"', "training.epochs must be an integer"),
+        ("epochs = 3", "epochs = 0", "training.epochs must be an integer"),
+        ("qubits = 3", "qubits = 99", "circuit.qubits must be an integer from 1 to 16"),
         ('source = "digits"', 'source = "imagenet"', "data.source must be"),
         ("channels = [6, 8]", "channels = [6, 8, 4, 5]", "encoder.channels has 4 stages"),
         ('kind = "phase"', 'kind = "phase', "not TOML"),
@@ -56,8 +56,8 @@ def test_a_missing_data_set_without_a_network_gives_one_sentence_and_no_folder(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--limit", 0), "--limit 0: a whole number of at least 1 is needed"),
-        (("--shots", 0), "--shots 0: a whole number of at least 1 is needed"),
+        (("--limit", 0), "--limit 0: an integer of at least 1 is needed"),
+        (("--shots", 0), "--shots 0: an integer of at least 1 is needed"),
         (("--shots", "many"), "'--shots'"),
         (("--snn", "brain"), "'brain': there is no such spiking device; there are nir, loihi, lava, netx"),
         (("--snn", "lava"), "`spiq lava setup`"),

@@ -161,7 +161,7 @@ def test_nir_runs_the_graphs_of_other_frameworks(name: str, tmp_path: Path) -> N
 
 
 def test_nir_takes_counts_and_other_numbers(tmp_path: Path) -> None:
-    """Counts are graded spikes on the chip; what is no whole number runs in floating point only."""
+    """Counts are graded spikes on the chip; what is no integer runs in floating point only."""
     graph, spikes = PEERS / "snntorch_dense.nir", tmp_path / "counts.npz"
     counts = np.random.default_rng(0).poisson(1.0, (8, 30, 12)).astype(np.uint8)
     for x in (counts, counts.astype(np.int32), counts.astype(float)):

@@ -59,7 +59,7 @@ def test_latency_follows_its_equation_in_exact_fractions(seed: int, steps: int, 
         expected = [0] * steps
         if pixel > 0:
             expected[steps - math.ceil(steps * pixel)] = 1
-        # A float64 pixel times the steps may round onto a whole number: then only the neighbouring step is right too.
+        # A float64 pixel times the steps may round onto an integer: then only the neighbouring step is right too.
         if dtype != "float64" or Fraction(steps * float(images[index])) == steps * pixel:
             assert spikes[(slice(None), *index)].tolist() == expected
 
@@ -190,12 +190,12 @@ def test_to_dict_and_back() -> None:
         ({"kind": "phase", "steps": 8, "seed": 0, "period": 8}, "'period' is not a key; the keys are kind"),
         ({"kind": "burst", "steps": 8, "seed": 0}, 'kind must be one of "phase", "rate", "latency", but \'burst\''),
         ({"kind": ["phase"], "steps": 8, "seed": 0}, "kind must be one of"),
-        ({"kind": "phase", "steps": "8", "seed": 0}, "steps must be a whole number of at least 1, but '8'"),
+        ({"kind": "phase", "steps": "8", "seed": 0}, "steps must be an integer of at least 1, but '8'"),
         ({"kind": "phase", "steps": 0, "seed": 0}, "steps must be .* but 0 was given"),
         ({"kind": "phase", "steps": True, "seed": 0}, "steps must be .* but True"),
         ({"kind": "phase", "steps": 8.0, "seed": 0}, "steps must be .* but 8.0"),
         ({"kind": "phase", "steps": 8, "seed": -1}, "seed must be .* but -1"),
-        ({"kind": "phase", "steps": 8, "seed": 2**64}, "seed must be a whole number from 0 to"),
+        ({"kind": "phase", "steps": 8, "seed": 2**64}, "seed must be an integer from 0 to"),
         ("phase", "a table with kind, steps and seed is needed"),
     ],
 )
@@ -226,5 +226,5 @@ def test_wrong_images_are_refused(kind: str, images: np.ndarray, match: str) -> 
 
 @pytest.mark.parametrize("first", [-1, 1.0, True])
 def test_a_wrong_first_sample_is_refused(first: int) -> None:
-    with pytest.raises(InputError, match="first_sample must be a whole number of at least 0"):
+    with pytest.raises(InputError, match="first_sample must be an integer of at least 0"):
         Coding("rate", 8).encode(np.zeros((1, 1, 2, 2)), first_sample=first)

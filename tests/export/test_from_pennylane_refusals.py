@@ -131,7 +131,7 @@ def test_refused_arguments():
             from_pennylane(qnode, 3, **options)
     with pytest.raises(InputError, match=r"qnode: found a function; a QNode or a qml\.qnn\.TorchLayer is needed"):
         from_pennylane(layers, 3)  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="n_inputs: found -1; a whole number from 0 on is needed"):
+    with pytest.raises(InputError, match="n_inputs: found -1; an integer from 0 on is needed"):
         from_pennylane(qnode, -1)
 
 

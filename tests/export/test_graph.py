@@ -70,7 +70,7 @@ def test_a_graph_within_a_graph_that_cannot_be_unfolded_is_refused() -> None:
     "shape", [np.array([np.nan]), np.array([np.inf]), np.array([]), np.array([2.5]), np.array(["a"])]
 )
 def test_an_input_shape_that_is_none_is_refused(shape: np.ndarray) -> None:
-    with pytest.raises(InputError, match="positive whole numbers"):
+    with pytest.raises(InputError, match="positive integers"):
         resolve(graph({**border(), "input": nir.Input(shape), "w": linear(), "n": neuron()}, *CHAIN))
 
 
@@ -174,7 +174,7 @@ def test_several_edges_into_a_node_are_kept() -> None:
         ({"w": linear(), "n": neuron(), "end": neuron(), **border()}, (*CHAIN, ("w", "end")), "'end' .IF. leads"),
         ({"w": linear(), "n": Unknown(), **border()}, CHAIN, "'n' is a Unknown, which is not supported"),
         ({"w": linear(), "n": nir.Delay(np.full(2, 1.5e-4)), **border()}, CHAIN,
-         "node 'n' .Delay.: delay is 0.00015 s somewhere, which is no whole number of time steps of 0.0001 s"),
+         "node 'n' .Delay.: delay is 0.00015 s somewhere, which is no integer of time steps of 0.0001 s"),
         ({"w": linear(), "n": nir.Delay(np.array([0.0, -1e-4])), **border()}, CHAIN, "delay goes from -1 to 0 time"),
         ({"w": linear(), "n": nir.Delay(np.ones(2)), **border()}, CHAIN, "10000 to 10000 .* 0 to 4096 are allowed"),
         ({"w": linear(), "n": nir.Delay(np.full(2, 1e-12)), **border()}, CHAIN, "delay is 1e-12 s somewhere, which"),
@@ -182,7 +182,7 @@ def test_several_edges_into_a_node_are_kept() -> None:
         ({"w": linear(), "n": nir.LI(np.zeros(2), np.ones(2), np.zeros(2)), **border()}, CHAIN, "tau is 0 somewhere"),
         ({"a": linear(2), "b": linear(3), "n": neuron(), **border()},
          (("input", "a"), ("input", "b"), ("a", "n"), ("b", "n"), ("n", "output")), "adds inputs of different shapes"),
-        ({"w": linear(), "n": neuron(), **border(0)}, CHAIN, "positive whole numbers"),
+        ({"w": linear(), "n": neuron(), **border(0)}, CHAIN, "positive integers"),
     ],
 )  # fmt: skip
 def test_a_graph_that_is_wrong_is_refused_with_the_nodes_name(
@@ -199,7 +199,7 @@ def test_a_graph_that_is_wrong_is_refused_with_the_nodes_name(
         (np.ones((2, 1, 3, 3)), {"stride": 0}, "stride is .0, 0."),
         (np.ones((2, 1, 3, 3)), {"padding": np.array([1, 1, 1])}, "padding is"),
         (np.ones((2, 1, 3, 3)), {"groups": 3}, "3 groups"),
-        (np.ones((2, 1, 3, 3)), {"groups": 1.5}, "groups is 1.5; a whole number"),
+        (np.ones((2, 1, 3, 3)), {"groups": 1.5}, "groups is 1.5; an integer"),
         (np.ones((2, 1, 3, 3)), {"groups": np.nan}, "groups is nan"),
         (np.ones((2, 1, 3, 3)), {"groups": np.array([1, 1])}, "groups is .1, 1."),
         (np.ones((2, 1, 3, 3)), {"groups": "one"}, "groups is one"),

@@ -158,7 +158,7 @@ def test_decoding_is_its_definition(
         (("mean",), "decode: found 'mean'; rate, count, first_spike are allowed"),
         (("rate", math.nan), "decode: scale is nan; a finite number is needed"),
         (("rate", 1.0, "0"), "decode: offset is '0'; a finite number is needed"),
-        (("rate", 1.0, 0.0, 0), "decode: windows is 0; a whole number from 1 on is needed"),
+        (("rate", 1.0, 0.0, 0), "decode: windows is 0; an integer from 1 on is needed"),
     ],
 )
 def test_a_decoding_that_is_none_is_refused(arguments: tuple, message: str) -> None:

@@ -72,7 +72,7 @@ def test_every_configurable_circuit_fits_in_a_small_file(n_blocks: int, entangle
 
 @pytest.mark.parametrize(
     ("n_qubits", "n_blocks", "found"),
-    [(20, 12, r"12 blocks on a ring of 20 qubits take 2\^21\.0 numbers a sample"), (5, 500, "take 2495 gates"),
+    [(20, 12, r"12 blocks on a ring of 20 qubits take 2\^21\.0 numbers per sample"), (5, 500, "take 2495 gates"),
      (4000, 7, r"take 2\^2\d\.\d numbers")],
 )  # fmt: skip
 def test_circuits_that_take_too_much_are_refused(n_qubits: int, n_blocks: int, found: str) -> None:

@@ -155,7 +155,7 @@ def one_layer(weight: list[list[int]], largest_input: int) -> LoihiProgram:
     ("x", "match"),
     [
         (np.full((2, 1, 2), 8, np.uint8), "spikes hold the value 8; 0 to 7 are allowed"),
-        (np.ones((2, 1, 2)), "spikes are float64; uint8 is needed, since a spike carries a whole number or nothing"),
+        (np.ones((2, 1, 2)), "spikes are float64; uint8 is needed, since a spike carries an integer or nothing"),
         (np.ones((2, 1, 2), np.int64), "spikes are int64; uint8 is needed$"),
     ],
 )

@@ -301,7 +301,7 @@ def test_a_delay_of_63_steps() -> None:
         (64, "delays holds 64; 0 to 63 are allowed"),
         (-1, "delays holds -1"),
         (np.array([1, 2, 3]), r"delays has the shape \[3\]; one number, or \[2\]"),
-        (np.array([1.0, 2.0]), "delays is float64; whole numbers"),
+        (np.array([1.0, 2.0]), "delays is float64; integers"),
     ],
 )
 def test_delays_that_do_not_fit(given_delays: object, match: str) -> None:

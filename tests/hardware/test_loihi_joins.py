@@ -141,7 +141,7 @@ def two_sources(one: float, other: list[float], neuron: nir.NIRNode) -> list[np.
 
 
 def test_the_largest_weight_of_all_sources_fits():
-    """300 is more than any whole number that a weight can be."""
+    """300 is more than any integer that a weight can be."""
     one, other = two_sources(1.0, [300.0, 7.0], firing(1, threshold=7.0))
     assert other[0] == pytest.approx(300, abs=1e-9)
     assert one[0] == pytest.approx(1, abs=0.6)

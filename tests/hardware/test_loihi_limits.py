@@ -49,7 +49,7 @@ PROGRAMMED = program(DENSE, 5, threshold=np.arange(5), reset=TakeOff(2))
     [
         (program(DENSE, 5), {"0.shape": [2**40]}, r"0\.shape is \[1099511627776\], and the program up to it has"),
         (program(DENSE, 5), {"0.shape": [2**62] * 32}, "0.shape is .* at most 8388608 are allowed"),
-        (program(DENSE, 5), {"0.shape": [2] * 33}, "0.shape is int64 .*; some whole numbers"),
+        (program(DENSE, 5), {"0.shape": [2] * 33}, "0.shape is int64 .*; some integers"),
         (program(DENSE, 5), {"input_shape": [2**40]}, "input_shape is .* at most 8388608 are allowed"),
         (program(DENSE, 5), {"input_shape": [-(2**40)], "0.shape": [2**40]}, "at most 8388608 are allowed"),
         (PROGRAMMED, {"0.shape": [2**40]}, r"0\.shape is \[1099511627776\], and the program up to it has"),

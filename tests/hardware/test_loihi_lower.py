@@ -269,7 +269,7 @@ def test_one_exponent_for_all_biases(exponent: int):
 
 
 def test_a_bias_that_one_exponent_cannot_hold_exactly_is_rounded():
-    """A bias of a half, on weights of whole numbers, is exact with the exponent 5 and not with 6."""
+    """A bias of a half, on weights of integers, is exact with the exponent 5 and not with 6."""
     graph = resolved_chain((1,), nir.Affine(np.ones((1, 1)) * 255, np.full(1, 0.5)), integrate_and_fire(3.0))
     silent = np.zeros((9, 1, 1), np.uint8)
     for exponent, seventh in ((None, 1), (5, 1), (6, 0)):

@@ -49,7 +49,7 @@ class Made(NamedTuple):
 
 
 class Network:
-    """A random network. Where `exact`, all that it computes are whole numbers or simple fractions of them."""
+    """A random network. Where `exact`, all that it computes are integers or simple fractions of them."""
 
     def __init__(self, seed: int, exact: bool, leak: float = 0.0, fade: float = 1.0) -> None:
         self.random = np.random.default_rng(seed)

@@ -37,7 +37,7 @@ def test_weights_on_the_grid(weight):
         ([[-3, 2]], "weight holds -3; weights of both signs must be even"),
         ([[0, 256]], "weight holds 256; 0 to 255"),
         ([[-256, 0]], "weight holds -256; -255 to 0"),
-        ([[0.5, 1]], "weight is float64; whole numbers"),
+        ([[0.5, 1]], "weight is float64; integers"),
         (np.full((1, 33000), 255), "weight sums up to 8415000"),
     ],
 )

@@ -95,8 +95,8 @@ OWN = replace(random_program(5).layers[1].neuron, threshold=np.arange(-2, 3), re
     [
         ("1.reset", np.array("none"), "1.reset is 'none'; 'voltage', 'amount' and 'amount at once' are allowed"),
         ("1.reset", np.int64(1), "1.reset is 1; a text is needed"),
-        ("1.reset_by", np.zeros(5, np.int16), r"1.reset_by is int16 \[5\]; a whole number \(int64\), or one for each"),
-        ("1.reset_by", np.float64(2), "1.reset_by is 2.0; a whole number"),
+        ("1.reset_by", np.zeros(5, np.int16), r"1.reset_by is int16 \[5\]; an integer \(int64\), or one for each"),
+        ("1.reset_by", np.float64(2), "1.reset_by is 2.0; an integer"),
         ("1.reset_by", np.int64(2**17), "1.reset amount holds 131072; -131071 to 131071"),
         ("1.reset_by", np.zeros(6, np.int32), r"1.reset amount has the shape \[6\], which does not broadcast"),
         ("1.reset_by", np.zeros(0, np.int32), r"1.reset amount has the shape \[0\], which does not broadcast"),
@@ -203,7 +203,7 @@ def test_version_4_only_where_it_is_needed(tmp_path):
     [
         ("largest_input", np.int64(0), "largest_input holds 0; 1 to 255 are allowed"),
         ("largest_input", np.int64(256), "largest_input holds 256; 1 to 255 are allowed"),
-        ("largest_input", np.uint8(9), "largest_input is 9; a whole number"),
+        ("largest_input", np.uint8(9), "largest_input is 9; an integer"),
         ("1.2.delays", np.uint8(64), "1.2.delays holds 64; 0 to 63 are allowed"),
         ("1.2.delays", np.int64(3), "1.2.delays is 3; uint8 is needed"),
         ("1.2.delays", np.zeros(4, np.uint8), r"1.2.delays has the shape \[4\]; one number, or \[5\], is needed"),

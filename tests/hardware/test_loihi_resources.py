@@ -34,7 +34,7 @@ def matrix(synapse: Synapse, nonzero: bool) -> np.ndarray:
 
 
 def random_weight(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-    """Even whole numbers, a part of them zero."""
+    """Even integers, a part of them zero."""
     return random.integers(-20, 21, shape) * 2 * (random.random(shape) < random.choice([0.1, 0.5, 1.0]))
 
 

@@ -1,4 +1,4 @@
-"""Synapses against plain loops over whole numbers, and what is refused."""
+"""Synapses against plain loops over integers, and what is refused."""
 
 import numpy as np
 import pytest

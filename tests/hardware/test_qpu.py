@@ -215,7 +215,7 @@ def test_program_of_another_circuit(shots):
 def test_bad_requests(make):
     circuit, angles = random_reupload(0, 2, 1, "ring", 2)
     for shots in (0, -3, 1.5, True, "10"):
-        with pytest.raises(InputError, match=f"shots: found {shots!r}, allowed is a whole number from 1 to"):
+        with pytest.raises(InputError, match=f"shots: found {shots!r}, allowed is an integer from 1 to"):
             values_of(make(circuit, 0), angles, shots)
     with pytest.raises(InputError, match=r"circuit inputs: found the shape \[6\], allowed is \[sample, 6\]"):
         values_of(make(circuit, 0), angles[0], None)

@@ -101,12 +101,12 @@ def test_a_configuration_cannot_be_changed(tmp_path: Path) -> None:
         config.training.epochs = 3
 
 
-COUNT = "a whole number from 1 to 1000000000"
-STEPS = "a whole number from 1 to 256"
+COUNT = "an integer from 1 to 1000000000"
+STEPS = "an integer from 1 to 256"
 KIND = 'one of "phase", "rate", "latency"'
-WIDTH = "a whole number from 1 to 4096"
+WIDTH = "an integer from 1 to 4096"
 CHANNELS = f"a list of at least 1, each {WIDTH}"
-ODD = "an odd whole number from 1 to 99"
+ODD = "an odd integer from 1 to 99"
 BETA = "a number above 0 and at most 1"
 POSITIVE = "a number above 0"
 
@@ -132,8 +132,8 @@ POSITIVE = "a number above 0"
         ("encoder.threshold", "inf", POSITIVE, "Infinity"),
         ("encoder.threshold", "true", POSITIVE, "true"),
         ("circuit.angle_scale", '"pi"', POSITIVE, '"pi"'),
-        ("circuit.qubits", "17", "a whole number from 1 to 16", "17"),
-        ("circuit.blocks", "9", "a whole number from 1 to 8", "9"),
+        ("circuit.qubits", "17", "an integer from 1 to 16", "17"),
+        ("circuit.blocks", "9", "an integer from 1 to 8", "9"),
         ("readout.relu", "1", "true or false", "1"),
         ("ladder.limit", "0", f"{COUNT}, or be left out", "0"),
         ("ladder.shots", "0x" + "F" * 6000, COUNT, "a number beyond all limits"),
@@ -198,7 +198,7 @@ NAME = 'letters, digits, "_" and, after the first of them, ".", "-" and spaces'
         ('name = ""\ndata.source = "mnist"', f'name must be {NAME}, but "" was given.'),
         (
             'name = "a"\nseed = -1\ndata.source = "mnist"',
-            "seed must be a whole number from 0 to 4294967295, but -1 was given.",
+            "seed must be an integer from 0 to 4294967295, but -1 was given.",
         ),
         (
             'name = "a"\ndata = {source = "mnist", validation_fraction = 1.0}',

@@ -178,7 +178,7 @@ def test_training_with_noise_gives_the_same_bytes_again(
     [
         (
             {"qubits": 16, "blocks": 8},
-            "circuit: 8 blocks on a ring of 16 qubits take at least 268435456 numbers a sample, allowed are at most",
+            "circuit: 8 blocks on a ring of 16 qubits take at least 268435456 numbers per sample, allowed are at most",
         ),
         (
             {"qubits": 14, "simulator": "pennylane"},
@@ -234,5 +234,7 @@ def test_the_initialisations_differ_in_spread() -> None:
 
 
 def test_too_many_stages_for_the_image_are_refused() -> None:
-    with pytest.raises(InputError, match=r"encoder.channels has 4 stages, .* 8x8 pixels are used up after 3"):
+    with pytest.raises(
+        InputError, match=r"encoder.channels has 4 stages, .* images of 8x8 pixels allow at most 3 stages"
+    ):
         SQDRCNN(config(encoder={"channels": [2, 2, 2, 2]}), (1, 8, 8), 10)

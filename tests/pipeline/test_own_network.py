@@ -186,7 +186,7 @@ def test_wrong_parts_give_one_sentence(network: spiq.OwnNetwork, bundle: spiq.Bu
         spiq.network(encoder(), circuit(), 0.5, input_shape=shape)  # type: ignore[arg-type]
     with refused("input_shape is 28; a tuple of sizes"):
         spiq.network(encoder(), input_shape=28)  # type: ignore[arg-type]
-    with refused("input_shape has 0; whole numbers from 1 on"):
+    with refused("input_shape has 0; integers from 1 on"):
         spiq.network(encoder(), input_shape=(0, 8))
     with refused("coding: kind must be one of"):
         spiq.network(encoder(), coding="morse", input_shape=shape)
@@ -206,7 +206,7 @@ def test_wrong_parts_give_one_sentence(network: spiq.OwnNetwork, bundle: spiq.Bu
         spiq.cosim(3, IMAGES)  # type: ignore[arg-type]
     with refused("the samples are <U1; numbers are needed"):
         spiq.cosim(bundle, np.array(["a"]))
-    with refused(r"labels are float64 \[70\]; whole numbers"):
+    with refused(r"labels are float64 \[70\]; integers"):
         spiq.validate(bundle, IMAGES, LABELS / 2)
     with refused("labels hold 9; 0 to 3 are allowed"):
         spiq.validate(bundle, IMAGES, np.full(70, 9))

@@ -68,7 +68,7 @@ def from_pennylane(
         from_pennylane(head, 2, weights={"weights": trained})
     """
     if isinstance(n_inputs, bool) or not isinstance(n_inputs, int) or n_inputs < 0:
-        raise InputError(f"n_inputs: found {n_inputs!r}; a whole number from 0 on is needed")
+        raise InputError(f"n_inputs: found {n_inputs!r}; an integer from 0 on is needed")
     function = QuantumFunction(qnode, argument, weights)
     if n_inputs and function.argument is None:
         raise InputError(f"n_inputs: found {n_inputs}, but no argument of the QNode is left to take them")

@@ -74,7 +74,7 @@ def _one_angle(number: int, operation: "Operator") -> Any:
     if any(size != 1 for size in shape):
         raise InputError(
             f"gate {number} ({_named(operation)}): its angle has the shape {list(shape)} for one sample; allowed is "
-            "one value a sample"
+            "one value per sample"
         )
     # Of a batch of one sample, and not of type tensor or array where it stands alone.
     return angle[(0,) * len(shape)] if shape else angle

@@ -55,7 +55,7 @@ def _padding(
     if word == "valid":
         return ((0, 0),) * len(kernel)
     if word != "same":
-        raise InputError(f"{where}: padding is {word!r}; 'same', 'valid' or whole numbers are allowed")
+        raise InputError(f"{where}: padding is {word!r}; 'same', 'valid' or integers are allowed")
     if any(step != 1 for step in stride):
         raise InputError(f"{where}: padding 'same' needs a stride of 1, found {list(stride)}")
     # PyTorch's Conv2d puts the odd zero of "same" below and to the right.

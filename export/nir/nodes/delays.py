@@ -20,7 +20,7 @@ def _read(node: nir.Delay, input_shape: Shape, step: TimeStep, where: str) -> De
     off = (np.abs(delay / step.dt - steps) > WHOLE_STEP_TOLERANCE * np.maximum(steps, 1)) | ((delay > 0) & (steps == 0))
     if off.any():
         raise InputError(
-            f"{where}: delay is {delay[off].flat[0]:g} s somewhere, which is no whole number of time steps of "
+            f"{where}: delay is {delay[off].flat[0]:g} s somewhere, which is no integer of time steps of "
             f"{step.dt:g} s; pass the dt that the file was written with"
         )
     if steps.min() < 0 or steps.max() > MOST_STEPS:

@@ -202,7 +202,7 @@ def _windows(circuit: Reupload) -> _Windows:
     found = f"{n_blocks} blocks on a {circuit.entangler} of {n_qubits} qubits"
     if numbers > MOST_NUMBERS:
         raise InputError(
-            f"circuit: {found} take 2^{math.log2(numbers):.1f} numbers a sample in ONNX, allowed are at most "
+            f"circuit: {found} take 2^{math.log2(numbers):.1f} numbers per sample in ONNX, allowed are at most "
             f"2^{math.log2(MOST_NUMBERS):.0f}; take fewer blocks or qubits"
         )
     if gates > MOST_GATES:

@@ -27,7 +27,7 @@ from ...errors import InputError
 from ..model import OnnxNodes
 
 MOST_QUBITS = 14
-"""Of the state vector: 2^14 complex numbers a sample."""
+"""Of the state vector: 2^14 complex numbers per sample."""
 
 MOST_GATES = 2000
 """Each is a dozen operators at most, of which a model may have 30,000."""

@@ -20,7 +20,7 @@ class Metrics(NamedTuple):
 
     @property
     def activation_sparsity(self) -> float:
-        """The share of zeros in what the neurons gave; 0 where there are no neurons."""
+        """The fraction of zeros in what the neurons gave; 0 where there are no neurons."""
         given = self.workload.samples * self.workload.steps * self.workload.neurons
         return (given - self.workload.spikes) / given if given else 0.0
 

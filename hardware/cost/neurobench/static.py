@@ -15,7 +15,7 @@ trained, whatever the precision of the file: 4 bytes for each of these numbers, 
 Numbers that are the same for all neurons along an axis are one number along it: a file holds one for each neuron,
 snnTorch usually a single one. Normalization that the export folded into a layer is gone, so it has no bytes.
 
-**Connection sparsity** (neurobench/metrics/static/connection_sparsity.py): the share of weights that are 0, over all
+**Connection sparsity** (neurobench/metrics/static/connection_sparsity.py): the fraction of weights that are 0, over all
 connection layers and without biases, divided in single precision and rounded to 4 places.
 """
 
@@ -50,7 +50,7 @@ def footprint_bytes(graph: ResolvedGraph) -> int:
 
 
 def connection_sparsity(graph: ResolvedGraph) -> float:
-    """The share of weights that are 0, to 4 places; 0 where there is no connection layer."""
+    """The fraction of weights that are 0, to 4 places; 0 where there is no connection layer."""
     weights = [operation.weight for operation in connection_layers(graph).values()]
     count = sum(weight.size for weight in weights)
     if not count:

@@ -1,6 +1,6 @@
 """NeuroBench's workload metrics: what a graph does on spikes, counted in floating point.
 
-**Activation sparsity** (neurobench/metrics/workload/activation_sparsity.py): the share of zeros in all that the
+**Activation sparsity** (neurobench/metrics/workload/activation_sparsity.py): the fraction of zeros in all that the
 activation layers gave, over all layers, steps and samples.
 
 **Synaptic operations** (neurobench/metrics/workload/synaptic_operations.py and metrics/utils/layers/macs.py), per

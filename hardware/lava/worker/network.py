@@ -27,7 +27,7 @@ GRADED_BITS = 8
 it as int8 (`lava/proc/conv/models.py`)."""
 
 SPARSE_WEIGHTS, SPARSE_SHARE = 250_000, 0.05
-"""A matrix of at least so many weights, of which at most this share is not 0, is faster as Lava's Sparse."""
+"""A matrix of at least so many weights, of which at most this fraction is not 0, is faster as Lava's Sparse."""
 
 Shape = tuple[int, ...]
 Arrays = Mapping[str, np.ndarray]

@@ -30,7 +30,7 @@ def make_neurons() -> Callable[..., Any]:
     interval, offset                        the neurons are at rest before Lava's steps with
                                             step mod interval = offset mod interval
     threshold, current_decay, voltage_decay, bias, reset_by
-                                            whole numbers that broadcast to the shape: the first three and `reset_by` as
+                                            integers that broadcast to the shape: the first three and `reset_by` as
                                             in a program's file, the bias in v's unit
     """
     from lava.magma.core.decorator import implements, requires, tag

@@ -1,7 +1,7 @@
 """An estimate of the energy and the time that a sample takes, from published figures for single operations.
 
 The figures are the first Loihi's (`published`), since none are public for Loihi 2's energy; with the layers l of a
-program, T steps a sample, and spikes and synaptic operations a sample as measured,
+program, T steps per sample, and spikes and synaptic operations per sample as measured,
 
     energy = 23.6 pJ · Σ_l operations_l + 81 pJ · T · Σ_l neurons_l + 1.7 pJ · messages
     messages = Σ_source spikes_source · (cores of the layers that read the source)

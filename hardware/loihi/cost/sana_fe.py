@@ -5,7 +5,7 @@ the first Loihi, `arch/loihi.yaml` (github.com/SLAM-Lab/SANA-FE, commit 4f6bed48
 that they come from the SPICE simulations in Davies et al. (IEEE Micro 38(1), 2018); the paper describes how it
 calibrates them, and that the simulator meets a Loihi's energy within 12% and its latency within 25% on three
 applications. What is here is no simulation but the sum of these costs over what was counted. With the layers l of a
-program, T steps a sample, and counts per sample,
+program, T steps per sample, and counts per sample,
 
     energy = Σ_l (72.8 pJ · T · neurons_l + 69.3 pJ · spikes_l) + Σ_connections cost · operations
              + 111 pJ · messages + Σ_messages (3.0 pJ · hops east or west + 4.2 pJ · hops north or south)

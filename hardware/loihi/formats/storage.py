@@ -1,24 +1,24 @@
 """Loihi programs as files: one .npz with an array for each field, and nothing else.
 
     format            "spiq-loihi-program"          version           4, 3 or 2
-    input_shape       whole numbers                 layers            how many there are
+    input_shape       integers                 layers            how many there are
     dt                float64, seconds              integration       "euler", "per-step" or "", where dt is there
-    largest_input     a whole number, where it is not 1
+    largest_input     an integer, where it is not 1
     I.name            text, for each layer I from 0
-    I.shape           I.threshold   I.current_decay   I.voltage_decay   I.bias_exponent     whole numbers
+    I.shape           I.threshold   I.current_decay   I.voltage_decay   I.bias_exponent     integers
     I.bias_mantissa   int16, broadcasting to I.shape
     I.scale           float64                       I.connections     how many there are
     I.C.source        a layer's number, or -1 for the input, for each connection C from 0
     I.C.delays        uint8, one number or one for each neuron of the source, where there are delays
     I.C.kind          "conv" or "dense"
     I.C.weight        int16, [out, in a group, height, width] or [out, in]
-    I.C.input_shape   I.C.stride   I.C.padding   I.C.dilation   I.C.groups    whole numbers, where I.C.kind is "conv"
+    I.C.input_shape   I.C.stride   I.C.padding   I.C.dilation   I.C.groups    integers, where I.C.kind is "conv"
 
 Where a layer needs a programmable neuron, it has
 
     I.reset           "voltage", "amount" or "amount at once"
     I.reset_by        that voltage or amount
-    I.reset_by   I.threshold   I.current_decay   I.voltage_decay    a whole number, or int32, broadcasting to I.shape
+    I.reset_by   I.threshold   I.current_decay   I.voltage_decay    an integer, or int32, broadcasting to I.shape
 
 A program without anything that came with version 4 is of version 3. The entries are not compressed and carry no time of
 writing, so the same program gives the same bytes.
@@ -261,7 +261,7 @@ class _Entries:
     def whole(self, key: str) -> int:
         array = self._taken(key)
         if array.dtype != np.int64 or array.shape != ():
-            raise self.error(key, "a whole number (int64) is needed")
+            raise self.error(key, "an integer (int64) is needed")
         return int(array)
 
     def per_neuron(self, key: str) -> PerNeuron:
@@ -269,13 +269,13 @@ class _Entries:
         if array.dtype == np.int64 and array.shape == ():
             return int(array)
         if array.dtype != np.int32 or not array.ndim:
-            raise self.error(key, "a whole number (int64), or one for each neuron (int32), is needed")
+            raise self.error(key, "an integer (int64), or one for each neuron (int32), is needed")
         return array
 
     def wholes(self, key: str, count: int | None = None) -> tuple[int, ...]:
         array = self._taken(key)
         if array.dtype != np.int64 or array.ndim != 1 or count not in (None, len(array)) or len(array) > MOST_AXES:
-            raise self.error(key, f"{'some' if count is None else count} whole numbers (int64) are needed")
+            raise self.error(key, f"{'some' if count is None else count} integers (int64) are needed")
         return tuple(array.tolist())
 
     def number(self, key: str) -> float:

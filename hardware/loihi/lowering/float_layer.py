@@ -51,7 +51,7 @@ class FloatConnection:
 class FloatLayer:
     """A neuron group and what feeds it, under the name of its neuron node.
 
-    The decays are the shares of u and v that a step takes away, from 0 to 1. `reset` is `AT_REST` itself where v
+    The decays are the fractions of u and v that a step takes away, from 0 to 1. `reset` is `AT_REST` itself where v
     returns to rest. The bias must find its exponent between
     the two of `bias_exponents`, both included.
     """

@@ -8,7 +8,7 @@ those that inhibit it, without end. With the excitation e, the sum of these weig
 
     u = e / current_decay,   v = (u + bias) / voltage_decay        without a leak it grows without end, if u + bias > 0
 
-in real numbers; in the chip's whole numbers to the u and v at which a step of `simulate` takes as much away as it adds.
+in real numbers; in the chip's integers to the u and v at which a step of `simulate` takes as much away as it adds.
 Below a threshold that lies below rest v may also be driven further down: then the first step is the most favourable,
 with v = e + bias. What the reset of programmable neurons does after the first spike does not matter here, and neither
 does what it takes off before: a negative amount, which adds to v, counts wherever v may be above the threshold without
@@ -31,11 +31,11 @@ from ..synapse import Synapse, received
 from .float_layer import FloatLayer
 
 MOST_ZEROED = 0.1
-"""The share of a layer's weights above which becoming 0 is worth a warning. Of normally distributed weights one or two
-in a hundred do."""
+"""The fraction of a layer's weights above which becoming 0 is worth a warning. Of normally distributed weights one or
+two in a hundred do."""
 
 MOST_SILENCED = 0.01
-"""The share of a layer's neurons above which falling silent is worth a warning."""
+"""The fraction of a layer's neurons above which falling silent is worth a warning."""
 
 ENDLESS = 2**44
 """More than any threshold, or what any neuron receives with a decay of 1/4096, and still a number of 64 bits."""
@@ -45,7 +45,7 @@ CanFire = Bool[np.ndarray, " neuron"]
 
 class LayerLoss(NamedTuple):
     """Of the layer's `weights` that were not 0 how many became 0, of its `neurons` that could fire how many no longer
-    can, and the largest weight as a share of the largest that the chip could hold.
+    can, and the largest weight as a fraction of the largest that the chip could hold.
     """
 
     layer: str

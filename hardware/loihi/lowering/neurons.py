@@ -29,8 +29,8 @@ from ....export.nir.time_step import TimeStep
 from .float_layer import AT_REST, PerNeuron, is_stock
 
 SAME = 1e-6
-"""The share by which an amount may differ from the threshold that is taken for the threshold itself: a file has it as a
-product of numbers in float32."""
+"""The fraction by which an amount may differ from the threshold and still be taken for it: a file has it as a product
+of numbers in float32."""
 
 
 class Neurons(NamedTuple):

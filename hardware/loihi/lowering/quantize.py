@@ -1,9 +1,9 @@
-"""Real numbers to the chip's whole numbers, layer by layer, with as few changed spikes as can be found.
+"""Real numbers to the chip's integers, layer by layer, with as few changed spikes as can be found.
 
 A small scale rounds the weights coarsely; a large one cuts off the largest. Which is best is measured: of a grid of
 scales the one is taken with which the fewest spikes differ from the float network's own, where the layer reads what
 the quantized layers before it really give and, where it is recurrent, what it gives itself. A layer that is exact in
-whole numbers (an OR-pooling, a network that was trained on a grid) is not searched for: it takes the scale that makes
+integers (an OR-pooling, a network that was trained on a grid) is not searched for: it takes the scale that makes
 it exact.
 """
 

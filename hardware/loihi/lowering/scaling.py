@@ -1,4 +1,4 @@
-"""One layer at one scale: its real numbers as the chip's whole numbers.
+"""One layer at one scale: its real numbers as the chip's integers.
 
 At the scale s the weights are s·w rounded to the chip's grid and cut off at its ends, the threshold is s·threshold,
 the bias 64·s·bias with the smallest exponent that can hold it, and the decays are rounded to 1/4096. A stock neuron's
@@ -9,7 +9,7 @@ because their activations add up; each has the grid that the signs of its own we
 
 Nothing here knows the unit of the real numbers: weights, bias, threshold and reset times any factor give the same whole
 numbers. So scales are made of the layer's own values, and what is tolerated is counted in steps of the chip's grid,
-after scaling, or is a share.
+after scaling, or is a fraction.
 """
 
 import math
@@ -29,22 +29,22 @@ from ..synapse import largest_activations
 from .float_layer import FloatLayer
 
 GRID_TOLERANCE = 1e-4
-"""How far from a whole number of steps a weight or bias may lie that is taken to be on a grid: float32's rounding of
+"""How far from an integer of steps a weight or bias may lie that is taken to be on a grid: float32's rounding of
 256 steps, and a margin."""
 
 THRESHOLD_TOLERANCE = 1e-9
-"""How far from a whole number a threshold may lie that is taken for one: float64's rounding. float32's is not undone,
+"""How far from an integer a threshold may lie that is taken for one: float64's rounding. float32's is not undone,
 since it decides whether a voltage on the grid is above the threshold."""
 
 MIDDLE_DIGITS = 9
 """How many digits behind the point say whether a weight is in the middle between two steps: float64's rounding."""
 
 LIMIT_TOLERANCE = 1e-9
-"""The share by which a scale may be above one that just fits: float64's rounding."""
+"""The fraction by which a scale may be above one that just fits: float64's rounding."""
 
 
 def at_scale(layer: FloatLayer, scale: float) -> Layer:
-    """The layer in whole numbers at this scale.
+    """The layer in integers at this scale.
 
     Raises InputError, naming the layer, where the registers are too small for the threshold, the bias or the sum of
     the weights: up to `largest_scale` they are not.
@@ -123,7 +123,7 @@ def full_scale(layer: FloatLayer) -> float:
 
 
 def exact_scale(layer: FloatLayer) -> float | None:
-    """The smallest scale at which the layer means the same in whole numbers, or None if there is no such scale.
+    """The smallest scale at which the layer means the same in integers, or None if there is no such scale.
 
     It is the smallest because that keeps u and v farthest from their limits; one with a whole threshold goes first.
     A current or a potential that fades is never exact, unless it does within a step, because the chip drops what a
@@ -167,7 +167,7 @@ def _is_exact(layer: FloatLayer, scale: float) -> bool:
         return _keeps_all(layer.reset.amount * scale) and _has_whole_thresholds(layer, scale)
     if not _keeps_all(layer.reset.value * scale * 2**chip.INPUT_SHIFT):
         return False
-    # With a bias or a reset between the weights' whole numbers, a threshold between them is rounded, and that may be
+    # With a bias or a reset between the weights' integers, a threshold between them is rounded, and that may be
     # wrong.
     return _has_whole_thresholds(layer, scale) or (_is_whole(layer.bias * scale) and _is_whole(layer.reset_by * scale))
 
@@ -191,7 +191,7 @@ def _is_on_grid(weight: Float[np.ndarray, "..."], scale: float) -> bool:
 
 
 def _grid_scales(weights: Sequence[Float[np.ndarray, "..."]]) -> list[float]:
-    """The scales, ascending, that make all weights whole numbers of the chip's steps, with some that are too large."""
+    """The scales, ascending, that make all weights integers of the chip's steps, with some that are too large."""
     grids: list[tuple[chip.WeightGrid, Float[np.ndarray, " magnitude"]]] = []
     for weight in weights:
         magnitudes = np.unique(np.abs(weight))

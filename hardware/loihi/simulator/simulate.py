@@ -1,6 +1,6 @@
 """Loihi's arithmetic, bit by bit: every spike is the one that Lava's `fixed_pt` models give.
 
-One step of a neuron, all in whole numbers, with the group's effective decay du' and dv, threshold vth and bias:
+One step of a neuron, all in integers, with the group's effective decay du' and dv, threshold vth and bias:
 
     u ← trunc(u·(4096 - du') / 4096) + activation·64        then 2^24 is taken off where u > 2^23,
                                                             and added where u ≤ -2^23

@@ -47,7 +47,7 @@ NUMBERS_PER_RUN = 2**22
 
 
 class Method(NamedTuple):
-    """A way to compute a circuit: its estimated cost and its largest tensor, both in numbers a sample."""
+    """A way to compute a circuit: its estimated cost and its largest tensor, both in numbers per sample."""
 
     name: Literal["closed form", "light cone", "state vector", "density matrix"]
     cost: int

@@ -17,7 +17,7 @@ PIECES = 48
 
 
 def expectation_chart(measured: Measured, key: str) -> str | None:
-    """A dot for each pair, as shares of the observable's bound, and the band that shots alone explain; None without
+    """A dot for each pair, as fractions of the observable's bound, and the band that shots alone explain; None without
     any."""
     points = list(_points(measured))
     if not points:
@@ -56,7 +56,7 @@ def _number(value: float) -> str:
 
 
 def _points(measured: Measured) -> Iterator[tuple[float, float]]:
-    """Exact and measured values as shares of the bound; an observable that is always 0 has none."""
+    """Exact and measured values as fractions of the bound; an observable that is always 0 has none."""
     for point in measured.points:
         if 0 <= point.observable < len(measured.observables):
             bound = measured.observables[point.observable].bound

@@ -74,7 +74,7 @@ def scale(values: Sequence[float], intervals: int = 5) -> list[float]:
     largest = max(abs(low), abs(high))
     if high - low <= max(NARROWEST * largest, 1 / LARGEST):
         half = 0.01 * largest if largest > 1 / LARGEST else 1.0
-        # A share stays a share: room is made neither under 0 nor over 1.
+        # A fraction stays a fraction: room is made neither under 0 nor over 1.
         low = max(low - half, 0.0) if low >= 0 else low - half
         high = min(high + half, 1.0) if high <= 1 else high + half
     step = round_step((high - low) / intervals)
