@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from .devices import QuantumDevice, SpikingDevice
 from .parts import QuantumPart, SpikingPart
 
+NOTHING_MORE = "nothing more"
+"""What a device needs that runs where its package is installed."""
+
 
 def _nothing_missing() -> None:
     return None
@@ -18,7 +21,8 @@ class SpikingEntry:
     `make` makes it for one stage of a bundle, `summary` says what it is, in a line. `reference` is the device whose
     spikes its own are held against, and `must_be_equal` says that one that differs is an error. `is_slow` devices climb
     only some samples of a ladder. `missing` says what the device lacks on this machine, None where it is ready.
-    `make_on_hardware` makes it for the chip itself, where it can be either.
+    `make_on_hardware` makes it for the chip itself, if it can be either. `needs` says in a few words what it takes to
+    run it: an extra, an environment, a chip.
     """
 
     name: str
@@ -29,6 +33,7 @@ class SpikingEntry:
     is_slow: bool = False
     missing: Callable[[], str | None] = field(default=_nothing_missing)
     make_on_hardware: Callable[[SpikingPart], SpikingDevice] | None = None
+    needs: str = NOTHING_MORE
 
 
 @dataclass(frozen=True)
@@ -37,7 +42,7 @@ class QuantumEntry:
 
     `make` makes it for one stage of a bundle and a seed of its shots, `summary` says what it is, in a line. `is_exact`
     says that it can give exact expectation values. `missing` says what it lacks on this machine, None where it
-    is ready.
+    is ready. `needs` says in a few words what it takes to run it: an extra, an account, a processor.
     """
 
     name: str
@@ -45,3 +50,4 @@ class QuantumEntry:
     make: Callable[[QuantumPart], QuantumDevice]
     is_exact: bool = True
     missing: Callable[[], str | None] = field(default=_nothing_missing)
+    needs: str = NOTHING_MORE

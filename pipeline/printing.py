@@ -8,12 +8,7 @@ from typing import Any
 import typer
 
 from ..export.wording import one_line, without_surrogates
-
-Cell = str | Sequence[str]
-"""What stands in a cell of a table: a text, or several, one a line."""
-
-PIPE_WIDTH = 160
-"""A pipe has no width; a table that is cut would lose figures."""
+from .table_layout import PIPE_WIDTH, Cell, fitted
 
 
 def tell(note: str | None) -> None:
@@ -32,35 +27,44 @@ def print_line(text: str) -> None:
     typer.echo(one_line(text))
 
 
-def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> None:
-    """A table on stdout; the first column is text, the others are figures. What does not print is shown escaped."""
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]], may_go: Sequence[str] = ()) -> None:
+    """A table on stdout, as wide as the terminal at most; in a pipe it has all of its columns (`table_layout`).
+
+    `may_go` names the columns that can be left out where there is no room, the first one first. A line beneath the
+    table says which ones were. What does not print is shown escaped.
+    """
     from rich.console import Console
 
     console = Console()
-    Console(width=None if console.is_terminal else PIPE_WIDTH).print(_table(title, columns, rows))
+    _write(console, title, columns, rows, may_go, console.width if console.is_terminal else None)
 
 
-def table_text(title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
-    """The same table as a text."""
+def table_text(title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]], may_go: Sequence[str] = ()) -> str:
+    """The same table as a text, with all of its columns."""
     from rich.console import Console
 
     written = io.StringIO()
-    Console(file=written, width=PIPE_WIDTH).print(_table(title, columns, rows))
+    _write(Console(file=written), title, columns, rows, may_go, None)
     return "\n".join(line.rstrip() for line in written.getvalue().splitlines())
 
 
-def _table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Any:
-    from rich.table import Table
+def _write(
+    console: Any,
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[Cell]],
+    may_go: Sequence[str],
+    width: int | None,
+) -> None:
     from rich.text import Text
 
+    table, taken, left_out = fitted(columns, rows, may_go, width)
+    console.width = max(taken, width or PIPE_WIDTH)
     # As Text, since rich would read markup out of a user's names.
-    table = Table(title=Text(one_line(title)), title_justify="left")
-    for index, column in enumerate(columns):
-        table.add_column(Text(column), justify="right" if index else "left", overflow="fold")
-    for row in rows:
-        lines = ([cell] if isinstance(cell, str) else cell for cell in row)
-        table.add_row(*(Text("\n".join(map(one_line, cell))) for cell in lines))
-    return table
+    console.print(Text(one_line(title), style="italic"))
+    console.print(table)
+    if left_out:
+        console.print(f"columns left out: {', '.join(left_out)}; a wider terminal or --json shows them", markup=False)
 
 
 def _encodable(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-from jaxtyping import Int64, Shaped
+from jaxtyping import Float, Int64, Shaped
 
 from ..errors import InputError
 from .network import HybridNetwork
@@ -56,6 +56,15 @@ class Trace(Mapping[str, Shaped[np.ndarray, "..."]]):
         """The class of each sample: that of the largest value, the first of equals; with a single value 1 above 0."""
         answer = self.output
         return (answer[:, 0] > 0).astype(np.int64) if answer.shape[1] == 1 else answer.argmax(-1)
+
+    @property
+    def margins(self) -> Float[np.ndarray, " sample"]:
+        """How far each sample's largest value is above the second largest; with a single value how far it is from 0."""
+        answer = self.output.astype(np.float64)
+        if answer.shape[1] == 1:
+            return np.abs(answer[:, 0])
+        largest = np.sort(answer, -1)
+        return largest[:, -1] - largest[:, -2]
 
     def sample_axis(self, name: str) -> int:
         """Which axis of an array counts the samples."""

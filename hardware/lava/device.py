@@ -123,4 +123,5 @@ DEVICE = SpikingEntry(
     is_slow=True,
     missing=_missing,
     make_on_hardware=_make_on_hardware,
+    needs="Lava's environment (spiq lava setup); for --hardware a Loihi 2 and Intel's lava-loihi too",
 )

@@ -144,4 +144,5 @@ DEVICE = SpikingEntry(
     must_be_equal=True,
     is_slow=True,
     missing=_missing,
+    needs="lava-dl's environment (spiq lava setup --netx)",
 )

@@ -4,6 +4,8 @@ from .comparison import Result
 from .growth import Point
 
 COLUMNS = ("name", "work", "ours", "peer", "unit", "ratio", "promised", "spread", "peer is")
+MAY_GO = ("work", "peer is", "spread", "promised")
+"""The columns that a narrow terminal does without, the first one first."""
 GROWTH_COLUMNS = ("work", "quantity", "size", "ms", "spread", "peak MiB")
 
 

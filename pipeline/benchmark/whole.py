@@ -24,7 +24,7 @@ QUICK_IMAGES = 2_000
 MAIN = "import sys; from spiq.pipeline.commands.main import main; sys.exit(main())"
 """What the command `spiq` is."""
 
-START_ALLOWANCE = 0.4
+START_ALLOWANCE = 0.2
 """Seconds that `spiq --help` may take beyond an empty Python."""
 
 

@@ -1,1 +1,1 @@
-"""The command `spiq`, a file for each family of commands."""
+"""The command `spiq`: the table of its commands (`listed`), and a file for each family of them."""

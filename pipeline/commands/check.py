@@ -10,7 +10,7 @@ import typer
 from ...export.errors import InputError
 from ...export.nir.time_step import DEFAULT_DT, INTEGRATIONS
 from ..printing import print_json, print_line, print_table
-from .options import Json
+from .options import Json, TimeStep
 
 if TYPE_CHECKING:
     from ...export.nir.graph import ResolvedGraph
@@ -25,34 +25,30 @@ NAMES = ("node", "type")
 """The columns that say which node it is."""
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("check")(check)
-
-
 def check(
     file: Annotated[
         Path | None,
         typer.Argument(
-            help="A NIR graph, a bundle, or an OpenQASM 3 program; without one, the nodes that are known.",
+            help="A NIR graph, a bundle, or an OpenQASM 3 program. Default: list the nodes that are known.",
             metavar="FILE",
         ),
     ] = None,
     target: Annotated[
         str | None,
-        typer.Option("--for", help="Only nir, onnx, loihi, lava or netx; aer for a program.", metavar="TARGET"),
+        typer.Option(
+            "--for", help="Check only this target: nir, onnx, loihi, lava or netx; aer for a program.", metavar="TARGET"
+        ),
     ] = None,
-    dt: Annotated[float, typer.Option("--dt", help="Seconds a time step stands for.")] = DEFAULT_DT,
+    dt: TimeStep = DEFAULT_DT,
     integration: Annotated[
-        str | None, typer.Option("--if", help="What r of an IF or I means: per-step or euler.", metavar="HOW")
+        str | None, typer.Option("--if", help="What r of an IF or I neuron means: per-step or euler.", metavar="HOW")
     ] = None,
     json: Json = False,
 ) -> None:
-    """What of a file is supported where, node by node, without running it.
+    """It goes through the file node by node and runs nothing. The exit status is 1 if the target that --for names does
+    not support the file.
 
-    Exit status 1 if the file is not supported by the target that --for names.
-
-    Example: [bold]spiq check graph.nir --for lava[/bold]
+    Example: spiq check graph.nir --for lava
     """
     if file is None:
         from ..report.node_reference import reference
@@ -60,7 +56,7 @@ def check(
         typer.echo(reference(), nl=False)
         return
     if integration is not None and integration not in INTEGRATIONS:
-        raise InputError(f"--if {integration}: there are {' and '.join(INTEGRATIONS)}")
+        raise InputError(f"--if must be {' or '.join(INTEGRATIONS)}, got {integration}")
     if file.is_dir():
         found = _bundle(file, target)
     elif file.suffix == ".qasm":
@@ -81,7 +77,7 @@ def check(
 
 def _targets(target: str | None, allowed: Sequence[str]) -> list[str]:
     if target is not None and target not in allowed:
-        raise InputError(f"--for {target}: there are {', '.join(allowed)} for such a file")
+        raise InputError(f"--for must be one of {', '.join(allowed)} for such a file, got {target}")
     return [target] if target else list(allowed)
 
 

@@ -12,11 +12,6 @@ from .options import Json
 REPORT = "report.json"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("compare")(compare)
-
-
 def compare(
     runs: Annotated[
         list[Path],
@@ -25,11 +20,9 @@ def compare(
     out: Annotated[Path | None, typer.Option("--out", help="Write the page here.", metavar="FILE.html")] = None,
     json: Json = False,
 ) -> None:
-    """Put runs side by side: settings that differ, accuracies with paired tests, costs.
+    """If two runs classified the same samples, their accuracies are compared sample by sample.
 
-    Where two runs classified the same samples, their accuracies are compared sample by sample.
-
-    Example: [bold]spiq compare runs/digits runs/digits-4-bits --out compare.html[/bold]
+    Example: spiq compare runs/digits runs/digits-4-bits --out compare.html
     """
     if len(runs) < 2:
         raise InputError(f"{runs[0]}: a comparison needs at least two runs, got 1")

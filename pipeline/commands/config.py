@@ -6,17 +6,11 @@ from ..printing import print_json
 from .options import Json
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("config")(config)
-
-
 def config(json: Json = False) -> None:
-    """Print every key of a configuration in Markdown: type, default, what is allowed, what it means.
+    """The reference is in Markdown: of each key the type, the default, what is allowed and what it means. With --json
+    it is the JSON schema, for editors and other programs.
 
-    With --json it is the JSON schema, for editors and other programs.
-
-    Example: [bold]spiq config[/bold]
+    Example: spiq config
     """
     if json:
         from ..config.schema import Config

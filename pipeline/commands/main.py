@@ -1,8 +1,8 @@
 """The command `spiq`: what every command has in common.
 
 Results go to stdout, progress and errors to stderr. Exit status 0, 1 where a gate or a check failed, 2 where what was
-given cannot be used, 130 after Ctrl-C. What takes long to import is imported inside the commands, so that help comes
-at once.
+given cannot be used, 130 after Ctrl-C. A command's module is imported when the command is asked for (`listed`), and
+what takes long to import inside the command, so that help comes at once.
 """
 
 import os
@@ -16,7 +16,7 @@ import typer
 
 from ...export.errors import SpiqError
 from ...export.wording import one_line
-from . import bench, bundle, check, compare, config, devices, doctor, lava, nir, reproduce, run, validate
+from .listed import CONTEXT, CommandGroup
 from .remedies import told
 
 STOPPED = 130
@@ -26,13 +26,12 @@ SPINS = "10000"
 """How often a thread of GNU's OpenMP, which PyTorch uses on Linux, looks for work before it sleeps: some 20 µs."""
 
 app = typer.Typer(
+    cls=CommandGroup,
     help="Train a spiking-quantum network, carry its two halves to hardware, and prove that the accuracy survived.",
-    add_completion=False,
-    rich_markup_mode="rich",
-    context_settings={"help_option_names": ["-h", "--help"]},
+    # Plain text: rich's rendering takes as long as all the rest.
+    rich_markup_mode=None,
+    context_settings=CONTEXT,
 )
-for module in (run, config, bundle, validate, compare, devices, nir, check, doctor, lava, bench, reproduce):
-    module.register(app)
 
 
 def _print_version(asked: bool) -> None:

@@ -10,7 +10,7 @@ from ...export.errors import InputError
 from ...export.nir.time_step import DEFAULT_DT, INTEGRATIONS
 from ...hardware.names import spiking_names
 from ..printing import print_json, print_line, print_table
-from .options import Json
+from .options import Json, TimeStep
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,31 +20,33 @@ if TYPE_CHECKING:
     from ...export.nir.time_step import Integration
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("nir")(nir)
-
-
 def nir(
-    graph: Annotated[Path, typer.Argument(help="A NIR graph, from whatever framework.", metavar="GRAPH.nir")],
+    graph: Annotated[Path, typer.Argument(help="A NIR graph of any framework.", metavar="GRAPH.nir")],
     spikes: Annotated[
         Path | None,
         typer.Option(
             "--spikes",
-            help="Array x \\[time, sample, *shape]: spikes, uint8; on loihi and lava up to 255, on nir any numbers. "
-            "Without it the graph is described.",
+            help="Array x [time, sample, *shape]: spikes as uint8; on loihi and lava up to 255, on nir any numbers. "
+            "Default: describe the graph.",
             metavar="FILE.npz",
         ),
     ] = None,
     on: Annotated[
-        str, typer.Option("--on", help=f"{', '.join(spiking_names())}; two with a comma between.", metavar="DEVICE")
+        str,
+        typer.Option(
+            "--on",
+            help=f"One device, or two with a comma between them: {', '.join(spiking_names())}.",
+            metavar="DEVICE",
+            autocompletion=lambda: list(spiking_names()),
+        ),
     ] = "nir",
-    dt: Annotated[float, typer.Option("--dt", help="Seconds a time step stands for.")] = DEFAULT_DT,
+    dt: TimeStep = DEFAULT_DT,
     integration: Annotated[
         str | None,
         typer.Option(
             "--if",
-            help="What r of an IF or I means: per-step, v + r·x; or euler, v + dt·r·x. Where r is 1 or 1/dt, it shows.",
+            help="What r of an IF or I neuron means: per-step, v + r·x; or euler, v + dt·r·x. Default: taken from r if "
+            "r is 1 or 1/dt.",
             metavar="HOW",
         ),
     ] = None,
@@ -52,7 +54,7 @@ def nir(
         str | None,
         typer.Option(
             "--reset",
-            help="subtract: neurons whose v_reset is missing or 0 take the threshold off a step after a spike, "
+            help="subtract: neurons whose v_reset is missing or 0 subtract the threshold one step after a spike, "
             "which is snnTorch's default.",
             metavar="HOW",
         ),
@@ -61,23 +63,21 @@ def nir(
         Path | None,
         typer.Option(
             "--out",
-            help="Write array y \\[time, sample, feature]: spikes, or values if the graph ends in them.",
+            help="Write array y [time, sample, feature]: spikes, or values if the graph ends in values.",
             metavar="FILE.npz",
         ),
     ] = None,
     compare: Annotated[
         bool,
-        typer.Option("--compare", help="Two devices with each other, or one with the array y of the spikes' file."),
+        typer.Option("--compare", help="Compare two devices, or one device with array y of the spikes' file."),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Run a NIR graph on spikes, and compare.
+    """On loihi and lava the graph is quantized with these spikes as its calibration, and what that takes from each
+    layer is shown. Two devices are compared layer by layer. The exit status is 1 if a comparison with y, or of
+    loihi with lava, finds a difference.
 
-    On loihi and lava the graph is quantized with these spikes as its calibration, and what that takes from each layer
-    is told. Two devices are compared layer by layer. Exit status 1 where a comparison with y, or of loihi with lava,
-    finds a difference.
-
-    Example: [bold]spiq nir graph.nir --spikes spikes.npz --on loihi,lava --compare[/bold]
+    Example: spiq nir graph.nir --spikes spikes.npz --on loihi,lava --compare
     """
     devices = _devices(on)
     if compare and spikes is None:
@@ -85,7 +85,7 @@ def nir(
     if out is not None and spikes is None:
         raise InputError("--out needs --spikes")
     if spikes is not None and len(devices) > 1 and not compare:
-        raise InputError(f"--on {on}: two devices are for --compare")
+        raise InputError(f"--on {on}: two devices need --compare")
     from ...hardware.registry import spiking_entry
 
     # Before anything that takes long.
@@ -95,9 +95,9 @@ def nir(
         if missing is not None:
             raise InputError(missing)
     if integration is not None and integration not in INTEGRATIONS:
-        raise InputError(f"--if {integration}: there are {' and '.join(INTEGRATIONS)}")
+        raise InputError(f"--if must be {' or '.join(INTEGRATIONS)}, got {integration}")
     if reset not in (None, "subtract"):
-        raise InputError(f"--reset {reset}: only subtract is allowed; a reset to a value stands in the file")
+        raise InputError(f"--reset must be subtract, got {reset}; a reset to a value is written in the file")
     from ...export.nir.file import read_nir_file
     from ...export.nir.graph import resolve
 
@@ -163,24 +163,39 @@ def _devices(on: str) -> list[str]:
             there = ", ".join(spiking_names())
             raise InputError(f"--on {device}: there is no such spiking device; there are {there}")
     if len(set(devices)) < len(devices) or len(devices) > 2:
-        raise InputError(f"--on {on}: one device, or two different ones, can be named")
+        raise InputError(f"--on must be one device or two different ones, got {on}")
     return devices
 
 
 def _print(found: dict[str, Any]) -> None:
-    """The answer as a table, then what quantization took, then the warnings."""
+    """The answer as a table, what of it differs by layer, what quantization took, then the warnings."""
+    from ..figures import figure_rows
     from ..report.inspection_tables import quantization_table
 
     layers = found.pop("quantization", [])
     remarks = {kind: found.pop(kind, []) for kind in ("notes", "warnings")}
     kinds = sorted(set(found["integration"].values()))
-    shown = found | {"integration": found["integration"] if len(kinds) > 1 else "".join(kinds) or "no IF, no I"}
-    print_table(found["graph"], ("figure", "value"), [(key, _text(value)) for key, value in shown.items()])
+    shown: dict[str, Any] = found | {
+        "integration": found["integration"] if len(kinds) > 1 else "".join(kinds) or "no IF, no I"
+    }
+    differing = shown.pop("layer_mismatches", None)
+    print_table(found["graph"], ("figure", "value"), figure_rows(shown))
+    if differing is not None:
+        first = found["first_difference"]
+        rows = [
+            (layer, f"{count:,}", "" if first is None or first["layer"] != layer else _place(first))
+            for layer, count in differing.items()
+        ]
+        print_table(f"{' against '.join(found['on'])}", ("layer", "spikes that differ", "first difference"), rows)
     if layers:
         print_table(*quantization_table(layers))
     for kind, sentences in remarks.items():
         for sentence in sentences:
             print_line(f"{kind.removesuffix('s')}: {sentence}")
+
+
+def _place(first: dict[str, Any]) -> str:
+    return f"sample {first['sample']}, step {first['step']}, neuron {first['neuron']}"
 
 
 def _notes(file: "NirFile", subtract: bool) -> Iterator[str]:
@@ -214,7 +229,8 @@ def _describe(resolved: "ResolvedGraph", notes: list[str], json: bool) -> None:
         print_json({"graph": resolved.name, "nodes": rows, "notes": notes})
     else:
         columns = tuple(rows[0])
-        print_table(resolved.name, columns, [tuple(_text(row[column]) for column in columns) for row in rows])
+        table = [tuple(_text(row[column]) for column in columns) for row in rows]
+        print_table(resolved.name, columns, table, ("reads the step before", "input", "output"))
         for note in notes:
             print_line(f"note: {note}")
 
@@ -233,11 +249,11 @@ def _step(graph: "ResolvedGraph", resolved: "ResolvedNode") -> str:
         return f"refused: {error}"
     if meant is not None:
         return meant
-    shares = {
+    fractions = {
         "dt/tau_syn": None if parts.current is None else parts.current.forgets,
         "dt/tau" if parts.current is None else "dt/tau_mem": parts.potential.forgets,
     }
-    return ", ".join(f"{name} {_range(share)}" for name, share in shares.items() if share is not None)
+    return ", ".join(f"{name} {_range(fraction)}" for name, fraction in fractions.items() if fraction is not None)
 
 
 def _range(values: "np.ndarray") -> str:

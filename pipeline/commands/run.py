@@ -10,41 +10,39 @@ import typer
 from ...export.errors import InputError
 from ...export.wording import one_line
 from ..printing import print_json, print_line, print_table, tell
-from ..run import folder as run_folder
-from ..run.lock import locked
-from .options import Force, Json
+from .options import Changes, Force, Json
 
 if TYPE_CHECKING:
     from ..validation.report import Report
 
 ConfigPath = Annotated[Path, typer.Argument(help="A TOML file, such as examples/digits.toml.", metavar="CONFIG")]
 RunPath = Annotated[Path, typer.Argument(help="A folder that `spiq train` or `spiq run` wrote.", metavar="RUN")]
-Out = Annotated[Path | None, typer.Option("--out", help="The run's folder; runs/NAME by default.", metavar="RUN")]
+Out = Annotated[Path | None, typer.Option("--out", help="The run's folder. Default: runs/NAME.", metavar="RUN")]
 Resume = Annotated[
     bool,
     typer.Option(
-        "--resume", help="Go on with a run that was stopped or, with more training.epochs than before, is finished."
+        "--resume", help="Continue a run that was stopped or, with more training.epochs than before, is finished."
     ),
 ]
 
 
-def register(app: typer.Typer) -> None:
-    """Add the commands."""
-    app.command("run")(run)
-    app.command("train")(train)
-    app.command("export")(export)
-    app.command("report")(report)
+def run(
+    config: ConfigPath,
+    out: Out = None,
+    changes: Changes = None,
+    force: Force = False,
+    resume: Resume = False,
+    json: Json = False,
+) -> None:
+    """The exit status is 1 if the gate is not passed.
 
-
-def run(config: ConfigPath, out: Out = None, force: Force = False, resume: Resume = False, json: Json = False) -> None:
-    """Train, export, climb the ladder, report. Exit status 1 where the gate is not passed.
-
-    Example: [bold]spiq run examples/digits.toml --out runs/digits[/bold]
+    Example: spiq run examples/digits.toml --out runs/digits
     """
+    from ..config.assignments import assigned
     from ..config.file import load_config
     from ..run import stages
 
-    loaded = load_config(config)
+    loaded = load_config(config, assigned(changes or ()))
     _check_choice(force, resume)
     with _resumable(out or Path("runs") / loaded.name):
         folder, found = stages.whole_run(loaded, out, force, resume, tell)
@@ -52,21 +50,28 @@ def run(config: ConfigPath, out: Out = None, force: Force = False, resume: Resum
 
 
 def train(
-    config: ConfigPath, out: Out = None, force: Force = False, resume: Resume = False, json: Json = False
+    config: ConfigPath,
+    out: Out = None,
+    changes: Changes = None,
+    force: Force = False,
+    resume: Resume = False,
+    json: Json = False,
 ) -> None:
-    """Train jointly; the run's folder then holds the best checkpoint.
+    """Ctrl-C leaves a usable checkpoint, and --resume continues from the last complete epoch.
 
-    Ctrl-C leaves a usable checkpoint, and --resume goes on from the last whole epoch. training.csv in the run's folder
-    has the figures of each epoch. With another training.epochs, --resume goes on to that number: the learning rate of
-    the epochs ahead is that of the new number, so the weights are not those of a run planned for it from the start.
+    training.csv in the run's folder has the figures of each epoch. With another training.epochs, --resume continues to
+    that number: the learning rate of the epochs ahead is that of the new number, so the weights are not those of a run
+    planned for it from the start.
 
-    Example: [bold]spiq train examples/mnist.toml --out runs/mnist[/bold]
+    Example: spiq train examples/mnist.toml --set training.epochs=20
     """
+    from ..config.assignments import assigned
     from ..config.file import load_config
+    from ..run import folder as run_folder
     from ..run import stages
     from ..training.checkpoint import load
 
-    loaded = load_config(config)
+    loaded = load_config(config, assigned(changes or ()))
     _check_choice(force, resume)
     with ExitStack() as held, _resumable(out or Path("runs") / loaded.name):
         _, folder = stages.trained(loaded, out, force, resume, tell, held)
@@ -80,10 +85,13 @@ def train(
 
 
 def export(run: RunPath, force: Force = False, json: Json = False) -> None:
-    """Write the bundle of a trained run: NIR, ONNX, Loihi's fixed point, OpenQASM, golden samples.
+    """The bundle holds NIR, ONNX, Loihi's fixed point, OpenQASM and golden samples.
 
-    Example: [bold]spiq export runs/digits[/bold]
+    Example: spiq export runs/digits
     """
+    from ..run import folder as run_folder
+    from ..run.lock import locked
+
     bundle = run / run_folder.BUNDLE
     run_folder.open_run(run)
     with locked(run, tell):
@@ -107,10 +115,13 @@ def report(
     show: Annotated[bool, typer.Option("--open", help="Show the page in a browser.")] = False,
     json: Json = False,
 ) -> None:
-    """Print a run's report; climb the ladder first if there is none of this bundle yet, or with --force.
+    """If there is no report of this bundle yet, or with --force, the ladder is climbed first. The exit status is 1 if
+    the gate is not passed.
 
-    Example: [bold]spiq report runs/digits --open[/bold]
+    Example: spiq report runs/digits --open
     """
+    from ..run import folder as run_folder
+    from ..run.lock import locked
     from ..validation.report import read_report
 
     run_folder.open_run(run)
@@ -136,6 +147,8 @@ def _check_choice(force: bool, resume: bool) -> None:
 @contextmanager
 def _resumable(folder: Path) -> Iterator[None]:
     """After Ctrl-C it is said how to go on, if there is something to go on with."""
+    from ..run import folder as run_folder
+
     try:
         yield
     except KeyboardInterrupt:
@@ -148,7 +161,9 @@ def _show(run: Path, found: "Report") -> None:
     """The page in a browser; it is made of the report if somebody took it away."""
     import webbrowser
 
-    page = run / run_folder.REPORT_HTML
+    from ..report.names import REPORT_HTML
+
+    page = run / REPORT_HTML
     if not page.exists():
         from ..report.written import write_report
 
@@ -159,13 +174,14 @@ def _show(run: Path, found: "Report") -> None:
 
 def _finish(found: "Report", folder: Path, json: bool) -> None:
     """Print the report, and end with exit status 1 where the gate is not passed."""
+    from ..report.names import REPORT_HTML
     from ..report.table import print_report
 
     if json:
         print_json(found.model_dump())
     else:
         print_report(found)
-        print_line(f"{folder / run_folder.REPORT_HTML}")
+        print_line(f"{folder / REPORT_HTML}")
     if not found.gate.passed:
         raise typer.Exit(1)
 

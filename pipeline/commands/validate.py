@@ -10,37 +10,32 @@ from ..printing import print_json, print_line, tell
 from .options import BundlePath, Json, Limit, at_least_one
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("validate")(validate)
-
-
 def validate(
     bundle: BundlePath,
     images: Annotated[
         Path | None,
         typer.Option(
             "--images",
-            help="Your own samples: x as the network reads them, and labels y. The test set that the bundle names, by "
-            "default.",
+            help="Your own samples: x as the network reads them, and labels y. Default: the test set that the bundle "
+            "names.",
             metavar="FILE.npz",
         ),
     ] = None,
     limit: Limit = None,
     shots: Annotated[
-        int | None, typer.Option("--shots", help="Measurements a sample on the rung shots; 1024 by default.")
+        int | None, typer.Option("--shots", help="Shots per sample on the rung shots. Default: 1024.", metavar="N")
     ] = None,
     lava_samples: Annotated[
-        int | None, typer.Option("--lava-samples", help="Samples on real Lava; 64 by default.", metavar="N")
+        int | None, typer.Option("--lava-samples", help="Number of samples on real Lava. Default: 64.", metavar="N")
     ] = None,
     out: Annotated[
         Path | None, typer.Option("--out", help="Write report.json and report.html into this folder.", metavar="DIR")
     ] = None,
     json: Json = False,
 ) -> None:
-    """Climb the ladder with a bundle alone: from its NIR file to hardware. Exit status 1 where the gate is not passed.
+    """The ladder goes from the bundle's NIR file to hardware. The exit status is 1 if the gate is not passed.
 
-    Example: [bold]spiq validate runs/digits/bundle --images mine.npz[/bold]
+    Example: spiq validate runs/digits/bundle --images mine.npz
     """
     at_least_one("--limit", limit)
     at_least_one("--shots", shots)

@@ -32,7 +32,8 @@ def load_config(path: str | Path, changes: Mapping[str, Any] | None = None) -> C
     try:
         config = Config.model_validate(values)
     except ValidationError as error:
-        raise InputError(f"{path}: {describe(error, Config.model_json_schema())}") from None
+        where = f"{path} with {', '.join(changes)} set" if changes else path
+        raise InputError(f"{where}: {describe(error, Config.model_json_schema())}") from None
     source = config.data.source
     if not source.startswith(NPZ_PREFIX):
         return config

@@ -1,4 +1,4 @@
-"""The tables of `spiq inspect`: the numbers of `hardware/inspection/bundle.py` as text, at most 100 columns wide."""
+"""The tables of `spiq inspect`: the numbers of `hardware/inspection/bundle.py` as text."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -9,11 +9,15 @@ KIBIBYTE = 1024
 
 
 class Table(NamedTuple):
-    """A title, its columns, its rows of text; a cell may have several lines."""
+    """A title, its columns, its rows of text; a cell may have several lines.
+
+    `may_go` names the columns that a narrow terminal does without, the first one first.
+    """
 
     title: str
     columns: tuple[str, ...]
     rows: Sequence[tuple[str | list[str], ...]]
+    may_go: tuple[str, ...] = ()
 
 
 def inspection_tables(found: dict[str, Any]) -> Iterator[Table]:
@@ -74,7 +78,7 @@ def _layers(found: dict[str, Any]) -> Table:
     rows.append(("all", "", *sums, "", "", "", f"{chip['synaptic_bytes'] / KIBIBYTE:.1f}", str(chip["cores"])))
     title = f"spiking stage {found['stage']}; Loihi 2 chips: {chip['chips']}, of {chip['cores_a_chip']} neuro-cores"
     columns = ("layer", "reads", "neurons", "synapses", "not 0", "bits", "fan-in", "fan-out", "KB", "cores")
-    return Table(title, columns, rows)
+    return Table(title, columns, rows, ("bits", "not 0", "fan-in", "fan-out", "KB"))
 
 
 def _programmable(layers: list[dict[str, Any]]) -> Table:

@@ -20,6 +20,8 @@ COLUMNS = (
     "error of <Z>",
     "seconds",
 )
+MAY_GO = ("seconds", "samples", "error of <Z>")
+"""The columns that a narrow terminal does without, the first one first."""
 EPOCH_COLUMNS = ("epoch", "loss", "training accuracy", "validation accuracy")
 
 Epoch = dict[str, float | None]
@@ -64,11 +66,11 @@ def report_text(report: Report) -> str:
     return "\n".join([table_text(*_table(report)).rstrip(), *_sentences(report)])
 
 
-def _table(report: Report) -> tuple[str, tuple[str, ...], list[tuple[str, ...]]]:
+def _table(report: Report) -> tuple[str, tuple[str, ...], list[tuple[str, ...]], tuple[str, ...]]:
     known = "" if report.parameters is None else f"{report.parameters} parameters, "
     size = f"{known}T = {report.steps}, {report.qubits} qubits"
     climbed = [cells(rung) for rung in report.rungs if rung.skipped is None]
-    return f"{report.name}: {size}, {report.shots} shots", COLUMNS, climbed
+    return f"{report.name}: {size}, {report.shots} shots", COLUMNS, climbed, MAY_GO
 
 
 def _sentences(report: Report) -> Iterator[str]:

@@ -56,8 +56,8 @@ def test_a_missing_data_set_without_a_network_gives_one_sentence_and_no_folder(
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--limit", 0), "--limit 0: an integer of at least 1 is needed"),
-        (("--shots", 0), "--shots 0: an integer of at least 1 is needed"),
+        (("--limit", 0), "--limit must be an integer of at least 1, got 0"),
+        (("--shots", 0), "--shots must be an integer of at least 1, got 0"),
         (("--shots", "many"), "'--shots'"),
         (("--snn", "brain"), "'brain': there is no such spiking device; there are nir, loihi, lava, netx"),
         (("--snn", "lava"), "`spiq lava setup`"),
@@ -95,7 +95,7 @@ def test_wrong_images_give_one_sentence(
     ("arguments", "sentence"),
     [
         (("--version", 2), "--sample I or --angles FILE"),
-        (("--version", 4), "there is OpenQASM 2 and 3"),
+        (("--version", 4), "--version must be 2 or 3, got 4"),
         (("--version", 2, "--sample", 3), "golden samples are 0 to 2"),
         (("--sample", 0), "are for --version 2"),
     ],
@@ -131,7 +131,7 @@ def test_a_changed_bundle_is_refused_by_every_command(tiny_bundle: Bundle, tmp_p
         (("--on", "brain"), "there are nir, loihi, lava"),
         (("--on", "lava"), "`spiq lava setup`"),
         (("--on", "nir,loihi,nir"), "one device, or two"),
-        (("--on", "nir,loihi"), "two devices are for --compare"),
+        (("--on", "nir,loihi"), "two devices need --compare"),
         (("--dt", 0), "dt is 0.0"),
         (("--dt", "soon"), "'--dt'"),
     ],

@@ -22,7 +22,7 @@ def test_a_file_is_read_as_reset_by_subtraction_if_one_says_so(tmp_path: Path) -
 
 
 def test_what_cannot_be_meant_is_refused(tmp_path: Path) -> None:
-    assert "only subtract is allowed" in refused("nir", PEERS / "snntorch_subtract.nir", "--reset", "zero")
+    assert "--reset must be subtract, got zero" in refused("nir", PEERS / "snntorch_subtract.nir", "--reset", "zero")
     border = {"input": nir.Input(np.array([2])), "output": nir.Output(np.array([2]))}
     neurons = nir.IF(np.ones(2), np.ones(2), np.full(2, 0.5))
     graph = nir.NIRGraph({**border, "n": neurons}, [("input", "n"), ("n", "output")])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from spiq.pipeline.commands.health import Finding, health
+from spiq.pipeline.commands.machine.health import Finding, health
 from spiq.pipeline.data_folder import DATA_VARIABLE
 
 

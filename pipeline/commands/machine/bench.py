@@ -5,40 +5,39 @@ from typing import Annotated, Any
 
 import typer
 
-from ..printing import print_json, print_table
-from .options import Json
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("bench")(bench)
+from ...printing import print_json, print_table
+from ..options import Json
 
 
 def bench(
     quick: Annotated[bool, typer.Option("--quick", help="Fewer samples and repetitions: under two minutes.")] = False,
     growth: Annotated[
-        bool, typer.Option("--growth", help="Instead: how the time grows with qubits, blocks, T, samples, channels.")
+        bool,
+        typer.Option("--growth", help="Measure how the time grows with qubits, steps and channels instead."),
     ] = False,
     out: Annotated[
         Path,
-        typer.Option("--out", help="Where bench.json and .md, or growth.json, .md and .svg, go.", metavar="FOLDER"),
+        typer.Option(
+            "--out",
+            help="Folder for bench.json, .md; growth.json, .md, .svg. Default: this one.",
+            metavar="FOLDER",
+        ),
     ] = Path(),
     json: Json = False,
 ) -> None:
-    """Time spiq against PennyLane, Lava and PyTorch on this machine, side by side.
+    """All are timed on this machine, side by side. The exit status is 1 if a ratio is below the promised one; --quick
+    measures too little to judge.
 
-    Exit status 1 where a ratio is below the promised one; --quick measures too little to judge.
-
-    Example: [bold]spiq bench --quick[/bold]
+    Example: spiq bench --quick
     """
     # Where nothing can be written, that is told before the minutes, not after them.
     _check_writable(out / ("growth.json" if growth else "bench.json"))
     if growth:
         _grow(out, json)
         return
-    from ..benchmark.page import COLUMNS, cells, markdown
-    from ..benchmark.run import as_dict, comparisons, machine
-    from ..progress import step_line
+    from ...benchmark.page import COLUMNS, MAY_GO, cells, markdown
+    from ...benchmark.run import as_dict, comparisons, machine
+    from ...progress import step_line
 
     results, rows = [], []
     with step_line() as watch:
@@ -53,16 +52,16 @@ def bench(
     if json:
         print_json(rows)
     else:
-        print_table(machine(), COLUMNS, [cells(result) for result in results])
+        print_table(machine(), COLUMNS, [cells(result) for result in results], MAY_GO)
     if not quick and any(result.passed is False for result in results):
         raise typer.Exit(1)
 
 
 def _grow(out: Path, json: bool) -> None:
-    from ..benchmark.growth import check_plot, grown, plot
-    from ..benchmark.page import GROWTH_COLUMNS, growth_cells, markdown
-    from ..benchmark.run import machine
-    from ..progress import step_line
+    from ...benchmark.growth import check_plot, grown, plot
+    from ...benchmark.page import GROWTH_COLUMNS, growth_cells, markdown
+    from ...benchmark.run import machine
+    from ...progress import step_line
 
     check_plot()
     points = []
@@ -82,10 +81,10 @@ def _grow(out: Path, json: bool) -> None:
 
 
 def _check_writable(path: Path) -> None:
-    """Raise InputError where the file cannot be written; one that is there stays as it is."""
+    """Raise InputError if the file cannot be written; one that is there stays as it is."""
     import tempfile
 
-    from ...export.errors import InputError
+    from ....export.errors import InputError
 
     if path.is_dir():
         raise InputError(f"{path}: cannot be written: it is a folder")
@@ -104,7 +103,7 @@ def _write(path: Path, rows: list[dict[str, Any]]) -> None:
 
 
 def _write_text(path: Path, text: str) -> None:
-    from ...export.files.atomic import new_file
+    from ....export.files.atomic import new_file
 
     with new_file(path) as written:
         written.write_text(text, encoding="utf-8")

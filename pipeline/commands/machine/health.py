@@ -10,10 +10,10 @@ from typing import NamedTuple
 from packaging.requirements import Requirement
 from packaging.version import InvalidVersion
 
-from ...export.errors import InputError, SpiqError
-from ...hardware.lava.environment.setup import COMMANDS, required
-from ...hardware.names import OWN_QUANTUM, OWN_SPIKING, quantum_names, spiking_names
-from ..data_folder import DATA_VARIABLE, data_folder
+from ....export.errors import InputError, SpiqError
+from ....hardware.lava.environment.setup import COMMANDS, required
+from ....hardware.names import OWN_QUANTUM, OWN_SPIKING, quantum_names, spiking_names
+from ...data_folder import DATA_VARIABLE, data_folder
 
 
 class Finding(NamedTuple):
@@ -99,7 +99,7 @@ def _added_devices() -> list[Finding]:
     names = [(name, kind) for there, own, kind in groups for name in there if name not in own]
     if not names:
         return []
-    from ...hardware.registry import quantum_entry, spiking_entry
+    from ....hardware.registry import quantum_entry, spiking_entry
 
     found = []
     for name, kind in names:

@@ -2,19 +2,15 @@
 
 import typer
 
-from ..printing import print_json, print_table
-from .options import Json
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("doctor")(doctor)
+from ...printing import print_json, print_table
+from ..options import Json
 
 
 def doctor(json: Json = False) -> None:
-    """Say what this machine has: packages, cores, GPU, data. Exit status 1 where what is needed is missing or too old.
+    """It looks at packages, cores, GPU, data and Lava. The exit status is 1 if something that spiq needs is missing or
+    too old.
 
-    Example: [bold]spiq doctor[/bold]
+    Example: spiq doctor
     """
     from .health import health
 

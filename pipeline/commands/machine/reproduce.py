@@ -4,39 +4,32 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ...export.errors import InputError
-from ..printing import print_json, print_line, print_table, tell
-from .options import Json
+from ....export.errors import InputError
+from ...printing import print_json, print_line, print_table, tell
+from ..options import Json
 
 if TYPE_CHECKING:
-    from ..reproduction.claim import Finding
+    from ...reproduction.claim import Finding
 
 COLUMNS = ("figure", "stated", "allowed", "found", "verdict")
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command."""
-    app.command("reproduce")(reproduce)
-
-
 def reproduce(
-    quick: Annotated[bool, typer.Option("--quick", help="What takes under 5 minutes on 2 cores; the default.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="What takes under 5 minutes on 2 cores. The default.")] = False,
     everything: Annotated[
         bool, typer.Option("--all", help="Every figure: an hour on 2 cores; MNIST must lie in $SPIQ_DATA.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Measure the figures of README.md and docs/ again, and say which hold on this machine.
+    """What is exact must hold on every machine: spikes that are equal, errors of rounding. If such a figure differs,
+    the exit status is 1. Accuracies, ratios and seconds depend on the machine; if they differ, that is told and no more.
 
-    What is exact must hold on every machine: spikes that are equal, errors of rounding. If such a figure differs, the
-    exit status is 1. Accuracies, ratios and seconds depend on the machine; if they differ, that is told and no more.
-
-    Example: [bold]spiq reproduce --quick[/bold]
+    Example: spiq reproduce --quick
     """
     if quick and everything:
         raise InputError("--quick and --all are two ways; give one of them")
-    from ..progress import step_line
-    from ..reproduction.run import claims_of, findings, plan
+    from ...progress import step_line
+    from ...reproduction.run import claims_of, findings, plan
 
     planned = plan(not everything)
     if not json:
