@@ -19,5 +19,5 @@ Shots = Annotated[
 def at_least_one(option: str, value: int | None) -> int | None:
     """The value, if it is not given or positive. Raises InputError."""
     if value is not None and value < 1:
-        raise InputError(f"{option} {value}: a whole number of at least 1 is needed")
+        raise InputError(f"{option} {value}: an integer of at least 1 is needed")
     return value
