@@ -1,16 +1,12 @@
 """A tiny run by the command, made once."""
 
 import json
-from functools import partial
 from pathlib import Path
 
 import pytest
 
-from shared import command
-from shared.command import NO_LAVA
+from shared.command import NO_LAVA, spiq_anew
 from spiq.pipeline.config.schema import Config
-
-spiq = partial(command.spiq, **NO_LAVA)
 
 
 @pytest.fixture(scope="session")
@@ -23,5 +19,6 @@ def config_file(tiny_config: Config, tmp_path_factory: pytest.TempPathFactory) -
 @pytest.fixture(scope="session")
 def run(config_file: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict]:
     out = tmp_path_factory.mktemp("runs") / "tiny"
-    done = spiq("run", config_file, "--out", out, "--json")
+    done = spiq_anew("run", config_file, "--out", out, "--json", **NO_LAVA)
+    assert done.returncode == 0, done.stderr
     return out, json.loads(done.stdout)

@@ -80,7 +80,7 @@ def test_circuits_that_take_too_much_are_refused(n_qubits: int, n_blocks: int, f
         head_onnx(reupload_circuit(np.zeros((n_blocks, n_qubits, 3))))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), products=st.booleans())
 def test_any_circuit_is_pennylanes(seed: int, products: bool) -> None:
     random = np.random.default_rng(seed)
