@@ -44,8 +44,8 @@ def cosimulate(
 
     The samples are values [sample, *shape], in [0, 1] where they are encoded, or spikes [time, sample, *shape].
     `shots` measurements of each basis per sample, or exact expectation values; `watch` hears how far the spiking
-    devices are. Raises InputError if the samples do not fit the network or the shots are not positive, and DeviceError if
-    a device fails or what it answers is not what it must be.
+    devices are. Raises InputError if the samples do not fit the network or the shots are not positive, and DeviceError
+    if a device fails or what it answers is not what it must be.
     """
     count = check_samples(network, samples)
     parts = _parts(network)

@@ -130,7 +130,7 @@ def test_a_changed_bundle_is_refused_by_every_command(tiny_bundle: Bundle, tmp_p
     [
         (("--on", "brain"), "there are nir, loihi, lava"),
         (("--on", "lava"), "`spiq lava setup`"),
-        (("--on", "nir,loihi,nir"), "one device, or two"),
+        (("--on", "nir,loihi,nir"), "one device or two"),
         (("--on", "nir,loihi"), "two devices need --compare"),
         (("--dt", 0), "dt is 0.0"),
         (("--dt", "soon"), "'--dt'"),
