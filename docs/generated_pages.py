@@ -43,8 +43,6 @@ def cells(notebook: Path) -> str:
 
 
 for source, target in PAGES.items():
-    if not (ROOT / source).exists():
-        continue
     with mkdocs_gen_files.open(target, "w") as file:
         file.write(page((ROOT / source).read_text(encoding="utf-8")))
 for notebook in sorted((ROOT / "examples").glob("*.ipynb")):

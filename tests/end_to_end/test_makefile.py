@@ -18,6 +18,7 @@ def test_clean_leaves_the_runs_of_ones_own(tmp_path: Path) -> None:
         "runs/digits/checkpoint.safetensors",
         "bench.json",
         "bench.md",
+        "site/index.html",
         ".venv/.ready",
         "pipeline/__pycache__/a.pyc",
     ]
