@@ -21,8 +21,8 @@ def reproduce(
     ] = False,
     json: Json = False,
 ) -> None:
-    """What is exact must hold on every machine: spikes that are equal, errors of rounding. If such a figure differs,
-    the exit status is 1. Accuracies, ratios and seconds depend on the machine; if they differ, that is told and no more.
+    """What is exact must hold on every machine: equal spikes, errors of rounding. If such a figure differs, the exit
+    status is 1. Accuracies, ratios and seconds depend on the machine; if they differ, that is told and no more.
 
     Example: spiq reproduce --quick
     """
