@@ -1,4 +1,4 @@
-"""Every figure of README.md and docs/ that can be measured again, and what it may be on another machine.
+"""Every figure of the documents that can be measured again, and what it may be on another machine.
 
 A figure that must hold everywhere is exact: spikes that are equal, and errors that rounding alone makes. Accuracies of
 a network that was trained here are held against the stated 95% interval, counts of spikes that quantization changed
@@ -14,7 +14,8 @@ from ..validation.rung import Rung
 from .claim import Bounds, Claim, Skipped
 from .measurements import Ladder, lava_is_missing, numbers
 
-README = "README.md"
+LADDER = "docs/ladder.md"
+MEASURED = "docs/measured.md"
 PERFORMANCE = "docs/performance.md"
 EXPLAINED = "docs/how-it-works.md"
 LAVA = "docs/lava.md"
@@ -41,8 +42,8 @@ def _rung(name: str, field: str) -> Callable[[Ladder], float]:
     return read
 
 
-def _ladder(by: str, figures: dict[str, Any]) -> tuple[Claim, ...]:
-    """The claims of one of README.md's ladders; `figures` are what its table states."""
+def _ladder(by: str, document: str, figures: dict[str, Any]) -> tuple[Claim, ...]:
+    """The claims of a document's ladder; `figures` are what its table states."""
     interval, images = Bounds(*figures["interval"]), figures["images"]
     changed = figures["changed"]
 
@@ -51,11 +52,11 @@ def _ladder(by: str, figures: dict[str, Any]) -> tuple[Claim, ...]:
 
     def claim(rung: str, field: str, stated: float, shown: str, bounds: Bounds, everywhere: bool, *cells: str) -> Claim:
         name = f"{by}.{rung}.{field}"
-        return Claim(name, README, row(rung, *cells), stated, shown, bounds, everywhere, by, _rung(rung, field))
+        return Claim(name, document, row(rung, *cells), stated, shown, bounds, everywhere, by, _rung(rung, field))
 
     trained, shots, shift = figures["trained"], figures["shots"], figures["shift"]
     return (
-        Claim(f"{by}.parameters", README, (f"{figures['parameters']:,} parameters",), figures["parameters"], ",.0f",
+        Claim(f"{by}.parameters", document, (f"{figures['parameters']:,} parameters",), figures["parameters"], ",.0f",
               Bounds(figures["parameters"], figures["parameters"]), True, by,
               lambda ladder: float(ladder.report.parameters)),
         claim("trained", "accuracy", trained, ".2%", interval, False, f"{trained:.2%}"),
@@ -100,11 +101,11 @@ def _lava_500(ladder: Ladder) -> float:
 CLAIMS = (
     Claim("circuit.pennylane", EXPLAINED, ("PennyLane gives the same values",), 0, ".2g", ROUNDING, True, "circuit",
           lambda found: found),
-    *_ladder("digits", {
+    *_ladder("digits", LADDER, {
         "parameters": 16093, "images": "360", "interval": (0.9496, 0.9848), "trained": 0.9722, "changed": 1944,
         "loihi": 0.9722, "lava": "lava", "qasm": 3.1e-15, "shots": 0.9722, "shift": 0.087,
     }),
-    Claim("digits.seconds", README, ("After the installation it takes a minute on 2 cores",), 60, ".0f",
+    Claim("digits.seconds", LADDER, ("the run takes a minute on 2 cores",), 60, ".0f",
           Bounds(None, 120), False, "digits", lambda ladder: ladder.seconds),
     _promise("head.train", 70),
     _promise("head.train.loop", 3000),
@@ -137,11 +138,11 @@ CLAIMS = (
           lambda printed: numbers(r"(\d+) hung, ended the process", printed)[0]),
     Claim("bundles.wrong", SECURITY, ("`damaged_bundles.py --tries 2000 --seed 0`", "| 0 |"), 0, ",.0f", NONE, True,
           "bundles", lambda printed: numbers(r"tries, (\d+) wrong", printed)[0]),
-    *_ladder("mnist", {
+    *_ladder("mnist", MEASURED, {
         "parameters": 7677, "images": "147,550", "interval": (0.9772, 0.9832), "trained": 0.9801, "changed": 147_550,
         "loihi": 0.9807, "lava": "lava, 64 images", "qasm": 2.3e-15, "shots": 0.9804, "shift": 0.13,
     }),
-    Claim("mnist.lava.500", README, ("none of 108,000 output spikes differs from loihi's",), 0, ",.0f", NONE, True,
+    Claim("mnist.lava.500", MEASURED, ("none of 108,000 output spikes differs from loihi's",), 0, ",.0f", NONE, True,
           "mnist", _lava_500),
     Claim("peers.spikes", EXPLAINED, ("| norse 1.1.0 |", "0 of 2,880"), 0, ",.0f", NONE, True, "peers", float),
 )  # fmt: skip
