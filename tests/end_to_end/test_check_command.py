@@ -63,7 +63,7 @@ def test_a_bundle_and_a_program_are_checked_too(tiny_run: Path, tmp_path: Path) 
 
 
 def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
-    assert "--for gpu: there are nir, onnx, loihi, lava, netx" in refused(
+    assert "--for must be one of nir, onnx, loihi, lava, netx" in refused(
         "check", PEERS / "norse_leak.nir", "--for", "gpu"
     )
     assert "there is no such file" in refused("check", tmp_path / "none.nir")

@@ -186,7 +186,7 @@ def test_tables_are_narrow_and_say_what_is_estimated(
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--limit", "0"), "--limit 0: an integer of at least 1"),
+        (("--limit", "0"), "--limit must be an integer of at least 1"),
         (("--test-set", "--images", "mine.npz"), "--test-set and --images both say what to measure on"),
     ],
     ids=["limit", "both"],
