@@ -64,7 +64,7 @@ def _write(
     console.print(Text(one_line(title), style="italic"))
     console.print(table)
     if left_out:
-        console.print(f"columns left out: {', '.join(left_out)}; a wider terminal or --json shows them", markup=False)
+        console.print(f"columns left out: {', '.join(left_out)}; a wider terminal or JSON shows them", markup=False)
 
 
 def _encodable(value: Any) -> Any:

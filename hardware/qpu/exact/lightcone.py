@@ -74,7 +74,7 @@ def allowed_method(n_qubits: int, n_blocks: int, entangler: Entangler, noisy: bo
     if method.numbers > MOST_NUMBERS:
         raise InputError(
             f"circuit: {n_blocks} blocks on a {entangler} of {n_qubits} qubits take at least {method.numbers} numbers "
-            f"a sample, allowed are at most {MOST_NUMBERS}; take fewer blocks or qubits"
+            f"per sample, allowed are at most {MOST_NUMBERS}; take fewer blocks or qubits"
         )
     return method
 
