@@ -38,7 +38,7 @@ check: $(READY) docs ## ruff, pyright, the site, and the wheel installed elsewhe
 
 # Its theme and one of its plugins advertise other programs otherwise.
 docs: $(READY) ## the documentation's site in site/, a warning being an error
-	NO_MKDOCS_2_WARNING=1 DISABLE_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 DISABLE_MKDOCS_2_WARNING=true $(BIN)/mkdocs build --strict
 
 browser: ## install Debian's chromium, in which the tests look at every page; or set SPIQ_BROWSER
 	@if [ -n "$$SPIQ_BROWSER" ] || command -v chromium chromium-browser google-chrome >/dev/null; then \
