@@ -4,6 +4,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -16,8 +17,10 @@ an epoch's last batch twice: when it is done, and when the epoch is."""
 
 
 def shows_bars(console: Console) -> bool:
-    """Whether bars that move can be seen there."""
-    return console.is_jupyter or (console.is_terminal and not console.is_dumb_terminal)
+    """Whether bars that move can be seen there; in a notebook rich needs ipywidgets for them."""
+    if console.is_jupyter:
+        return find_spec("ipywidgets") is not None
+    return console.is_terminal and not console.is_dumb_terminal
 
 
 def _progress(console: Console, *columns: str | TextColumn) -> Progress:

@@ -49,7 +49,9 @@ def test_without_a_terminal_each_name_is_a_line_once_it_is_done(capsys: pytest.C
 
 def test_bars_are_for_terminals_and_notebooks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not shows_bars(Console(force_terminal=False))
-    assert shows_bars(Console(force_jupyter=True))
+    for has_widgets in (True, False):
+        monkeypatch.setattr("spiq.pipeline.progress.find_spec", lambda name, found=has_widgets: found or None)
+        assert shows_bars(Console(force_jupyter=True)) == has_widgets
     monkeypatch.setenv("TERM", "xterm")
     assert shows_bars(Console(force_terminal=True))
     monkeypatch.setenv("TERM", "dumb")
