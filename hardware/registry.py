@@ -11,8 +11,8 @@ from ..export.errors import DeviceError, InputError
 from .devices import QuantumDevice, SpikingDevice
 from .entries import QuantumEntry, SpikingEntry
 from .names import OWN_QUANTUM, OWN_SPIKING, QUANTUM_GROUP, SPIKING_GROUP, added
+from .network.stages import Devices
 from .parts import BundlePart, QuantumPart
-from .stages import Devices
 
 Entry = TypeVar("Entry", SpikingEntry, QuantumEntry)
 

@@ -14,10 +14,10 @@ from ..export.coding import Coding
 from ..export.errors import InputError
 from ..export.network.decoding import Decode, Decoding
 from ..export.network.trace import Trace
-from ..hardware.cosimulation import check_samples, cosimulate
+from ..hardware.network.cosimulation import check_samples, cosimulate
+from ..hardware.network.verification import Check
+from ..hardware.network.verification import verify as checks_of
 from ..hardware.registry import devices
-from ..hardware.verification import Check
-from ..hardware.verification import verify as checks_of
 from .models.own_network import OwnNetwork
 
 
@@ -103,7 +103,7 @@ def cosim(
     Example:
         spiq.cosim("mine/bundle", x_test, snn="loihi", qpu="aer", shots=128).predictions
     """
-    from .progress import sample_bars
+    from .terminal.progress import sample_bars
 
     opened = _opened(bundle)
     values = as_samples(opened, samples)
@@ -147,7 +147,7 @@ def validate(
         found.passed, found.report.rungs[-1].accuracy
     """
     from .config.schema import Gate, Ladder
-    from .progress import sample_bars
+    from .terminal.progress import sample_bars
     from .validation.ladder import Ascent, climb
 
     opened = _opened(bundle)

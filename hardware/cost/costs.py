@@ -10,8 +10,8 @@ from ...export.bundle.entries import LOIHI
 from ...export.errors import InputError
 from ..loihi.cost.activity import measured
 from ..loihi.cost.resources import resources
+from ..network.stage_inputs import stage_inputs
 from ..parts import BundlePart
-from ..stage_inputs import stage_inputs
 from .energy_model import ChipWork, Work
 from .models import estimates
 from .neurobench.metrics import metrics

@@ -13,7 +13,6 @@ from ...export.circuit.circuit import TWO_QUBIT_GATES, Circuit
 from ...export.circuit.reupload import as_reupload
 from ...export.errors import InputError
 from ...export.nir.neurons import decided_step
-from ..cosimulation import sliced
 from ..cost.energy_model import ChipWork, Work
 from ..cost.models import estimates
 from ..cost.neurobench.metrics import metrics
@@ -25,8 +24,9 @@ from ..loihi.lowering.network import float_layers
 from ..loihi.neuron_group import PerNeuron
 from ..loihi.program import INPUT, Connection, Layer, LoihiProgram
 from ..loihi.synapse import ConvSynapse
+from ..network.cosimulation import sliced
+from ..network.stage_inputs import stage_inputs
 from ..parts import BundlePart
-from ..stage_inputs import stage_inputs
 
 COUNTED = 1000
 """Samples that NeuroBench's metrics are counted on at most: every value of the network in floating point is looked at,

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...export.errors import InputError
-from ...hardware.cosimulation import cosimulate
 from ...hardware.loihi.device import LoihiDevice
+from ...hardware.network.cosimulation import cosimulate
 from ...hardware.registry import devices
 from ..run.exporting import export_bundle
 from .comparison import Work, seconds

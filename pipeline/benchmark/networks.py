@@ -15,9 +15,9 @@ from ...export.from_torch.graph import to_nir
 from ...export.nir.graph import ResolvedGraph, resolve
 from ...hardware.loihi.lowering.lower import lower_to_loihi
 from ...hardware.loihi.program import LoihiProgram
+from ..config.data_folder import data_folder
 from ..config.schema import Config
 from ..data import ImageSet, load_images
-from ..data_folder import data_folder
 from ..models.sqdr_cnn import SQDRCNN
 
 CALIBRATION = 128

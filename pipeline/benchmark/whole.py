@@ -10,9 +10,9 @@ import numpy as np
 
 from ...export.bundle.bundle import Bundle
 from ...export.network.network import INPUT
-from ...hardware.cosimulation import cosimulate
+from ...hardware.network.cosimulation import cosimulate
+from ...hardware.network.stages import Devices, Values, run_stages
 from ...hardware.registry import devices
-from ...hardware.stages import Devices, Values, run_stages
 from ..run.exporting import export_bundle
 from .comparison import Result, Work, compared, seconds, side_by_side
 from .networks import image_set

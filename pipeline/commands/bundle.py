@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ...export.errors import InputError
-from ..printing import print_json, print_table, tell
+from ..terminal.printing import print_json, print_table, tell
 from .options import BundlePath, Json, Limit, at_least_one
 
 if TYPE_CHECKING:
@@ -80,10 +80,10 @@ def inspect(
     from ...export.bundle.folder import open_bundle
 
     opened = open_bundle(bundle)
-    from ...hardware.cosimulation import check_samples, sliced
     from ...hardware.inspection.bundle import inspection
-    from ..progress import sample_bars
-    from ..report.inspection_tables import inspection_tables
+    from ...hardware.network.cosimulation import check_samples, sliced
+    from ..terminal.inspection_tables import inspection_tables
+    from ..terminal.progress import sample_bars
 
     if test_set or images is not None:
         from ..data.samples import load_samples
@@ -111,8 +111,8 @@ def verify(bundle: BundlePath, json: Json = False) -> None:
     Example: spiq verify runs/digits/bundle
     """
     from ...export.bundle.folder import open_bundle
-    from ...hardware.verification import verify as checks
-    from ..figures import number
+    from ...hardware.network.verification import verify as checks
+    from ..terminal.figures import number
 
     opened = open_bundle(bundle)
     found = list(checks(opened))

@@ -9,7 +9,7 @@ import typer
 
 from ...export.errors import InputError
 from ...export.nir.time_step import DEFAULT_DT, INTEGRATIONS
-from ..printing import print_json, print_line, print_table
+from ..terminal.printing import print_json, print_line, print_table
 from .options import Json, TimeStep
 
 if TYPE_CHECKING:

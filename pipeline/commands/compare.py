@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ...export.errors import InputError
-from ..printing import print_json, print_line, print_table
+from ..terminal.printing import print_json, print_line, print_table
 from .options import Json
 
 REPORT = "report.json"
@@ -29,14 +29,14 @@ def compare(
     twice = next((run for run in runs if runs.count(run) > 1), None)
     if twice is not None:
         raise InputError(f"{twice}: is named twice; every run must be another one")
-    from ..comparison.compared import compared
-    from ..comparison.tables import notes, tables
+    from ..report.comparison.compared import compared
+    from ..report.comparison.tables import notes, tables
     from ..validation.report import read_report
 
     found = compared({str(run): read_report(run / REPORT) for run in runs})
     if out is not None:
         from ...export.files.atomic import new_file
-        from ..comparison.page import render
+        from ..report.comparison.page import render
 
         with new_file(out) as written:
             written.write_text(render(found), encoding="utf-8")

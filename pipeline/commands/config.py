@@ -2,7 +2,7 @@
 
 import typer
 
-from ..printing import print_json
+from ..terminal.printing import print_json
 from .options import Json
 
 

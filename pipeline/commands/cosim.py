@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ...hardware.names import quantum_names, spiking_names
-from ..printing import print_json, print_table, tell
+from ..terminal.printing import print_json, print_table, tell
 from .options import BundlePath, Json, Limit, Shots, at_least_one
 
 if TYPE_CHECKING:
@@ -78,11 +78,11 @@ def cosim(
 
     opened = open_bundle(bundle)
     from ...export.bundle.epochs import training_in_words
-    from ...hardware.comparison import compare
-    from ...hardware.cosimulation import check_samples, cosimulate
+    from ...hardware.network.comparison import compare
+    from ...hardware.network.cosimulation import check_samples, cosimulate
     from ...hardware.registry import devices, spiking_entry
     from ..data.samples import load_samples
-    from ..progress import sample_bars
+    from ..terminal.progress import sample_bars
 
     epochs = opened.manifest.epochs
     if epochs is not None and not epochs.finished:
@@ -99,7 +99,7 @@ def cosim(
         seconds = time.perf_counter() - started
         figures: dict[str, Any] = {"bundle": str(bundle), "snn": snn, "qpu": qpu, "shots": shots, "samples": count}
         if labels is not None:
-            from ..analysis.confidence import wilson
+            from ..validation.analysis.confidence import wilson
 
             right = int((result.predictions == labels).sum())
             figures |= {"accuracy": right / len(labels), "interval": wilson(right, len(labels))}
@@ -143,7 +143,7 @@ def _first(result: "Trace", labels: "np.ndarray | None") -> list[dict[str, Any]]
 
 
 def _print(title: str, figures: dict[str, Any], first: list[dict[str, Any]]) -> None:
-    from ..figures import figure_rows
+    from ..terminal.figures import figure_rows
 
     print_table(title, ("figure", "value"), figure_rows(figures))
     if not first:

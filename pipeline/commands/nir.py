@@ -9,7 +9,7 @@ import typer
 from ...export.errors import InputError
 from ...export.nir.time_step import DEFAULT_DT, INTEGRATIONS
 from ...hardware.names import spiking_names
-from ..printing import print_json, print_line, print_table
+from ..terminal.printing import print_json, print_line, print_table
 from .options import Json, TimeStep
 
 if TYPE_CHECKING:
@@ -169,8 +169,8 @@ def _devices(on: str) -> list[str]:
 
 def _print(found: dict[str, Any]) -> None:
     """The answer as a table, what of it differs by layer, what quantization took, then the warnings."""
-    from ..figures import figure_rows
-    from ..report.inspection_tables import quantization_table
+    from ..terminal.figures import figure_rows
+    from ..terminal.inspection_tables import quantization_table
 
     layers = found.pop("quantization", [])
     remarks = {kind: found.pop(kind, []) for kind in ("notes", "warnings")}

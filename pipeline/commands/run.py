@@ -9,7 +9,7 @@ import typer
 
 from ...export.errors import InputError
 from ...export.wording import one_line
-from ..printing import print_json, print_line, print_table, tell
+from ..terminal.printing import print_json, print_line, print_table, tell
 from .options import Changes, Force, Json
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ def run(
 
     Example: spiq run examples/digits.toml --out runs/digits
     """
-    from ..config.assignments import assigned
     from ..config.file import load_config
     from ..run import stages
+    from .assignments import assigned
 
     loaded = load_config(config, assigned(changes or ()))
     _check_choice(force, resume)
@@ -65,11 +65,11 @@ def train(
 
     Example: spiq train examples/mnist.toml --set training.epochs=20
     """
-    from ..config.assignments import assigned
     from ..config.file import load_config
     from ..run import folder as run_folder
     from ..run import stages
     from ..training.checkpoint import load
+    from .assignments import assigned
 
     loaded = load_config(config, assigned(changes or ()))
     _check_choice(force, resume)
@@ -103,7 +103,7 @@ def export(run: RunPath, force: Force = False, json: Json = False) -> None:
     if json:
         print_json({"bundle": str(bundle), "quantization": lost, "warnings": warnings})
     else:
-        from ..report.inspection_tables import quantization_table
+        from ..terminal.inspection_tables import quantization_table
 
         print_table(*quantization_table(lost))
         print_line(f"{bundle}: written; `spiq verify {bundle}` runs its golden samples anywhere")

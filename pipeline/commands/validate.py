@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ...export.errors import InputError
-from ..printing import print_json, print_line, tell
+from ..terminal.printing import print_json, print_line, tell
 from .options import BundlePath, Json, Limit, at_least_one
 
 
@@ -45,9 +45,9 @@ def validate(
     opened = open_bundle(bundle)
     from ..config.schema import Gate, Ladder
     from ..data.samples import load_samples
-    from ..progress import sample_bars
     from ..report.table import print_report
     from ..report.written import write_report
+    from ..terminal.progress import sample_bars
     from ..validation.ladder import Ascent, climb
 
     given = load_samples(opened, images, limit)

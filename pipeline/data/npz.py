@@ -13,7 +13,7 @@ from jaxtyping import Float32, Int64, Num
 
 from ...export.errors import InputError
 from ...export.files.arrays import read_npz
-from ..data_folder import data_folder
+from ..config.data_folder import data_folder
 from .image_set import ImageSet
 from .pixels import PixelRange, pixel_range, scaled
 

@@ -13,8 +13,8 @@ from jaxtyping import Float32, Int64
 
 from ...export.errors import InputError
 from ...export.files.cache import cache_folder
+from ..config.data_folder import DATA_VARIABLE, data_folder
 from ..config.schema import ALLOWED_SOURCES, DIGITS, NPZ_PREFIX
-from ..data_folder import DATA_VARIABLE, data_folder
 from .digits import WHITE, load_digits
 from .download import download
 from .idx import read_idx

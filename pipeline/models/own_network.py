@@ -28,7 +28,7 @@ from ...export.network.stages import Encode, Quantum, Stage
 from ...export.network.trace import Trace
 from ...export.nir.geometry import Shape
 from ...export.nir.time_step import DEFAULT_DT, DEFAULT_INTEGRATION, Integration
-from ...hardware.bundling import Examples, Origin, bundle_network
+from ...hardware.network.bundling import Examples, Origin, bundle_network
 from .over_time import OverTime
 from .own_circuit import OwnCircuit, own_circuit
 

@@ -74,7 +74,7 @@ def environment() -> Environment:
 
 
 def _filled(environment: Environment, section: Section, content: dict[str, Any]) -> Markup:
-    return Markup(environment.get_template(f"sections/{section.key}.html.jinja").render(content).rstrip())
+    return Markup(environment.get_template(f"sections/templates/{section.key}.html.jinja").render(content).rstrip())
 
 
 def _file(name: str) -> str:

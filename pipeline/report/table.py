@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from ...export.bundle.epochs import training_in_words
-from ..analysis.confidence import CONFIDENCE
-from ..printing import print_line, print_table, table_text
+from ..terminal.printing import print_line, print_table, table_text
+from ..validation.analysis.confidence import CONFIDENCE
 from ..validation.gate import verdict
 from ..validation.report import Report
 from ..validation.rung import Rung

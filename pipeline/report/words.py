@@ -1,6 +1,6 @@
 """What the report says in words: what each rung runs on, and how each column is read."""
 
-from ..analysis.confidence import CONFIDENCE
+from ..validation.analysis.confidence import CONFIDENCE
 from ..validation.rungs import rung_kind
 from .table import COLUMNS
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from ...export.errors import DeviceError, InputError
 from ..benchmark.comparison import Result
 from ..benchmark.whole import MAIN
-from ..data_folder import DATA_VARIABLE, data_folder
+from ..config.data_folder import DATA_VARIABLE, data_folder
 from ..validation.report import Report
 from .claim import Measurement, Skipped
 

@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 from ...export.bundle.bundle import Bundle
 from ...export.bundle.epochs import Epochs
-from ...hardware.bundling import Examples, Origin, bundle_network
+from ...hardware.network.bundling import Examples, Origin, bundle_network
 from ..config.schema import Config
 from ..data import ImageSet
 from ..models.tracing import TrainedNetwork

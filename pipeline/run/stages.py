@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ...export.bundle.epochs import training_in_words
 from ...export.errors import InputError
 from ..config.schema import Config
-from ..progress import sample_bars, training_bar, working
+from ..terminal.progress import sample_bars, training_bar, working
 from . import folder as run_folder
 from .lock import locked
 from .resuming import check_resume

@@ -24,22 +24,22 @@ from ...export.bundle.folder import WRITERS
 from ...export.errors import InputError
 from ...export.network.network import HybridNetwork
 from ...export.network.trace import Trace
-from ...hardware.cosimulation import check_samples, completed, cosimulate, sliced
+from ...hardware.network.cosimulation import check_samples, completed, cosimulate, sliced
+from ...hardware.network.stages import Devices
 from ...hardware.parts import BundlePart
 from ...hardware.registry import devices, quantum_devices, spiking_entry
 from ...hardware.runtime.sample_parts import over_parts
-from ...hardware.stages import Devices
-from ..analysis.accuracy_by_shots import accuracy_by_shots
-from ..analysis.changes import pictured
-from ..analysis.climbed import Climbed
-from ..analysis.costs import stage_costs
-from ..analysis.paired import Paired, paired
-from ..analysis.quantum import quantum_halves
-from ..analysis.spiking_halves import spiking_halves
-from ..analysis.thumbnails import thumbnails
 from ..config.schema import Gate as GateLimits
 from ..config.schema import Ladder
 from ..models.tracing import TrainedNetwork
+from .analysis.accuracy_by_shots import accuracy_by_shots
+from .analysis.changes import pictured
+from .analysis.climbed import Climbed
+from .analysis.costs import stage_costs
+from .analysis.paired import Paired, paired
+from .analysis.quantum import quantum_halves
+from .analysis.spiking_halves import spiking_halves
+from .analysis.thumbnails import thumbnails
 from .failures import failures, reason
 from .gate import gate, judged, least_accuracy
 from .report import Report

@@ -10,15 +10,15 @@ from jaxtyping import Shaped, UInt8
 from ...export.errors import InputError
 from ...export.nir.graph import ResolvedGraph
 from ...export.nir.nodes.table import gives_spikes
-from ...hardware.comparison import compare
 from ...hardware.devices import LayeredDevice, WatchedDevice
 from ...hardware.loihi.lowering.losses import LayerLoss, losses
 from ...hardware.loihi.lowering.network import float_layers
 from ...hardware.loihi.program import LoihiProgram
+from ...hardware.network.comparison import compare
 from ...hardware.parts import GraphPart
 from ...hardware.registry import spiking_entry
 from ...hardware.runtime.nir_runtime import NirRuntime
-from ..progress import sample_bars, working
+from ..terminal.progress import sample_bars, working
 
 FLOAT = "nir"
 """The device that runs the graph itself, whose output need not be spikes."""

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ...export.bundle.epochs import Epochs
 from ...export.errors import InputError
 from ...export.files.plain import MOST_TEXT_BYTES, read_file
-from ..analysis.accuracy_by_shots import AccuracyByShots
-from ..analysis.paired import Paired
-from ..analysis.quantum import QuantumHalf
-from ..analysis.spiking import SpikingHalf
+from .analysis.accuracy_by_shots import AccuracyByShots
+from .analysis.paired import Paired
+from .analysis.quantum import QuantumHalf
+from .analysis.spiking import SpikingHalf
 from .rung import Rung
 
 _NUMBERS = re.compile(r"\[[\d\s,.eE+-]+\]")

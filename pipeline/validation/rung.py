@@ -7,9 +7,9 @@ from jaxtyping import Int64
 from pydantic import BaseModel, ConfigDict
 
 from ...export.network.trace import Trace
-from ..analysis.changes import Change, changes, confusion
-from ..analysis.confidence import wilson
-from ..analysis.paired import Paired, paired
+from .analysis.changes import Change, changes, confusion
+from .analysis.confidence import wilson
+from .analysis.paired import Paired, paired
 from .rungs import RungKind
 
 

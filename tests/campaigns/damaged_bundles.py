@@ -30,7 +30,7 @@ from shared.tiny_run import TINY, make_tiny_run, tiny_images_of
 from spiq.export.bundle.bundle import Bundle
 from spiq.export.bundle.folder import open_bundle
 from spiq.export.errors import InputError
-from spiq.hardware.verification import verify
+from spiq.hardware.network.verification import verify
 from spiq.pipeline.config.schema import Config
 from spiq.pipeline.run.folder import BUNDLE
 

@@ -21,7 +21,7 @@ import spiq
 from shared.hybrid_networks import random_hybrid
 from spiq.export.network.trace import Trace
 from spiq.export.onnx.twin import twin_signature
-from spiq.hardware.cosimulation import cosimulate
+from spiq.hardware.network.cosimulation import cosimulate
 from spiq.hardware.registry import devices
 from spiq.hardware.runtime.onnx_session import run_onnx
 

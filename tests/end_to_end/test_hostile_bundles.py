@@ -18,7 +18,7 @@ from shared.resealed import resealed
 from spiq.export.bundle.bundle import Bundle
 from spiq.export.bundle.folder import open_bundle
 from spiq.export.errors import InputError
-from spiq.hardware.verification import verify
+from spiq.hardware.network.verification import verify
 
 MEMORY = 4 * 2**30
 """Of addresses, of which libraries take more than they use."""

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from spiq.pipeline.comparison.compared import compared
-from spiq.pipeline.comparison.page import render as render_comparison
+from spiq.pipeline.report.comparison.compared import compared
+from spiq.pipeline.report.comparison.page import render as render_comparison
 from spiq.pipeline.report.page import render
 from spiq.pipeline.validation.report import Gate, Report, read_report
 from spiq.pipeline.validation.rung import Rung

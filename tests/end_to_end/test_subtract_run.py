@@ -7,8 +7,8 @@ import numpy as np
 from shared.tiny_run import TINY, make_tiny_run, tiny_images_of
 from spiq.export.bundle.folder import open_bundle
 from spiq.export.nir.file import read_nir
+from spiq.hardware.network.verification import verify
 from spiq.hardware.runtime.nir_runtime import NirRuntime
-from spiq.hardware.verification import verify
 from spiq.pipeline.config.schema import Config
 
 

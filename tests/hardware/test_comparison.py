@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from spiq.export.errors import InputError
-from spiq.hardware.comparison import Comparison, Difference, compare
+from spiq.hardware.network.comparison import Comparison, Difference, compare
 
 
 @settings(deadline=None, max_examples=60)

@@ -17,10 +17,10 @@ from spiq.export.errors import DeviceError, InputError
 from spiq.export.network.network import INPUT
 from spiq.export.onnx.stages.classical import read_classical
 from spiq.hardware import cosimulation
-from spiq.hardware.cosimulation import cosimulate
 from spiq.hardware.devices import Estimate, QuantumDevice, SampleWatch, SpikingDevice
+from spiq.hardware.network.cosimulation import cosimulate
+from spiq.hardware.network.stages import Devices, run_classical
 from spiq.hardware.registry import devices, quantum_devices, spiking_devices
-from spiq.hardware.stages import Devices, run_classical
 
 
 def circuit_of(bundle: Bundle) -> Circuit:

@@ -19,7 +19,7 @@ from spiq.hardware.loihi.simulator.simulate import simulate_layers
 from spiq.hardware.loihi.synapse import ConvSynapse, DenseSynapse
 from spiq.pipeline.commands.main import app
 from spiq.pipeline.data import ImageSet
-from spiq.pipeline.report.inspection_tables import inspection_tables
+from spiq.pipeline.terminal.inspection_tables import inspection_tables
 
 
 def group(*shape: int) -> NeuronGroup:

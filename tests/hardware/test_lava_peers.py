@@ -8,11 +8,11 @@ import pytest
 from spiq.export.errors import InputError
 from spiq.export.nir.file import read_nir
 from spiq.export.nir.graph import resolve
-from spiq.hardware.comparison import compare
 from spiq.hardware.lava.environment.setup import required
 from spiq.hardware.lava.jobs import ProgramJob, run_jobs
 from spiq.hardware.loihi.lowering.lower import lower_to_loihi
 from spiq.hardware.loihi.simulator.simulate import simulate_layers
+from spiq.hardware.network.comparison import compare
 
 PEERS = Path(__file__).parents[1] / "data" / "nir_peers"
 

@@ -18,7 +18,7 @@ from spiq.export.circuit.qasm import to_openqasm3
 from spiq.export.circuit.reupload import as_reupload, reupload_circuit
 from spiq.export.errors import InputError
 from spiq.export.files.arrays import write_npz
-from spiq.hardware.verification import verify
+from spiq.hardware.network.verification import verify
 
 
 def failed(bundle: Bundle) -> set[str]:

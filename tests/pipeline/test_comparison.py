@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from shared.command import refused, spiq
-from spiq.pipeline.analysis.paired import paired
-from spiq.pipeline.comparison.compared import compared
-from spiq.pipeline.comparison.page import render
-from spiq.pipeline.comparison.tables import tables
+from spiq.pipeline.report.comparison.compared import compared
+from spiq.pipeline.report.comparison.page import render
+from spiq.pipeline.report.comparison.tables import tables
+from spiq.pipeline.validation.analysis.paired import paired
 from spiq.pipeline.validation.report import Gate, Report
 from spiq.pipeline.validation.rung import Rung
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from spiq.pipeline.commands.machine.health import Finding, health
-from spiq.pipeline.data_folder import DATA_VARIABLE
+from spiq.pipeline.config.data_folder import DATA_VARIABLE
 
 
 def found(monkeypatch: pytest.MonkeyPatch, requirement: str, installed: str | None) -> dict[str, Finding]:

@@ -11,8 +11,8 @@ from spiq.export.bundle.bundle import Bundle
 from spiq.export.errors import DeviceError
 from spiq.hardware.devices import SpikingDevice
 from spiq.hardware.entries import SpikingEntry
+from spiq.hardware.network.stages import Devices
 from spiq.hardware.registry import devices, spiking_devices, spiking_entry
-from spiq.hardware.stages import Devices
 from spiq.pipeline.config.schema import Config
 from spiq.pipeline.data import ImageSet
 from spiq.pipeline.report.table import verdict

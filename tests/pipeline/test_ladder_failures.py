@@ -18,8 +18,8 @@ from spiq.export.circuit.circuit import Circuit
 from spiq.export.nir.file import read_nir, write_nir
 from spiq.hardware.devices import Estimate, QuantumDevice
 from spiq.hardware.entries import SpikingEntry
+from spiq.hardware.network.stages import Devices
 from spiq.hardware.registry import devices, quantum_devices, spiking_entry
-from spiq.hardware.stages import Devices
 from spiq.pipeline.config.schema import Config
 from spiq.pipeline.data import ImageSet
 from spiq.pipeline.models.sqdr_cnn import SQDRCNN

@@ -10,7 +10,7 @@ from torch import nn
 
 import spiq
 from spiq.export.circuit.reupload import reupload_circuit
-from spiq.hardware.verification import verify
+from spiq.hardware.network.verification import verify
 
 RANDOM = np.random.default_rng(0)
 IMAGES = RANDOM.random((70, 1, 8, 8))

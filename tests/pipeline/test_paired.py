@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from scipy.optimize import minimize_scalar
 from scipy.stats import norm
 
-from spiq.pipeline.analysis.changes import confusion
-from spiq.pipeline.analysis.paired import mcnemar, paired, score_interval
+from spiq.pipeline.validation.analysis.changes import confusion
+from spiq.pipeline.validation.analysis.paired import mcnemar, paired, score_interval
 
 Z = float(norm.ppf(0.975))
 

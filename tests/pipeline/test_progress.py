@@ -5,8 +5,8 @@ import re
 import pytest
 from rich.console import Console
 
-from spiq.pipeline import progress
-from spiq.pipeline.progress import sample_bars, shows_bars, training_bar
+from spiq.pipeline.terminal import progress
+from spiq.pipeline.terminal.progress import sample_bars, shows_bars, training_bar
 
 
 def test_the_training_bar_ends_with_the_last_figures_it_was_told(
@@ -50,7 +50,7 @@ def test_without_a_terminal_each_name_is_a_line_once_it_is_done(capsys: pytest.C
 def test_bars_are_for_terminals_and_notebooks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert not shows_bars(Console(force_terminal=False))
     for has_widgets in (True, False):
-        monkeypatch.setattr("spiq.pipeline.progress.find_spec", lambda name, found=has_widgets: found or None)
+        monkeypatch.setattr("spiq.pipeline.terminal.progress.find_spec", lambda name, found=has_widgets: found or None)
         assert shows_bars(Console(force_jupyter=True)) == has_widgets
     monkeypatch.setenv("TERM", "xterm")
     assert shows_bars(Console(force_terminal=True))

@@ -17,14 +17,14 @@ from spiq.export.bundle.bundle import Bundle
 from spiq.export.circuit.circuit import Circuit, Gate, PauliTerm, pauli_z
 from spiq.export.circuit.to_qiskit import to_operators, to_qiskit
 from spiq.export.errors import DeviceError
-from spiq.hardware.cosimulation import cosimulate, sliced
+from spiq.hardware.network.cosimulation import cosimulate, sliced
 from spiq.hardware.registry import devices
-from spiq.pipeline.analysis import accuracy_by_shots as by_shots
-from spiq.pipeline.analysis import quantum
-from spiq.pipeline.analysis.accuracy_by_shots import AccuracyByShots, accuracy_by_shots
-from spiq.pipeline.analysis.climbed import Climbed
-from spiq.pipeline.analysis.quantum import QuantumHalf, in_words, quantum_halves
 from spiq.pipeline.data import ImageSet
+from spiq.pipeline.validation.analysis import accuracy_by_shots as by_shots
+from spiq.pipeline.validation.analysis import quantum
+from spiq.pipeline.validation.analysis.accuracy_by_shots import AccuracyByShots, accuracy_by_shots
+from spiq.pipeline.validation.analysis.climbed import Climbed
+from spiq.pipeline.validation.analysis.quantum import QuantumHalf, in_words, quantum_halves
 
 SHOTS = 64
 

@@ -9,12 +9,12 @@ import pytest
 from shared.circuits import random_circuit
 from spiq.export.circuit.circuit import Circuit, Gate, pauli_z
 from spiq.export.circuit.qasm import to_openqasm3
-from spiq.pipeline.analysis.accuracy_by_shots import AccuracyAtShots, AccuracyByShots
-from spiq.pipeline.analysis.quantum import Measured, MeasuredObservable, Point, QuantumHalf
+from spiq.pipeline.report.charts.circuit import UndrawableError, circuit_drawing
 from spiq.pipeline.report.charts.expectations import expectation_chart
 from spiq.pipeline.report.charts.shots import shots_chart
-from spiq.pipeline.report.circuit_drawing import UndrawableError, circuit_drawing
 from spiq.pipeline.report.page import render
+from spiq.pipeline.validation.analysis.accuracy_by_shots import AccuracyAtShots, AccuracyByShots
+from spiq.pipeline.validation.analysis.quantum import Measured, MeasuredObservable, Point, QuantumHalf
 from spiq.pipeline.validation.report import Gate as LadderGate
 from spiq.pipeline.validation.report import Report
 

@@ -147,7 +147,7 @@ def test_an_export_that_fails_leaves_the_report(run: Path, monkeypatch: pytest.M
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("spiq.hardware.bundling.save_golden", full)
+    monkeypatch.setattr("spiq.hardware.network.bundling.save_golden", full)
     with pytest.raises(InputError, match="No space left"):
         spiq("export", run, "--force")
     assert content(run) == before

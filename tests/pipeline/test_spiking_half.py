@@ -16,14 +16,14 @@ from torch import nn
 import spiq
 from spiq.export.bundle.bundle import Bundle
 from spiq.export.network.trace import Trace
-from spiq.hardware.cosimulation import cosimulate
+from spiq.hardware.network.cosimulation import cosimulate
 from spiq.hardware.registry import devices
-from spiq.pipeline.analysis.climbed import Climbed
-from spiq.pipeline.analysis.spiking import Edge, LayerReport, SpikingHalf
-from spiq.pipeline.analysis.spiking_halves import spiking_halves
 from spiq.pipeline.data import ImageSet
 from spiq.pipeline.report.charts.network import BOX_HEIGHT, BOX_WIDTH, network_graph
 from spiq.pipeline.report.charts.raster import raster_chart
+from spiq.pipeline.validation.analysis.climbed import Climbed
+from spiq.pipeline.validation.analysis.spiking import Edge, LayerReport, SpikingHalf
+from spiq.pipeline.validation.analysis.spiking_halves import spiking_halves
 
 SAMPLES = 24
 

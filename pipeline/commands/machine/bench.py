@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ...printing import print_json, print_table
+from ...terminal.printing import print_json, print_table
 from ..options import Json
 
 
@@ -37,7 +37,7 @@ def bench(
         return
     from ...benchmark.page import COLUMNS, MAY_GO, cells, markdown
     from ...benchmark.run import as_dict, comparisons, machine
-    from ...progress import step_line
+    from ...terminal.progress import step_line
 
     results, rows = [], []
     with step_line() as watch:
@@ -61,7 +61,7 @@ def _grow(out: Path, json: bool) -> None:
     from ...benchmark.growth import check_plot, grown, plot
     from ...benchmark.page import GROWTH_COLUMNS, growth_cells, markdown
     from ...benchmark.run import machine
-    from ...progress import step_line
+    from ...terminal.progress import step_line
 
     check_plot()
     points = []

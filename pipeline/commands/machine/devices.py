@@ -4,7 +4,7 @@ from typing import Any
 
 from ....export.errors import SpiqError
 from ....hardware.names import OWN_QUANTUM, OWN_SPIKING, quantum_names, spiking_names
-from ...printing import print_json, print_line, print_table
+from ...terminal.printing import print_json, print_line, print_table
 from ..options import Json
 
 

@@ -2,7 +2,7 @@
 
 import typer
 
-from ...printing import print_json, print_table
+from ...terminal.printing import print_json, print_table
 from ..options import Json
 
 

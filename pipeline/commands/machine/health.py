@@ -13,7 +13,7 @@ from packaging.version import InvalidVersion
 from ....export.errors import InputError, SpiqError
 from ....hardware.lava.environment.setup import COMMANDS, required
 from ....hardware.names import OWN_QUANTUM, OWN_SPIKING, quantum_names, spiking_names
-from ...data_folder import DATA_VARIABLE, data_folder
+from ...config.data_folder import DATA_VARIABLE, data_folder
 
 
 class Finding(NamedTuple):

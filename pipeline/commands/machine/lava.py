@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ...printing import print_json, print_line
+from ...terminal.printing import print_json, print_line
 from ..listed import CONTEXT
 from ..options import Json
 
@@ -29,7 +29,7 @@ def setup(netx: Netx = False, json: Json = False) -> None:
     Example: spiq lava setup --netx
     """
     from ....hardware.lava.environment.setup import environment, set_up
-    from ...progress import step_line
+    from ...terminal.progress import step_line
 
     done = []
     for name in ("lava", "netx") if netx else ("lava",):

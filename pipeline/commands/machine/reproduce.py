@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ....export.errors import InputError
-from ...printing import print_json, print_line, print_table, tell
+from ...terminal.printing import print_json, print_line, print_table, tell
 from ..options import Json
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ def reproduce(
     """
     if quick and everything:
         raise InputError("--quick and --all are two ways; give one of them")
-    from ...progress import step_line
     from ...reproduction.run import claims_of, findings, plan
+    from ...terminal.progress import step_line
 
     planned = plan(not everything)
     if not json:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from xml.etree.ElementTree import SubElement
 
-from ...analysis.quantum import Measured
+from ...validation.analysis.quantum import Measured
 from .plot import BOTTOM, LEFT, TOP, Plot, circle, drawable, legend, line, plotted, scale, text, written
 
 WIDTH = 480

@@ -7,7 +7,7 @@ and what goes back, the spikes of the step before, up on the left, so that no ed
 from collections.abc import Sequence
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from ...analysis.spiking import Edge, LayerReport
+from ...validation.analysis.spiking import Edge, LayerReport
 from .plot import line, printable, text
 
 BOX_WIDTH, BOX_HEIGHT = 232.0, 64.0

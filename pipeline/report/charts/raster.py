@@ -2,7 +2,7 @@
 
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from ...analysis.spiking import Panel, Raster
+from ...validation.analysis.spiking import Panel, Raster
 from .plot import line, printable, text
 
 ROW = 11.0

@@ -3,7 +3,7 @@
 import math
 from xml.etree.ElementTree import SubElement
 
-from ...analysis.accuracy_by_shots import AccuracyAtShots, AccuracyByShots
+from ...validation.analysis.accuracy_by_shots import AccuracyAtShots, AccuracyByShots
 from .plot import BOTTOM, LEFT, Plot, circle, drawable, legend, line, percent, plotted, printable, scale, text, written
 
 WIDTH = 480

@@ -4,7 +4,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ...analysis.costs import SAMPLES
+from ...validation.analysis.costs import SAMPLES
 from ...validation.report import Report
 from ..charts.energy import energy_chart, in_nanojoules
 from ..section import Section

@@ -2,8 +2,8 @@
 
 from typing import Any, NamedTuple
 
-from ...analysis.changes import Change, pictured
-from ...analysis.paired import Paired
+from ...validation.analysis.changes import Change, pictured
+from ...validation.analysis.paired import Paired
 from ...validation.gate import judged
 from ...validation.report import Report
 from ...validation.rung import Rung

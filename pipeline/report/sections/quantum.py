@@ -4,12 +4,12 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ...analysis.confidence import CONFIDENCE
-from ...analysis.quantum import MeasuredObservable, QuantumHalf
+from ...validation.analysis.confidence import CONFIDENCE
+from ...validation.analysis.quantum import MeasuredObservable, QuantumHalf
 from ...validation.report import Report
+from ..charts.circuit import UndrawableError, circuit_drawing
 from ..charts.expectations import DEVIATIONS, expectation_chart
 from ..charts.shots import shots_chart
-from ..circuit_drawing import UndrawableError, circuit_drawing
 from ..section import Section
 
 COLUMNS = ("observable", "mean error", "rms error", "from shots alone", "largest error")

@@ -4,7 +4,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ...analysis.spiking import Activity, LayerReport, SpikingHalf
+from ...validation.analysis.spiking import Activity, LayerReport, SpikingHalf
 from ...validation.report import Report
 from ..charts.network import network_graph
 from ..charts.raster import raster_chart

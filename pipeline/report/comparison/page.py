@@ -3,7 +3,7 @@
 from importlib.resources import files
 from typing import Any
 
-from ..report.page import environment, style
+from ..page import environment, style
 from .compared import Comparison
 from .tables import notes, tables
 

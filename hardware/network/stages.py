@@ -6,12 +6,12 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Shaped
 
-from ..export.errors import InputError
-from ..export.network.decoding import Decode
-from ..export.network.network import INPUT, HybridNetwork
-from ..export.network.stages import Classical, Encode, Quantum, Spiking
-from .devices import QuantumDevice, SpikingDevice, checked_answer, checked_estimate
-from .runtime.onnx_session import run_onnx
+from ...export.errors import InputError
+from ...export.network.decoding import Decode
+from ...export.network.network import INPUT, HybridNetwork
+from ...export.network.stages import Classical, Encode, Quantum, Spiking
+from ..devices import QuantumDevice, SpikingDevice, checked_answer, checked_estimate
+from ..runtime.onnx_session import run_onnx
 
 Values = dict[str, Shaped[np.ndarray, "..."]]
 """What the stages gave so far, by their names; the samples themselves as INPUT."""

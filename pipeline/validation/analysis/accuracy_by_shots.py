@@ -6,13 +6,13 @@ import numpy as np
 from jaxtyping import Shaped
 from pydantic import BaseModel, ConfigDict
 
-from ...export.network.network import HybridNetwork
-from ...export.network.trace import Trace
-from ...hardware.cosimulation import completed, sliced
-from ...hardware.qpu.measurement import bases_of
-from ...hardware.registry import quantum_devices
-from ...hardware.stages import Devices
-from ..validation.failures import failures, reason
+from ....export.network.network import HybridNetwork
+from ....export.network.trace import Trace
+from ....hardware.network.cosimulation import completed, sliced
+from ....hardware.network.stages import Devices
+from ....hardware.qpu.measurement import bases_of
+from ....hardware.registry import quantum_devices
+from ..failures import failures, reason
 from .climbed import Climbed
 from .confidence import wilson
 from .quantum import EXACT

@@ -15,10 +15,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Shaped
 
-from ..export.errors import InputError
-from ..export.network.network import INPUT, HybridNetwork
-from ..export.network.trace import Trace, joined
-from .devices import SampleWatch, SpikingDevice, WatchedDevice
+from ...export.errors import InputError
+from ...export.network.network import INPUT, HybridNetwork
+from ...export.network.trace import Trace, joined
+from ..devices import SampleWatch, SpikingDevice, WatchedDevice
 from .stages import Devices, Values, missing_stages, run_stages
 
 BATCH = 1000

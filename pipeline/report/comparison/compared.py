@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from ..analysis.paired import Paired, paired
-from ..validation.gate import judged
-from ..validation.report import Report
+from ...validation.analysis.paired import Paired, paired
+from ...validation.gate import judged
+from ...validation.report import Report
 
 
 class RungAccuracy(BaseModel):

@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float64, Int64
 from pydantic import BaseModel, ConfigDict
 
-from ...export.network.trace import Trace
+from ....export.network.trace import Trace
 
 MOST_CHANGES = 200
 """Samples that a report lists per rung; the rest is only counted."""

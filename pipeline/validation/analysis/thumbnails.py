@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from jaxtyping import Shaped, UInt8
 
-from ...export.network.signals import Signal
+from ....export.network.signals import Signal
 
 LARGEST_SIDE = 64
 """Pixels; a larger image is drawn from every nth of its pixels."""

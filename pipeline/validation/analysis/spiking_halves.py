@@ -1,6 +1,6 @@
 """Measuring the spiking half: for each stage its layers, and the spikes of one sample."""
 
-from ...export.errors import SpiqError
+from ....export.errors import SpiqError
 from .climbed import Climbed
 from .layers import measured_layers
 from .raster import raster

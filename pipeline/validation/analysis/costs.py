@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from ...export.errors import SpiqError
-from ...hardware.cosimulation import sliced
-from ...hardware.cost.costs import costs
+from ....export.errors import SpiqError
+from ....hardware.cost.costs import costs
+from ....hardware.network.cosimulation import sliced
 from .climbed import Climbed
 
 SAMPLES = 256

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from ..export.wording import one_line
+from ...export.wording import one_line
 
 Cell = str | Sequence[str]
 """What stands in a cell of a table: a text, or several, one a line."""

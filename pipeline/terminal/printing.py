@@ -7,7 +7,7 @@ from typing import Any
 
 import typer
 
-from ..export.wording import one_line, without_surrogates
+from ...export.wording import one_line, without_surrogates
 from .table_layout import PIPE_WIDTH, Cell, fitted
 
 

@@ -5,11 +5,11 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Bool
 
-from ...export.bundle.entries import LOIHI
-from ...export.errors import SpiqError
-from ...export.network.trace import Trace
-from ...hardware.cosimulation import cosimulate, sliced
-from ...hardware.registry import devices
+from ....export.bundle.entries import LOIHI
+from ....export.errors import SpiqError
+from ....export.network.trace import Trace
+from ....hardware.network.cosimulation import cosimulate, sliced
+from ....hardware.registry import devices
 from .climbed import Climbed
 from .spiking import Panel, Raster
 

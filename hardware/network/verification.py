@@ -6,20 +6,20 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Shaped
 
-from ..export.bundle.bundle import Bundle
-from ..export.bundle.entries import JSON, LOIHI, NETX, NIR, ONNX, QASM
-from ..export.bundle.manifest import MANIFEST, TWIN
-from ..export.network.network import INPUT
-from ..export.network.stages import Classical, Decode, Encode
-from ..export.network.trace import Trace
-from ..export.onnx.model import SPIKES
-from ..export.onnx.stages.encoder import COUNTS
+from ...export.bundle.bundle import Bundle
+from ...export.bundle.entries import JSON, LOIHI, NETX, NIR, ONNX, QASM
+from ...export.bundle.manifest import MANIFEST, TWIN
+from ...export.network.network import INPUT
+from ...export.network.stages import Classical, Decode, Encode
+from ...export.network.trace import Trace
+from ...export.onnx.model import SPIKES
+from ...export.onnx.stages.encoder import COUNTS
+from ..devices import QuantumDevice
+from ..loihi.formats.netx_file import netx_differences
+from ..parts import BundlePart
+from ..registry import devices, quantum_devices, spiking_devices
+from ..runtime.onnx_session import run_onnx
 from .cosimulation import completed
-from .devices import QuantumDevice
-from .loihi.formats.netx_file import netx_differences
-from .parts import BundlePart
-from .registry import devices, quantum_devices, spiking_devices
-from .runtime.onnx_session import run_onnx
 from .stages import Devices, run_classical
 
 EXPECTATION_TOLERANCE = 1e-6

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Int64, Shaped
 
-from ...export.bundle.bundle import Bundle
-from ...export.network.trace import Trace
+from ....export.bundle.bundle import Bundle
+from ....export.network.trace import Trace
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ..analysis.confidence import CONFIDENCE
-from ..validation.survival import points
+from ...validation.analysis.confidence import CONFIDENCE
+from ...validation.survival import points
 from .compared import Comparison, RungAccuracy
 
 

@@ -15,11 +15,11 @@ import numpy as np
 from jaxtyping import Float
 from pydantic import BaseModel, ConfigDict
 
-from ...export.circuit.circuit import GATES, TWO_QUBIT_GATES, Circuit, Observable
-from ...export.network.trace import Trace
-from ...hardware.registry import quantum_devices
-from ..validation.failures import failures, reason
-from ..validation.rungs import CHIP, FLOAT, RungKind, rung_kinds
+from ....export.circuit.circuit import GATES, TWO_QUBIT_GATES, Circuit, Observable
+from ....export.network.trace import Trace
+from ....hardware.registry import quantum_devices
+from ..failures import failures, reason
+from ..rungs import CHIP, FLOAT, RungKind, rung_kinds
 from .climbed import Climbed
 
 EXACT = "qasm"

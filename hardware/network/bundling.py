@@ -7,29 +7,29 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float, Int64, Shaped
 
-from ..export.bundle.bundle import Bundle
-from ..export.bundle.entries import JSON, LOIHI, NETX, NIR, ONNX, QASM, InputEntry, entries_of
-from ..export.bundle.epochs import Epochs
-from ..export.bundle.folder import LeftOut, write_bundle
-from ..export.bundle.golden import Golden, save_calibration, save_golden
-from ..export.bundle.manifest import CALIBRATION, GOLDEN, SCHEMA, TWIN, Manifest
-from ..export.circuit.file import circuit_to_json
-from ..export.circuit.qasm import to_openqasm3
-from ..export.errors import InputError
-from ..export.network.network import INPUT, HybridNetwork
-from ..export.network.trace import Trace
-from ..export.onnx.model import onnx_bytes
-from ..export.onnx.stages.encoder import encoder_onnx
-from ..export.onnx.twin import twin_onnx
+from ...export.bundle.bundle import Bundle
+from ...export.bundle.entries import JSON, LOIHI, NETX, NIR, ONNX, QASM, InputEntry, entries_of
+from ...export.bundle.epochs import Epochs
+from ...export.bundle.folder import LeftOut, write_bundle
+from ...export.bundle.golden import Golden, save_calibration, save_golden
+from ...export.bundle.manifest import CALIBRATION, GOLDEN, SCHEMA, TWIN, Manifest
+from ...export.circuit.file import circuit_to_json
+from ...export.circuit.qasm import to_openqasm3
+from ...export.errors import InputError
+from ...export.network.network import INPUT, HybridNetwork
+from ...export.network.trace import Trace
+from ...export.onnx.model import onnx_bytes
+from ...export.onnx.stages.encoder import encoder_onnx
+from ...export.onnx.twin import twin_onnx
+from ..loihi.device import LoihiDevice
+from ..loihi.formats.netx_file import BIAS_EXPONENT as NETX_BIAS_EXPONENT
+from ..loihi.formats.netx_file import write_netx
+from ..loihi.formats.storage import write_program
+from ..loihi.lowering.lower import lower_to_loihi
+from ..loihi.program import LoihiProgram
+from ..qpu.exact_device import ExactDevice
+from ..runtime.nir_runtime import NirRuntime
 from .cosimulation import check_samples, sliced
-from .loihi.device import LoihiDevice
-from .loihi.formats.netx_file import BIAS_EXPONENT as NETX_BIAS_EXPONENT
-from .loihi.formats.netx_file import write_netx
-from .loihi.formats.storage import write_program
-from .loihi.lowering.lower import lower_to_loihi
-from .loihi.program import LoihiProgram
-from .qpu.exact_device import ExactDevice
-from .runtime.nir_runtime import NirRuntime
 from .stages import Devices, Values, run_stages
 
 Samples = Shaped[np.ndarray, "..."]

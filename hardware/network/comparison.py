@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, UInt8
 
-from ..export.errors import InputError
+from ...export.errors import InputError
 
 LayerSpikes = UInt8[np.ndarray, "time sample *layer"]
 

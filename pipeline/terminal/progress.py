@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from ..export.wording import one_line
+from ...export.wording import one_line
 
 Figures = Callable[[int, int, int, float, float, float | None], None]
 """What a training tells: epoch, batch, batches, mean loss, accuracy, the newest accuracy on images held out. It tells

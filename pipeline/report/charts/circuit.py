@@ -12,10 +12,10 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 from xml.etree.ElementTree import Element, SubElement, fromstring, tostring
 
-from ...export.errors import InputError, SpiqError
-from ..analysis.quantum import MOST_DRAWN_GATES, MOST_DRAWN_QUBITS
-from ..validation.failures import failures, reason
-from .charts.plot import printable
+from ....export.errors import InputError, SpiqError
+from ...validation.analysis.quantum import MOST_DRAWN_GATES, MOST_DRAWN_QUBITS
+from ...validation.failures import failures, reason
+from .plot import printable
 
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
@@ -91,7 +91,7 @@ def _read(program: str) -> "QuantumCircuit":
     from openqasm3.parser import QASM3ParsingError
     from qiskit_qasm3_import import ConversionError, convert
 
-    from ...hardware.qpu.program_limits import parsed
+    from ....hardware.qpu.program_limits import parsed
 
     try:
         # The parser also prints what it stumbles over.

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 import numpy as np
 from jaxtyping import Shaped, UInt8
 
-from ..export.bundle.bundle import Bundle
-from ..export.network.network import INPUT
+from ...export.bundle.bundle import Bundle
+from ...export.network.network import INPUT
+from ..devices import SampleWatch
+from ..registry import devices
 from .cosimulation import BATCH, check_samples, sliced
-from .devices import SampleWatch
-from .registry import devices
 from .stages import Devices, run_stages
 
 

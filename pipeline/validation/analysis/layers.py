@@ -9,20 +9,20 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Int64, Shaped, UInt8
 
-from ...export.bundle.entries import LOIHI
-from ...export.errors import InputError
-from ...export.nir.graph import ResolvedGraph
-from ...export.nir.nodes.table import gives_spikes
-from ...hardware.cosimulation import sliced
-from ...hardware.loihi.cost.resources import LayerResources, resources
-from ...hardware.loihi.lowering.losses import LayerLoss, losses
-from ...hardware.loihi.lowering.network import float_layers
-from ...hardware.loihi.program import INPUT, LoihiProgram
-from ...hardware.loihi.simulator.simulate import simulate_layers
-from ...hardware.loihi.synapse import ConvSynapse
-from ...hardware.parts import BundlePart
-from ...hardware.runtime.nir_runtime import NirRuntime
-from ...hardware.stage_inputs import stage_inputs
+from ....export.bundle.entries import LOIHI
+from ....export.errors import InputError
+from ....export.nir.graph import ResolvedGraph
+from ....export.nir.nodes.table import gives_spikes
+from ....hardware.loihi.cost.resources import LayerResources, resources
+from ....hardware.loihi.lowering.losses import LayerLoss, losses
+from ....hardware.loihi.lowering.network import float_layers
+from ....hardware.loihi.program import INPUT, LoihiProgram
+from ....hardware.loihi.simulator.simulate import simulate_layers
+from ....hardware.loihi.synapse import ConvSynapse
+from ....hardware.network.cosimulation import sliced
+from ....hardware.network.stage_inputs import stage_inputs
+from ....hardware.parts import BundlePart
+from ....hardware.runtime.nir_runtime import NirRuntime
 from .climbed import Climbed
 from .spiking import Activity, Edge, LayerReport
 
