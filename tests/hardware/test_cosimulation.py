@@ -16,8 +16,8 @@ from spiq.export.circuit.reupload import as_reupload
 from spiq.export.errors import DeviceError, InputError
 from spiq.export.network.network import INPUT
 from spiq.export.onnx.stages.classical import read_classical
-from spiq.hardware import cosimulation
 from spiq.hardware.devices import Estimate, QuantumDevice, SampleWatch, SpikingDevice
+from spiq.hardware.network import cosimulation
 from spiq.hardware.network.cosimulation import cosimulate
 from spiq.hardware.network.stages import Devices, run_classical
 from spiq.hardware.registry import devices, quantum_devices, spiking_devices

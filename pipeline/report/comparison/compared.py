@@ -11,7 +11,6 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict
 
 from ...validation.analysis.paired import Paired, paired
-from ...validation.gate import judged
 from ...validation.report import Report
 
 
@@ -43,7 +42,6 @@ class Comparison(BaseModel):
             does not have the key.
         sizes: Parameters, time steps, qubits and shots, by name.
         rungs: The accuracies of each rung, by the rung's name in the ladder's order.
-        last: The last rung that every run measured on all of its samples; None where there is none.
         passed: Whether each gate is passed.
         same_samples: Whether each run classified the first run's samples.
         costs: What is known of the costs, by what it is.
@@ -56,7 +54,6 @@ class Comparison(BaseModel):
     settings: dict[str, list[Any]]
     sizes: dict[str, list[int | None]]
     rungs: dict[str, list[RungAccuracy]]
-    last: str | None
     passed: list[bool]
     same_samples: list[bool]
     costs: dict[str, list[float | None]]
@@ -73,8 +70,6 @@ def compared(reports: Mapping[str, Report]) -> Comparison:
     """
     found = list(reports.values())
     first = found[0]
-    names = [list(dict.fromkeys(rung.name for rung in judged(report.rungs))) for report in found]
-    common = [name for name in names[0] if all(name in others for others in names[1:])]
     return Comparison(
         runs=list(reports),
         names=[report.name for report in found],
@@ -86,7 +81,6 @@ def compared(reports: Mapping[str, Report]) -> Comparison:
             "shots": [report.shots for report in found],
         },
         rungs=_rungs(reports),
-        last=common[-1] if common else None,
         passed=[report.gate.passed for report in found],
         same_samples=[report.samples is not None and report.samples == first.samples for report in found],
         costs=_costs(found),

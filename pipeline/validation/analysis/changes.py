@@ -1,11 +1,7 @@
-"""Which samples changed from one rung to the next, and which classes are taken for which.
-
-A sample's margin is the largest value of the network's answer minus the second largest; where the answer is a single
-value, its distance from 0, where the class changes.
-"""
+"""Which samples changed from one rung to the next, and which classes are taken for which."""
 
 import numpy as np
-from jaxtyping import Float64, Int64
+from jaxtyping import Int64
 from pydantic import BaseModel, ConfigDict
 
 from ....export.network.trace import Trace
@@ -51,7 +47,7 @@ def changes(before: Trace, now: Trace, labels: Int64[np.ndarray, " sample"]) -> 
         At most MOST_CHANGES samples.
     """
     was, found = before.predictions, now.predictions
-    margins = margins_of(before), margins_of(now)
+    margins = before.margins, now.margins
     changed = np.flatnonzero(was != found)
     # What was surely right and is now surely wrong tells most.
     order = sorted(
@@ -69,15 +65,6 @@ def changes(before: Trace, now: Trace, labels: Int64[np.ndarray, " sample"]) -> 
         )
         for at in order[:MOST_CHANGES]
     ]
-
-
-def margins_of(trace: Trace) -> Float64[np.ndarray, " sample"]:
-    """How far each sample's answer is from another class."""
-    answer = trace.output.astype(np.float64)
-    if answer.shape[1] == 1:
-        return np.abs(answer[:, 0])
-    largest = np.partition(answer, -2, axis=1)
-    return largest[:, -1] - largest[:, -2]
 
 
 def confusion(
