@@ -25,7 +25,8 @@ from spiq.pipeline.models.sqdr_cnn import SQDRCNN
 from spiq.pipeline.report.table import print_report
 from spiq.pipeline.run.exporting import export_bundle
 from spiq.pipeline.training.checkpoint import Epoch, epochs_of
-from spiq.pipeline.validation.ladder import Ascent, climb
+from spiq.pipeline.validation.ascent import Ascent
+from spiq.pipeline.validation.ladder import climb
 
 EPOCHS, BATCH, QUBITS = 12, 32, 9
 

@@ -148,7 +148,8 @@ def validate(
     """
     from .config.schema import Gate, Ladder
     from .terminal.progress import sample_bars
-    from .validation.ladder import Ascent, climb
+    from .validation.ascent import Ascent
+    from .validation.ladder import climb
 
     opened = _opened(bundle)
     ladder = Ladder(**_given(shots=shots, lava_samples=lava_samples))

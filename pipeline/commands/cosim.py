@@ -5,9 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ...hardware.names import quantum_names, spiking_names
 from ..terminal.printing import print_json, print_table, tell
-from .options import BundlePath, Json, Limit, Shots, at_least_one
+from .options import BundlePath, Json, Limit, QuantumDeviceName, Shots, SpikingDeviceName, at_least_one
 
 if TYPE_CHECKING:
     import numpy as np
@@ -20,27 +19,11 @@ SHOWN = 10
 
 def cosim(
     bundle: BundlePath,
-    snn: Annotated[
-        str,
-        typer.Option(
-            "--snn",
-            help=f"Spiking device: {', '.join(spiking_names())}.",
-            metavar="NAME",
-            autocompletion=lambda: list(spiking_names()),
-        ),
-    ] = "loihi",
+    snn: SpikingDeviceName = "loihi",
     hardware: Annotated[
         bool, typer.Option("--hardware", help="With --snn lava: run on a Loihi 2. Needs Intel's lava-loihi.")
     ] = False,
-    qpu: Annotated[
-        str,
-        typer.Option(
-            "--qpu",
-            help=f"Quantum device: {', '.join(quantum_names())}.",
-            metavar="NAME",
-            autocompletion=lambda: list(quantum_names()),
-        ),
-    ] = "exact",
+    qpu: QuantumDeviceName = "exact",
     shots: Shots = None,
     limit: Limit = None,
     images: Annotated[

@@ -10,7 +10,7 @@ from ...export.errors import InputError
 from ...export.nir.time_step import DEFAULT_DT, INTEGRATIONS
 from ...hardware.names import spiking_names
 from ..terminal.printing import print_json, print_line, print_table
-from .options import Json, TimeStep
+from .options import Json, SpikingDeviceNames, TimeStep
 
 if TYPE_CHECKING:
     import numpy as np
@@ -31,15 +31,7 @@ def nir(
             metavar="FILE.npz",
         ),
     ] = None,
-    on: Annotated[
-        str,
-        typer.Option(
-            "--on",
-            help=f"One device, or two with a comma between them: {', '.join(spiking_names())}.",
-            metavar="DEVICE",
-            autocompletion=lambda: list(spiking_names()),
-        ),
-    ] = "nir",
+    on: SpikingDeviceNames = "nir",
     dt: TimeStep = DEFAULT_DT,
     integration: Annotated[
         str | None,

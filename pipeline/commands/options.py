@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ...export.errors import InputError
+from ...hardware.names import quantum_names, spiking_names
 
 BundlePath = Annotated[
     Path, typer.Argument(help="A folder that `spiq export` or `spiq run` wrote.", metavar="BUNDLE", show_default=False)
@@ -16,6 +17,33 @@ Changes = Annotated[
         "--set",
         help="Replace a value of the configuration, such as training.epochs=5 or encoder.channels=[8,16]. Repeatable.",
         metavar="KEY=VALUE",
+    ),
+]
+SpikingDeviceName = Annotated[
+    str,
+    typer.Option(
+        "--snn",
+        help=f"Spiking device: {', '.join(spiking_names())}.",
+        metavar="NAME",
+        autocompletion=lambda: list(spiking_names()),
+    ),
+]
+QuantumDeviceName = Annotated[
+    str,
+    typer.Option(
+        "--qpu",
+        help=f"Quantum device: {', '.join(quantum_names())}.",
+        metavar="NAME",
+        autocompletion=lambda: list(quantum_names()),
+    ),
+]
+SpikingDeviceNames = Annotated[
+    str,
+    typer.Option(
+        "--on",
+        help=f"One device, or two with a comma between them: {', '.join(spiking_names())}.",
+        metavar="DEVICE",
+        autocompletion=lambda: list(spiking_names()),
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]

@@ -48,7 +48,8 @@ def validate(
     from ..report.table import print_report
     from ..report.written import write_report
     from ..terminal.progress import sample_bars
-    from ..validation.ladder import Ascent, climb
+    from ..validation.ascent import Ascent
+    from ..validation.ladder import climb
 
     given = load_samples(opened, images, limit)
     tell(given.note)

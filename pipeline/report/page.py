@@ -1,5 +1,6 @@
 """The report as one HTML page that needs nothing else: no script, and no font, image or style sheet of its own."""
 
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import Any
 
@@ -8,7 +9,7 @@ from markupsafe import Markup, escape
 
 from ..validation.report import Report
 from .charts.plot import printable
-from .section import Section
+from .section import Filled, Section
 from .sections import costs, ladder, lost, machine, quantum, reading, spiking, training, verdict
 
 HEAD = verdict.SECTION
@@ -36,15 +37,22 @@ def render(report: Report) -> str:
     """The page. The same report gives the same page, and no text of the report becomes markup."""
     filled = environment()
     sections = [(section, section.content(report)) for section in SECTIONS]
-    return filled.get_template(PAGE).render(
-        title=printable(f"{report.name} – spiq report"),
-        style=style(),
-        header=_filled(filled, HEAD, HEAD.content(report) or {}),
-        sections=[
-            {"key": section.key, "title": section.title, "html": _filled(filled, section, content)}
+    return page(
+        filled,
+        f"{report.name} – spiq report",
+        _filled(filled, HEAD, HEAD.content(report) or {}),
+        [
+            Filled(section.key, section.title, _filled(filled, section, content))
             for section, content in sections
             if content is not None
         ],
+    )
+
+
+def page(filled: Environment, title: str, header: Markup, sections: Sequence[Filled]) -> str:
+    """A page of this style: its head, then its sections."""
+    return filled.get_template(PAGE).render(
+        title=printable(title), style=Markup(_file(STYLE)), header=header, sections=sections
     )
 
 
@@ -52,11 +60,6 @@ def embedded(report: Report) -> str:
     """The page within another one, such as a notebook's: in a frame, so that neither's style touches the other's."""
     height = EMBEDDED_HEIGHT
     return f'<iframe srcdoc="{escape(render(report))}" style="width: 100%; height: {height}px; border: 0"></iframe>'
-
-
-def style() -> Markup:
-    """The style sheet of every page."""
-    return Markup(_file(STYLE))
 
 
 def environment() -> Environment:

@@ -113,7 +113,8 @@ def climbed(folder: Path, config: Config, data: "ImageSet") -> "Report":
     from ...export.bundle.folder import open_bundle
     from ..report.written import write_report
     from ..training.checkpoint import epochs_of, load_model
-    from ..validation.ladder import Ascent, climb
+    from ..validation.ascent import Ascent
+    from ..validation.ladder import climb
     from .exporting import is_bundle_of
 
     # Before anything is read: what changes meanwhile makes the report one of other files.

@@ -1,23 +1,12 @@
 """The tables of `spiq inspect`: the numbers of `hardware/inspection/bundle.py` as text."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator
+from typing import Any
 
 from ...export.bundle.epochs import Epochs, training_in_words
+from .table_layout import Cell, Table
 
 KIBIBYTE = 1024
-
-
-class Table(NamedTuple):
-    """A title, its columns, its rows of text; a cell may have several lines.
-
-    `may_go` names the columns that a narrow terminal does without, the first one first.
-    """
-
-    title: str
-    columns: tuple[str, ...]
-    rows: Sequence[tuple[str | list[str], ...]]
-    may_go: tuple[str, ...] = ()
 
 
 def inspection_tables(found: dict[str, Any]) -> Iterator[Table]:
@@ -63,7 +52,7 @@ def _pairs(values: dict[str, Any], without: tuple[str, ...] = ()) -> list[tuple[
 
 def _layers(found: dict[str, Any]) -> Table:
     chip = found["chip"]
-    rows: list[tuple[str | list[str], ...]] = [("input", "", "", "", "", "", "", str(chip["input_fan_out"]), "", "")]
+    rows: list[tuple[Cell, ...]] = [("input", "", "", "", "", "", "", str(chip["input_fan_out"]), "", "")]
     rows += [
         (
             layer["layer"],

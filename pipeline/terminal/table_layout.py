@@ -5,12 +5,25 @@ A cell of more than 24 characters is prose, which may take several lines; any ot
 
 import re
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ...export.wording import one_line
 
 Cell = str | Sequence[str]
 """What stands in a cell of a table: a text, or several, one a line."""
+
+
+class Table(NamedTuple):
+    """A title, its columns and its rows.
+
+    `may_go` names the columns that a narrow terminal does without, the first one first.
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    may_go: Sequence[str] = ()
+
 
 PROSE = 24
 """Characters: a longer cell that has several words may be wrapped between them, and gets at least so much room."""
@@ -88,10 +101,10 @@ def _share_out(columns: Sequence[_Column], room: int) -> None:
 
 
 def _drawn(columns: Sequence[_Column]) -> Any:
-    from rich.table import Table
+    from rich import table as rich_table
     from rich.text import Text
 
-    table = Table()
+    table = rich_table.Table()
     for column in columns:
         side = "right" if column.figures else "left"
         table.add_column(Text(column.name), justify=side, width=column.width, overflow="fold", vertical="top")

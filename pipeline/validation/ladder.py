@@ -5,44 +5,24 @@ compared with the first samples of the one before; the rung after it again with 
 the others are climbed.
 """
 
-import hashlib
-import importlib.metadata
-import os
-import platform
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
-from jaxtyping import Int64, Shaped
 
 from ...export.bundle.bundle import Bundle
 from ...export.bundle.entries import LOIHI
-from ...export.bundle.epochs import Epochs
-from ...export.bundle.folder import WRITERS
 from ...export.errors import InputError
 from ...export.network.network import HybridNetwork
 from ...export.network.trace import Trace
 from ...hardware.network.cosimulation import check_samples, completed, cosimulate, sliced
 from ...hardware.network.stages import Devices
-from ...hardware.parts import BundlePart
 from ...hardware.registry import devices, quantum_devices, spiking_entry
 from ...hardware.runtime.sample_parts import over_parts
-from ..config.schema import Gate as GateLimits
-from ..config.schema import Ladder
-from ..models.tracing import TrainedNetwork
-from .analysis.accuracy_by_shots import accuracy_by_shots
-from .analysis.changes import pictured
-from .analysis.climbed import Climbed
-from .analysis.costs import stage_costs
-from .analysis.paired import Paired, paired
-from .analysis.quantum import quantum_halves
-from .analysis.spiking_halves import spiking_halves
-from .analysis.thumbnails import thumbnails
+from .ascent import Ascent
 from .failures import failures, reason
-from .gate import gate, judged, least_accuracy
 from .report import Report
+from .reporting import reported
 from .rung import Before, Rung, measured
 from .rungs import CHIP, FLOAT, RungKind, rung_kinds
 
@@ -53,33 +33,6 @@ LadderWatch = Callable[[str, int, int], None]
 """Told on the way: the rung's name, samples done, samples in all."""
 
 
-@dataclass(frozen=True)
-class Ascent:
-    """What is climbed: a bundle with test samples and their labels, and how.
-
-    `trained` is the network in its own framework, for the first rung; without it the ladder begins with the next one.
-    `training` is how each epoch went, `epochs` how far it was trained, `configuration` the run's, by table and key.
-    """
-
-    bundle: Bundle
-    samples: Shaped[np.ndarray, "..."]
-    labels: Int64[np.ndarray, " sample"]
-    ladder: Ladder
-    limits: GateLimits
-    trained: TrainedNetwork | None = None
-    training: tuple[dict[str, float | None], ...] = ()
-    epochs: Epochs | None = None
-    configuration: dict[str, Any] | None = None
-
-    @property
-    def total(self) -> int:
-        return len(self.labels)
-
-    def count(self, kind: RungKind) -> int:
-        """How many samples a rung runs."""
-        return min(self.ladder.lava_samples, self.total) if kind.is_slow else self.total
-
-
 def climb(ascent: Ascent, watch: LadderWatch | None = None) -> Report:
     """Climb every rung; the report says how the accuracy fared and whether the gate is passed.
 
@@ -87,7 +40,7 @@ def climb(ascent: Ascent, watch: LadderWatch | None = None) -> Report:
     the others are climbed, each compared with the last one before it that was measured on all samples. Any other
     exception is a fault in the program and is raised. Raises InputError where samples and labels do not fit the bundle.
     """
-    bundle, labels = ascent.bundle, ascent.labels
+    labels = ascent.labels
     _check(ascent)
     skipped: dict[str, str] = {}
     rungs: list[Rung] = []
@@ -108,35 +61,7 @@ def climb(ascent: Ascent, watch: LadderWatch | None = None) -> Report:
         climbed[kind.name] = trace
         if samples == len(labels):
             before = Before(kind.name, trace)
-    least = least_accuracy(labels) if ascent.limits.min_accuracy is None else ascent.limits.min_accuracy
-    network = bundle.network
-    analysed = Climbed(bundle, ascent.samples, labels, climbed, ascent.ladder.shots)
-    return Report(
-        name=bundle.manifest.name,
-        data=bundle.manifest.data,
-        parameters=ascent.trained.parameter_count if ascent.trained else None,
-        steps=max((network.signals[name].steps or 0 for name in network.spiking), default=0),
-        qubits=sum(stage.circuit.n_qubits for stage in network.quantum.values()),
-        shots=ascent.ladder.shots,
-        seed=bundle.manifest.seed,
-        samples=_hash(ascent.samples, labels),
-        labels=labels.tolist(),
-        rungs=rungs,
-        gate=gate(rungs, ascent.limits.max_accuracy_drop, least, ascent.epochs),
-        whole=_whole(rungs, climbed, labels),
-        training=list(ascent.training),
-        configuration=ascent.configuration,
-        pixel_range=bundle.manifest.pixel_range,
-        epochs=ascent.epochs,
-        programmable=_programmable(bundle),
-        spiking=spiking_halves(analysed),
-        circuits=quantum_halves(analysed),
-        costs=stage_costs(analysed),
-        accuracy_by_shots=accuracy_by_shots(analysed),
-        thumbnails=thumbnails(ascent.samples, network.input, _pictured(rungs)),
-        versions={package: importlib.metadata.version(package) for package in (*WRITERS, "qiskit", "qiskit-aer")},
-        machine=f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
-    )
+    return reported(ascent, rungs, climbed)
 
 
 def _check(ascent: Ascent) -> None:
@@ -149,41 +74,6 @@ def _check(ascent: Ascent) -> None:
     odd = labels[(labels < 0) | (labels >= classes)]
     if odd.size:
         raise InputError(f"labels hold {odd[0]}; 0 to {classes - 1} are allowed")
-
-
-def _whole(rungs: list[Rung], climbed: Mapping[str, Trace], labels: Int64[np.ndarray, " sample"]) -> Paired | None:
-    """The last rung of those that the gate compares against the first."""
-    ends = judged(rungs)
-    if len(ends) < 2:
-        return None
-    first, last = (climbed[rung.name].predictions for rung in (ends[0], ends[-1]))
-    return paired(ends[0].name, first, last, labels)
-
-
-def _hash(samples: Shaped[np.ndarray, "..."], labels: Int64[np.ndarray, " sample"]) -> str:
-    """Of what the samples are, not of how they are stored: as float64, whatever they came as."""
-    found = hashlib.sha256(f"{samples.shape}".encode())
-    for part in samples:
-        found.update(part.astype("<f8").tobytes())
-    found.update(labels.astype("<i8").tobytes())
-    return found.hexdigest()
-
-
-def _pictured(rungs: list[Rung]) -> set[int]:
-    return {change.sample for rung in rungs for change in pictured(rung.changed)}
-
-
-def _programmable(bundle: Bundle) -> dict[str, list[str]]:
-    """By layer, why the chip needs a programmable neuron for it."""
-    found: dict[str, list[str]] = {}
-    for name in bundle.network.spiking:
-        try:
-            layers = BundlePart(bundle, name).program.layers
-        # Then the rung loihi is skipped with the reason.
-        except InputError:
-            continue
-        found |= {layer.name: list(layer.neuron.beyond_stock) for layer in layers if layer.neuron.beyond_stock}
-    return found
 
 
 def _attempt(

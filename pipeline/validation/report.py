@@ -11,6 +11,7 @@ from ...export.bundle.epochs import Epochs
 from ...export.errors import InputError
 from ...export.files.plain import MOST_TEXT_BYTES, read_file
 from .analysis.accuracy_by_shots import AccuracyByShots
+from .analysis.costs import Costs
 from .analysis.paired import Paired
 from .analysis.quantum import QuantumHalf
 from .analysis.spiking import SpikingHalf
@@ -61,7 +62,7 @@ class Report(BaseModel):
         spiking: What each spiking stage did.
         circuits: What each circuit did.
         accuracy_by_shots: How many shots the accuracy needs; None without a circuit.
-        costs: What each spiking stage costs (`hardware.cost.costs`).
+        costs: What each spiking stage costs, or why that is not known.
         thumbnails: Pictures of the samples that a page shows, PNGs as data URIs, by the sample's number.
         versions: Of the packages that took part.
         machine: What it was climbed on.
@@ -91,7 +92,7 @@ class Report(BaseModel):
     spiking: list[SpikingHalf] = []
     circuits: list[QuantumHalf] = []
     accuracy_by_shots: AccuracyByShots | None = None
-    costs: list[dict[str, Any]] = []
+    costs: Costs = Costs()
     thumbnails: dict[int, str] = {}
     versions: dict[str, str]
     machine: str

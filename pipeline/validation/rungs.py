@@ -27,6 +27,15 @@ CHIP = "loihi"
 FLOAT = "nir"
 """The rung whose spikes they start from otherwise."""
 
+LAVA = "lava"
+"""The rung of the real Lava."""
+
+CIRCUIT = "qasm"
+"""The rung whose expectation values are exact, which those with shots are held against."""
+
+SHOTS = "shots"
+"""The rung that measures with the ladder's own number of shots."""
+
 
 @dataclass(frozen=True)
 class RungKind:
@@ -65,10 +74,10 @@ RUNGS = (
     RungKind(FLOAT, "the NIR file, floating point", _EXACT, FLOAT, "exact", "spikes"),
     RungKind(CHIP, _LOIHI, _EXACT, "loihi", "exact", "spikes"),
     RungKind(
-        "lava",
+        LAVA,
         "Intel's Lava, fixed point",
         _EXACT,
-        "lava",
+        LAVA,
         "exact",
         "spikes",
         reference=CHIP,
@@ -76,7 +85,7 @@ RUNGS = (
         is_slow=True,
     ),
     RungKind(
-        "qasm",
+        CIRCUIT,
         _LOIHI,
         "OpenQASM in Qiskit Aer, state vector",
         CHIP,
@@ -86,7 +95,7 @@ RUNGS = (
         starts_from_spikes=True,
     ),
     RungKind(
-        "shots",
+        SHOTS,
         _LOIHI,
         "OpenQASM in Qiskit Aer, finite shots",
         CHIP,
@@ -110,7 +119,7 @@ def rung_kinds() -> tuple[RungKind, ...]:
     spiking = [_of_spiking(name) for name in spiking_names() if name not in OWN_SPIKING]
     quantum = [_of_quantum(name) for name in quantum_names() if name not in OWN_QUANTUM]
     names = [kind.name for kind in RUNGS]
-    behind_lava, behind_shots = names.index("lava") + 1, names.index("shots") + 1
+    behind_lava, behind_shots = names.index(LAVA) + 1, names.index(SHOTS) + 1
     return (*RUNGS[:behind_lava], *spiking, *RUNGS[behind_lava:behind_shots], *quantum, *RUNGS[behind_shots:])
 
 

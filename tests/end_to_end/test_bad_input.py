@@ -15,7 +15,7 @@ from shared import command
 from shared.command import NO_LAVA, SPIQ, changed
 from spiq.export.bundle.bundle import Bundle
 
-refused = partial(command.refused, **NO_LAVA)
+assert_refused = partial(command.assert_refused, **NO_LAVA)
 
 ROOT = Path(__file__).parents[2]
 
@@ -38,7 +38,7 @@ def test_a_wrong_configuration_gives_one_sentence_and_no_folder(
     config_file: Path, tmp_path: Path, old: str, new: str, sentence: str
 ) -> None:
     bad = changed(config_file, tmp_path, old, new)
-    assert sentence in refused("run", bad, "--out", tmp_path / "run")
+    assert sentence in assert_refused("run", bad, "--out", tmp_path / "run")
     assert os.listdir(tmp_path) == ["bad.toml"]
 
 
@@ -47,7 +47,7 @@ def test_a_missing_data_set_without_a_network_gives_one_sentence_and_no_folder(
 ) -> None:
     bad = changed(config_file, tmp_path, 'source = "digits"', 'source = "kmnist"')
     nowhere = {"https_proxy": "http://127.0.0.1:9", "http_proxy": "http://127.0.0.1:9", "SPIQ_DATA": ""}
-    sentence = refused("run", bad, "--out", tmp_path / "run", SPIQ_CACHE=str(tmp_path / "cache"), **nowhere)
+    sentence = assert_refused("run", bad, "--out", tmp_path / "run", SPIQ_CACHE=str(tmp_path / "cache"), **nowhere)
     assert "kmnist is not to be had" in sentence
     assert "SPIQ_DATA" in sentence
     assert not (tmp_path / "run").exists()
@@ -71,7 +71,7 @@ def test_a_missing_data_set_without_a_network_gives_one_sentence_and_no_folder(
 def test_a_wrong_option_of_cosim_gives_one_sentence(
     run: tuple[Path, dict], arguments: tuple[object, ...], sentence: str
 ) -> None:
-    assert sentence in refused("cosim", run[0] / "bundle", *arguments)
+    assert sentence in assert_refused("cosim", run[0] / "bundle", *arguments)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_wrong_images_give_one_sentence(
     run: tuple[Path, dict], tmp_path: Path, arrays: dict[str, np.ndarray], sentence: str
 ) -> None:
     np.savez(tmp_path / "images.npz", **arrays)
-    assert sentence in refused("cosim", run[0] / "bundle", "--images", tmp_path / "images.npz")
+    assert sentence in assert_refused("cosim", run[0] / "bundle", "--images", tmp_path / "images.npz")
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_wrong_images_give_one_sentence(
 def test_a_wrong_option_of_qasm_gives_one_sentence(
     run: tuple[Path, dict], arguments: tuple[object, ...], sentence: str
 ) -> None:
-    assert sentence in refused("qasm", run[0] / "bundle", *arguments)
+    assert sentence in assert_refused("qasm", run[0] / "bundle", *arguments)
 
 
 @pytest.mark.parametrize("content", ["[1, 2, 3]", "{}", "[", '["a"]', "[[1,2,3],[4,5,6],[7,8,NaN]]", "[[1,2],[3]]"])
@@ -112,7 +112,7 @@ def test_wrong_angles_give_one_sentence(run: tuple[Path, dict], tmp_path: Path, 
     angles.write_text(content)
     assert re.search(
         r"inputs must be|holds numbers of the shape|list or",
-        refused("qasm", run[0] / "bundle", "--version", 2, "--angles", angles),
+        assert_refused("qasm", run[0] / "bundle", "--version", 2, "--angles", angles),
     )
 
 
@@ -121,8 +121,8 @@ def test_a_changed_bundle_is_refused_by_every_command(tiny_bundle: Bundle, tmp_p
     copy = tmp_path / "bundle"
     shutil.copytree(tiny_bundle.path, copy)
     (copy / "head.qasm").write_text(tiny_bundle.program("head") + "\n")
-    assert "head.qasm: its sha256 is not the manifest's" in refused(command, copy)
-    assert "there is no such bundle" in refused(command, tmp_path / "none")
+    assert "head.qasm: its sha256 is not the manifest's" in assert_refused(command, copy)
+    assert "there is no such bundle" in assert_refused(command, tmp_path / "none")
 
 
 @pytest.mark.parametrize(
@@ -138,36 +138,40 @@ def test_a_changed_bundle_is_refused_by_every_command(tiny_bundle: Bundle, tmp_p
 )
 def test_a_wrong_option_of_nir_gives_one_sentence(arguments: tuple[object, ...], sentence: str) -> None:
     spikes = PEERS / "snntorch_dense.npz"
-    assert sentence in refused("nir", PEERS / "snntorch_dense.nir", "--spikes", spikes, *arguments)
+    assert sentence in assert_refused("nir", PEERS / "snntorch_dense.nir", "--spikes", spikes, *arguments)
 
 
 def test_wrong_spikes_and_graphs_give_one_sentence(tmp_path: Path) -> None:
     graph = PEERS / "snntorch_dense.nir"
     np.savez(tmp_path / "float.npz", x=np.zeros((2, 1, 12)))
     floats = ("--spikes", tmp_path / "float.npz")
-    assert "x: spikes are float64; uint8 is needed, since a spike" in refused("nir", graph, *floats, "--on", "loihi")
+    assert "x: spikes are float64; uint8 is needed, since a spike" in assert_refused(
+        "nir", graph, *floats, "--on", "loihi"
+    )
     np.savez(tmp_path / "shape.npz", x=np.zeros((2, 1, 5), np.uint8))
-    assert "x: the input has the shape" in refused("nir", graph, "--spikes", tmp_path / "shape.npz")
+    assert "x: the input has the shape" in assert_refused("nir", graph, "--spikes", tmp_path / "shape.npz")
     (tmp_path / "empty.npz").write_bytes(b"")
-    assert "empty.npz" in refused("nir", graph, "--spikes", tmp_path / "empty.npz")
-    assert "there is no such file" in refused("nir", tmp_path / "none.nir")
+    assert "empty.npz" in assert_refused("nir", graph, "--spikes", tmp_path / "empty.npz")
+    assert "there is no such file" in assert_refused("nir", tmp_path / "none.nir")
     (tmp_path / "text.nir").write_text("hello")
-    assert "not an HDF5 file" in refused("nir", tmp_path / "text.nir")
-    assert "--compare needs --spikes" in refused("nir", graph, "--compare")
+    assert "not an HDF5 file" in assert_refused("nir", tmp_path / "text.nir")
+    assert "--compare needs --spikes" in assert_refused("nir", graph, "--compare")
 
 
 def test_what_the_machine_lacks_leaves_the_old_run(run: tuple[Path, dict], config_file: Path, tmp_path: Path) -> None:
     out = tmp_path / "run"
     shutil.copytree(run[0], out)
     gpu = changed(config_file, tmp_path, 'device = "cpu"', 'device = "cuda"')
-    sentence = refused("run", gpu, "--out", out, "--force", CUDA_VISIBLE_DEVICES="")
+    sentence = assert_refused("run", gpu, "--out", out, "--force", CUDA_VISIBLE_DEVICES="")
     assert "PyTorch finds no CUDA device" in sentence
     assert sorted(os.listdir(out)) == sorted(os.listdir(run[0]))
 
 
 def test_an_output_folder_that_cannot_be_written_gives_one_sentence(config_file: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    assert "cannot be written: Not a directory" in refused("train", config_file, "--out", tmp_path / "file" / "run")
+    assert "cannot be written: Not a directory" in assert_refused(
+        "train", config_file, "--out", tmp_path / "file" / "run"
+    )
 
 
 @pytest.mark.parametrize("room", [100, 9_000, 60_000])

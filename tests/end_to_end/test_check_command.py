@@ -6,7 +6,7 @@ from pathlib import Path
 import nir
 import numpy as np
 
-from shared.command import refused, spiq
+from shared.command import assert_refused, spiq
 from spiq.export.nir.file import write_nir
 from spiq.hardware.inspection.support import TARGETS
 
@@ -63,10 +63,10 @@ def test_a_bundle_and_a_program_are_checked_too(tiny_run: Path, tmp_path: Path) 
 
 
 def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
-    assert "--for must be one of nir, onnx, loihi, lava, netx" in refused(
+    assert "--for must be one of nir, onnx, loihi, lava, netx" in assert_refused(
         "check", PEERS / "norse_leak.nir", "--for", "gpu"
     )
-    assert "there is no such file" in refused("check", tmp_path / "none.nir")
+    assert "there is no such file" in assert_refused("check", tmp_path / "none.nir")
 
 
 def test_the_documented_table_is_the_commands() -> None:

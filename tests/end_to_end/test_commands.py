@@ -20,7 +20,7 @@ from shared.command import NO_LAVA, SPIQ, changed
 from spiq.pipeline.config.schema import Config
 
 spiq = partial(command.spiq, **NO_LAVA)
-refused = partial(command.refused, **NO_LAVA)
+assert_refused = partial(command.assert_refused, **NO_LAVA)
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,13 +61,13 @@ def test_the_stages_by_themselves(config_file: Path, tmp_path: Path) -> None:
     assert ": epoch " in spiq("train", config_file, "--out", out).stdout
     assert sorted(os.listdir(out)) == sorted(TRAINED)
     spiq("export", out)
-    assert "exists already; --force" in refused("export", out)
+    assert "exists already; --force" in assert_refused("export", out)
     spiq("export", out, "--force")
     table = spiq("report", out).stdout
     for name in ("trained", "nir", "loihi", "qasm", "shots", "lava skipped", "gate passed"):
         assert name in table
     assert spiq("report", out).stdout == table
-    assert "exists already; --force" in refused("train", config_file, "--out", out)
+    assert "exists already; --force" in assert_refused("train", config_file, "--out", out)
     spiq("train", config_file, "--out", out, "--resume")
 
 
@@ -250,8 +250,8 @@ def test_force_takes_away_what_an_earlier_run_left(run: tuple[Path, dict], confi
     other = changed(config_file, tmp_path, "seed = 0", "seed = 7")
     spiq("train", other, "--out", out, "--force")
     assert sorted(os.listdir(out)) == sorted(TRAINED)
-    assert "there is no such bundle" in refused("report", out)
-    assert "give one of them" in refused("train", other, "--out", out, "--force", "--resume")
+    assert "there is no such bundle" in assert_refused("report", out)
+    assert "give one of them" in assert_refused("train", other, "--out", out, "--force", "--resume")
 
 
 def test_names_of_files_and_nodes_are_not_read_as_markup(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from shared.command import NO_LAVA, SPIQ
 from spiq.export.nir.file import write_nir
 
 spiq = partial(command.spiq, **NO_LAVA)
-refused = partial(command.refused, **NO_LAVA)
+assert_refused = partial(command.assert_refused, **NO_LAVA)
 
 NAME = "fc\n\x1b[31mred\u202e"
 SHOWN = r"fc\n\x1b[31mred\u202e"
@@ -39,13 +39,13 @@ def test_a_node_with_control_characters_is_described_and_refused_on_whole_lines(
     assert "\x1b" not in shown
     assert json.loads(spiq("nir", path, "--json").stdout)["nodes"][1]["node"] == NAME
     write_nir(tmp_path / "wrong.nir", graph(np.ones((3, 5))))
-    assert SHOWN in refused("nir", tmp_path / "wrong.nir")
+    assert SHOWN in assert_refused("nir", tmp_path / "wrong.nir")
 
 
 def test_options_and_files_with_control_characters_are_refused_on_one_line(tmp_path: Path) -> None:
-    assert r"--on a\nb: there is no such spiking device" in refused("nir", tmp_path / "g.nir", "--on", "a\nb")
-    assert r"no\x1b\nfile.nir: there is no such file" in refused("nir", tmp_path / "no\x1b\nfile.nir")
-    assert "No such option" in refused("nir", tmp_path / "g.nir", "--a\nb")
+    assert r"--on a\nb: there is no such spiking device" in assert_refused("nir", tmp_path / "g.nir", "--on", "a\nb")
+    assert r"no\x1b\nfile.nir: there is no such file" in assert_refused("nir", tmp_path / "no\x1b\nfile.nir")
+    assert "No such option" in assert_refused("nir", tmp_path / "g.nir", "--a\nb")
 
 
 def test_a_file_whose_name_is_no_utf8_is_shown_in_tables_json_and_errors(tmp_path: Path) -> None:
@@ -68,4 +68,4 @@ def test_an_output_without_utf8_ends_no_command(tmp_path: Path, encoding: str) -
     path = tmp_path / "→.nir"
     write_nir(path, graph(np.ones((3, 2))))
     assert r"\u2192.nir" in spiq("nir", path, PYTHONIOENCODING=encoding).stdout
-    assert r"\u2192.none" in refused("nir", tmp_path / "→.none", PYTHONIOENCODING=encoding)
+    assert r"\u2192.none" in assert_refused("nir", tmp_path / "→.none", PYTHONIOENCODING=encoding)

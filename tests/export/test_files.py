@@ -12,7 +12,7 @@ from spiq.export.files import plain as files
 from spiq.export.files.plain import check_plain, opened, read_file
 
 
-def refused(path: Path | str, message: str, **options: bool) -> None:
+def assert_refused(path: Path | str, message: str, **options: bool) -> None:
     for read in (check_plain, read_file):
         with pytest.raises(InputError, match=message):
             read(path, "a graph", **options)
@@ -22,20 +22,20 @@ def test_a_plain_file_is_read_and_a_missing_one_named(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"content")
     for path in (tmp_path / "a", str(tmp_path / "a")):
         assert read_file(path, "a graph") == b"content"
-    refused(tmp_path / "none", "none: there is no such file; a graph is needed$")
-    refused(tmp_path / "a" / "b", "b: cannot be read: Not a directory$")
-    refused("a\0b", r"^a\\x00b: cannot be read: embedded null byte$")
-    refused(tmp_path / ("a" * 999), "cannot be read: File name too long$")
+    assert_refused(tmp_path / "none", "none: there is no such file; a graph is needed$")
+    assert_refused(tmp_path / "a" / "b", "b: cannot be read: Not a directory$")
+    assert_refused("a\0b", r"^a\\x00b: cannot be read: embedded null byte$")
+    assert_refused(tmp_path / ("a" * 999), "cannot be read: File name too long$")
 
 
 def test_what_is_no_plain_file_is_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
-    refused(tmp_path, "is a folder; a graph is needed$")
-    refused(tmp_path / "fifo", "fifo: is a FIFO; a graph is needed$")
-    refused("/dev/zero", "^/dev/zero: is a device; a graph is needed$")
+    assert_refused(tmp_path, "is a folder; a graph is needed$")
+    assert_refused(tmp_path / "fifo", "fifo: is a FIFO; a graph is needed$")
+    assert_refused("/dev/zero", "^/dev/zero: is a device; a graph is needed$")
     with socket.socket(socket.AF_UNIX) as made:
         made.bind(str(tmp_path / "socket"))
-        refused(tmp_path / "socket", "socket: is a socket; a graph is needed$")
+        assert_refused(tmp_path / "socket", "socket: is a socket; a graph is needed$")
 
 
 def test_a_link_is_refused_unless_it_may_be_one_and_leads_to_a_plain_file(tmp_path: Path) -> None:
@@ -43,11 +43,13 @@ def test_a_link_is_refused_unless_it_may_be_one_and_leads_to_a_plain_file(tmp_pa
     os.mkfifo(tmp_path / "fifo")
     for name, target in (("plain", "a"), ("device", "/dev/zero"), ("fifo link", "fifo"), ("broken", "gone")):
         (tmp_path / name).symlink_to(target)
-        refused(tmp_path / name, f"{name}: is a link to {target}; links are not followed, so name the file itself$")
+        assert_refused(
+            tmp_path / name, f"{name}: is a link to {target}; links are not followed, so name the file itself$"
+        )
     assert read_file(tmp_path / "plain", "a graph", may_be_link=True) == b"content"
-    refused(tmp_path / "device", "device: is a device; a graph is needed$", may_be_link=True)
-    refused(tmp_path / "fifo link", "fifo link: is a FIFO; a graph is needed$", may_be_link=True)
-    refused(tmp_path / "broken", "broken: there is no such file; a graph is needed$", may_be_link=True)
+    assert_refused(tmp_path / "device", "device: is a device; a graph is needed$", may_be_link=True)
+    assert_refused(tmp_path / "fifo link", "fifo link: is a FIFO; a graph is needed$", may_be_link=True)
+    assert_refused(tmp_path / "broken", "broken: there is no such file; a graph is needed$", may_be_link=True)
 
 
 @pytest.mark.parametrize("made", [lambda path: os.mkfifo(path), lambda path: path.symlink_to("/etc/passwd")])

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from shared.command import refused, spiq
+from shared.command import assert_refused, spiq
 from spiq.pipeline.report.comparison.compared import compared
 from spiq.pipeline.report.comparison.page import render
 from spiq.pipeline.report.comparison.tables import tables
@@ -106,4 +106,4 @@ def test_the_command_compares_folders(tmp_path: Path) -> None:
 def test_what_cannot_be_compared_is_refused(tmp_path: Path, runs: list[str], words: str) -> None:
     (tmp_path / "one").mkdir()
     (tmp_path / "one" / "report.json").write_text(FIRST.text())
-    assert words in refused("compare", *(tmp_path / run for run in runs))
+    assert words in assert_refused("compare", *(tmp_path / run for run in runs))

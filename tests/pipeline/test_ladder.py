@@ -19,7 +19,8 @@ from spiq.pipeline.report.table import verdict
 from spiq.pipeline.report.words import halves
 from spiq.pipeline.training.checkpoint import load_model
 from spiq.pipeline.validation import ladder
-from spiq.pipeline.validation.ladder import Ascent, climb
+from spiq.pipeline.validation.ascent import Ascent
+from spiq.pipeline.validation.ladder import climb
 from spiq.pipeline.validation.report import Report
 from spiq.pipeline.validation.rung import Rung
 from spiq.pipeline.validation.rungs import RUNGS

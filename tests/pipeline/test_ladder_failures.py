@@ -27,8 +27,9 @@ from spiq.pipeline.report.page import render
 from spiq.pipeline.report.table import print_report
 from spiq.pipeline.training.checkpoint import load_model
 from spiq.pipeline.validation import ladder
+from spiq.pipeline.validation.ascent import Ascent
 from spiq.pipeline.validation.gate import verdict
-from spiq.pipeline.validation.ladder import Ascent, climb
+from spiq.pipeline.validation.ladder import climb
 from spiq.pipeline.validation.report import Report
 from spiq.pipeline.validation.rung import Rung
 

@@ -5,23 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
+from shared.command import invoked
 from spiq.export.bundle.folder import open_bundle
 from spiq.export.errors import InputError
-from spiq.pipeline.commands.main import app
 from spiq.pipeline.config.schema import Config
 
 pytestmark = pytest.mark.usefixtures("no_lava")
-
-
-def spiq(*arguments: object) -> tuple[str, str]:
-    """What the command prints on stdout and on stderr; what it refuses is raised."""
-    done = CliRunner().invoke(app, [*map(str, arguments)])
-    if isinstance(done.exception, InputError):
-        raise done.exception
-    assert done.exit_code == 0, done.output
-    return done.stdout, done.stderr
 
 
 def configured(tiny_config: Config, source: Path, **data: object) -> str:
@@ -48,10 +38,11 @@ def test_the_range_goes_from_the_configuration_to_the_users_images(
     config, run = tmp_path / "own.toml", tmp_path / "run"
     config.write_text(configured(tiny_config, images))
     with pytest.raises(InputError, match=r"x_train and x_test is 7, .*; data\.pixel_range must say which value means"):
-        spiq("run", config, "--out", run)
+        invoked("run", config, "--out", run)
     assert not run.exists()
     config.write_text(configured(tiny_config, images, pixel_range=8))
-    stdout, stderr = spiq("run", config, "--out", run, "--json")
+    done = invoked("run", config, "--out", run, "--json")
+    stdout, stderr = done.stdout, done.stderr
     assert json.loads(stdout)["pixel_range"] == 8
     assert "taken as" not in stderr
     bundle = open_bundle(run / "bundle")
@@ -66,13 +57,13 @@ def test_the_range_goes_from_the_configuration_to_the_users_images(
     for source in ((), ("--images", images), ("--images", "uint8.npz"), ("--images", "floats.npz")):
         out = tmp_path / "values.npz"
         chosen = [tmp_path / part if str(part).endswith(".npz") else part for part in source]
-        _, stderr = spiq("cosim", run / "bundle", *chosen, "--out", out)
+        stderr = invoked("cosim", run / "bundle", *chosen, "--out", out).stderr
         assert "taken as" not in stderr
         values.append(out.read_bytes())
     assert len(set(values)) == 1
     for command in ("cosim", "inspect"):
         with pytest.raises(InputError, match="x must hold integers from 0 to 8, which means white, got 12"):
-            spiq(command, run / "bundle", "--images", tmp_path / "bright.npz")
+            invoked(command, run / "bundle", "--images", tmp_path / "bright.npz")
 
 
 def test_what_was_decided_is_told_by_every_command_that_loads_the_images(
@@ -85,7 +76,7 @@ def test_what_was_decided_is_told_by_every_command_that_loads_the_images(
     config.write_text(configured(tiny_config, images))
     told = f"spiq: {images}: integers up to 1 in x_train and x_test are taken as 0 to 1\n"
     for arguments in (("train", config, "--out", run), ("export", run), ("report", run)):
-        assert told in spiq(*arguments)[1]
+        assert told in invoked(*arguments).stderr
     assert open_bundle(run / "bundle").manifest.pixel_range == 1
     # The bundle says it, so there is nothing to decide.
-    assert told not in spiq("cosim", run / "bundle")[1]
+    assert told not in invoked("cosim", run / "bundle").stderr

@@ -5,10 +5,10 @@ import shutil
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
+from shared.command import invoked
 from spiq.export.errors import InputError
-from spiq.pipeline.commands.main import app
 from spiq.pipeline.config.schema import Config
 from spiq.pipeline.data import ImageSet
 from spiq.pipeline.run.folder import BUNDLE, CHECKPOINT, CONFIG, CURVES, RESUME, open_run, start_run
@@ -30,10 +30,7 @@ def spiq_train(config: Config, run: Path, folder: Path) -> Result:
     """`spiq train --resume` with this configuration; a refusal is raised."""
     path = folder / "given.toml"
     path.write_text(config.to_toml())
-    done = CliRunner().invoke(app, ["train", str(path), "--out", str(run), "--resume"])
-    if done.exception is not None:
-        raise done.exception
-    return done
+    return invoked("train", path, "--out", run, "--resume")
 
 
 @pytest.fixture

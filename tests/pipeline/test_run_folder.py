@@ -7,11 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
+from shared.command import invoked
 from spiq.export.bundle.folder import MANIFEST
 from spiq.export.errors import InputError
-from spiq.pipeline.commands.main import app
 from spiq.pipeline.config.schema import Config
 from spiq.pipeline.data import ImageSet
 from spiq.pipeline.run import folder as run_folder
@@ -35,15 +34,6 @@ pytestmark = pytest.mark.usefixtures("no_lava")
 
 class KillError(BaseException):
     """Stands for a kill: nothing may handle it."""
-
-
-def spiq(*arguments: object, status: int = 0) -> str:
-    """What the command, which must end with that exit status, prints; what it refuses is raised."""
-    done = CliRunner().invoke(app, [*map(str, arguments)])
-    if done.exception is not None and not isinstance(done.exception, SystemExit):
-        raise done.exception
-    assert done.exit_code == status
-    return done.stdout
 
 
 def write_old_report(run: Path) -> None:
@@ -91,16 +81,16 @@ def test_a_resumed_run_has_no_bundle_and_no_report_of_the_network_before(
     tiny_config = tiny_config.model_copy(update={"data": data})
     config.write_text(tiny_config.to_toml())
     stopped(tiny_config, tiny_images, run)
-    spiq("export", run)
+    invoked("export", run)
     # Its training is not finished, so the gate is not passed.
-    early = json.loads(spiq("report", run, "--json", status=1))
+    early = json.loads(invoked("report", run, "--json", status=1).stdout)
     assert len(early["training"]) == 1
-    spiq("train", config, "--out", run, "--resume")
+    invoked("train", config, "--out", run, "--resume")
     assert sorted(os.listdir(run)) == [CHECKPOINT, CONFIG, RESUME, CURVES]
     with pytest.raises(InputError, match=f"run/bundle: there is no such bundle; `spiq export {run}` makes it"):
-        spiq("report", run)
-    spiq("export", run)
-    late = json.loads(spiq("report", run, "--json"))
+        invoked("report", run)
+    invoked("export", run)
+    late = json.loads(invoked("report", run, "--json").stdout)
     assert len(late["training"]) == 3
     for report in (early, late):
         assert report["rungs"][1]["spike_mismatches"] == 0
@@ -117,10 +107,10 @@ def test_a_finished_run_keeps_all_its_files_when_it_is_resumed(
 
 
 def test_a_new_bundle_leaves_no_report_of_the_one_before(run: Path) -> None:
-    assert "an old one" in spiq("report", run)
-    spiq("export", run, "--force")
+    assert "an old one" in invoked("report", run).stdout
+    invoked("export", run, "--force")
     assert sorted(os.listdir(run)) == sorted([BUNDLE, CHECKPOINT, CONFIG, RESUME, CURVES])
-    assert "an old one" not in spiq("report", run)
+    assert "an old one" not in invoked("report", run).stdout
 
 
 def test_an_export_that_is_killed_before_its_bundle_is_in_place_leaves_no_old_report_beside_a_new_bundle(
@@ -135,7 +125,7 @@ def test_an_export_that_is_killed_before_its_bundle_is_in_place_leaves_no_old_re
 
     monkeypatch.setattr(Path, "rename", killed)
     with pytest.raises(KillError):
-        spiq("export", run, "--force")
+        invoked("export", run, "--force")
     assert content(run / BUNDLE) == bundle
     assert not (run / REPORT_JSON).exists()
     assert not (run / REPORT_HTML).exists()
@@ -149,7 +139,7 @@ def test_an_export_that_fails_leaves_the_report(run: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr("spiq.hardware.network.bundling.save_golden", full)
     with pytest.raises(InputError, match="No space left"):
-        spiq("export", run, "--force")
+        invoked("export", run, "--force")
     assert content(run) == before
 
 
@@ -216,14 +206,14 @@ def test_a_bundle_of_another_network_is_not_climbed(run: Path, tensor: str) -> N
     sentence = f"run/bundle: was not made of the network that is in {run / CHECKPOINT} now"
     for options in ([], ["--force"]):
         with pytest.raises(InputError, match=sentence):
-            spiq("report", run, *options)
+            invoked("report", run, *options)
 
 
 def test_a_report_of_version_0_1_which_says_nothing_of_the_configuration_is_shown(run: Path) -> None:
     stored = json.loads((run / REPORT_JSON).read_text())
     del stored["made_of"][CONFIG]
     (run / REPORT_JSON).write_text(json.dumps(stored))
-    assert "an old one" in spiq("report", run)
+    assert "an old one" in invoked("report", run).stdout
 
 
 @pytest.mark.parametrize("changed", [CONFIG, CHECKPOINT, f"{BUNDLE}/{MANIFEST}", None])
@@ -235,7 +225,7 @@ def test_a_report_that_was_climbed_on_other_files_is_not_shown(run: Path, change
     else:
         del stored["made_of"]
     (run / REPORT_JSON).write_text(json.dumps(stored))
-    assert "an old one" not in spiq("report", run)
+    assert "an old one" not in invoked("report", run).stdout
     assert json.loads((run / REPORT_JSON).read_text())["name"] == "tiny"
     assert json.loads((run / REPORT_JSON).read_text())["made_of"] == run_folder.made_of(run)
 

@@ -14,7 +14,7 @@ from spiq.export.network.spiking import spiking_stage
 from spiq.export.network.stages import Quantum
 from spiq.export.network.trace import Trace
 from spiq.pipeline.validation.analysis.confidence import wilson
-from spiq.pipeline.validation.ladder import gate
+from spiq.pipeline.validation.gate import gate
 from spiq.pipeline.validation.report import read_report
 from spiq.pipeline.validation.rung import Before, Rung, measured
 from spiq.pipeline.validation.rungs import TRAINED, RungKind, rung_kind

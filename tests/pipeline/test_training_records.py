@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
 
+from shared.command import invoked
 from spiq.export.errors import InputError
-from spiq.pipeline.commands.main import app
 from spiq.pipeline.config.schema import Config
 from spiq.pipeline.data import ImageSet
 from spiq.pipeline.run.folder import CHECKPOINT, CURVES, FILES, RESUME, TENSORBOARD, WANDB, start_run
@@ -145,9 +144,9 @@ def test_a_tracker_that_is_missing_is_told_before_anything_is_trained(
     monkeypatch.setattr(importlib.util, "find_spec", lambda asked: None if asked == name else find(asked))
     config = tmp_path / "tiny.toml"
     config.write_text(logged(tiny_config, name).to_toml())
-    done = CliRunner().invoke(app, ["train", str(config), "--out", str(tmp_path / "run")])
-    assert isinstance(done.exception, InputError)
-    assert str(done.exception) == (
+    with pytest.raises(InputError) as refused:
+        invoked("train", config, "--out", tmp_path / "run")
+    assert str(refused.value) == (
         f"training.log names \"{name}\", whose package is not installed; pip install 'spiq[{name}]' installs it"
     )
     assert not (tmp_path / "run").exists()

@@ -8,6 +8,8 @@ import sysconfig
 import tempfile
 from pathlib import Path
 
+from typer.testing import CliRunner, Result
+
 SPIQ = Path(sysconfig.get_path("scripts")) / "spiq"
 
 NO_LAVA = {"SPIQ_LAVA_HOME": "/nowhere"}
@@ -76,7 +78,21 @@ def _run(command: list[str], variables: dict[str, str], folder: str, place: Path
     main()
 
 
-def refused(*arguments: object, **environment: str) -> str:
+def invoked(*arguments: object, status: int = 0) -> Result:
+    """The command within this process, so that a test can exchange parts of it; it must end with that exit status.
+
+    What it refuses or breaks down with is raised.
+    """
+    from spiq.pipeline.commands.main import app
+
+    done = CliRunner().invoke(app, [*map(str, arguments)])
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    assert done.exit_code == status, done.output
+    return done
+
+
+def assert_refused(*arguments: object, **environment: str) -> str:
     """The one sentence on stderr of a command that ends with exit status 2."""
     done = spiq(*arguments, status=2, **environment)
     lines = [line for line in done.stderr.splitlines() if line.strip()]

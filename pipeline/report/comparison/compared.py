@@ -138,7 +138,7 @@ def _costs(reports: Sequence[Report]) -> dict[str, list[float | None]]:
 
 def _run_costs(report: Report) -> dict[str, float]:
     found: dict[str, float] = {}
-    for stage in report.costs:
+    for stage in report.costs.stages:
         chip, metrics = stage["chip"] or {}, stage["neurobench"]
         parts = {
             "neuro-cores of a Loihi 2": chip.get("cores"),

@@ -1,19 +1,12 @@
 """A comparison as tables of text: a row for each thing, a column for each run."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
+from ...terminal.table_layout import Table
 from ...validation.analysis.confidence import CONFIDENCE
 from ...validation.survival import points
 from .compared import Comparison, RungAccuracy
-
-
-class Table(NamedTuple):
-    """A title, the columns' names and the rows; the first column says what a row is of."""
-
-    title: str
-    columns: tuple[str, ...]
-    rows: list[tuple[str, ...]]
 
 
 def tables(found: Comparison) -> Iterator[Table]:

@@ -4,7 +4,6 @@ from typing import Any
 
 from markupsafe import Markup
 
-from ...validation.analysis.costs import SAMPLES
 from ...validation.report import Report
 from ..charts.energy import energy_chart, in_nanojoules
 from ..section import Section
@@ -13,10 +12,15 @@ COLUMNS = ("model", "energy, nJ", "time, µs", "basis", "counts", "leaves out", 
 
 
 def content(report: Report) -> dict[str, Any] | None:
-    """Figures of each spiking stage; None where there are none."""
-    if not report.costs:
+    """Figures of each spiking stage, or why they are not known; None where there are none."""
+    found = report.costs
+    if not found.stages and found.unmeasured is None:
         return None
-    return {"columns": COLUMNS, "most": SAMPLES, "stages": [_stage(one) for one in report.costs]}
+    return {
+        "columns": COLUMNS,
+        "unmeasured": found.unmeasured,
+        "stages": [_stage(one) for one in found.stages],
+    }
 
 
 def _stage(found: dict[str, Any]) -> dict[str, Any]:

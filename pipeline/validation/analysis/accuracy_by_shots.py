@@ -13,14 +13,11 @@ from ....hardware.network.stages import Devices
 from ....hardware.qpu.measurement import bases_of
 from ....hardware.registry import quantum_devices
 from ..failures import failures, reason
+from ..rungs import CIRCUIT, SHOTS
 from .climbed import Climbed
 from .confidence import wilson
-from .quantum import EXACT
 
-MEASURED = "shots"
-"""The rung whose answers are taken for the ladder's own number of shots."""
-
-SHOTS = (16, 64, 256, 1024, 4096)
+NUMBERS = (16, 64, 256, 1024, 4096)
 """Measurements of each basis per sample, beside the ladder's own."""
 
 MOST_SAMPLES = 200
@@ -63,7 +60,7 @@ class AccuracyByShots(BaseModel):
 
 
 def accuracy_by_shots(climbed: Climbed) -> AccuracyByShots | None:
-    """Measure the circuits with each number of SHOTS; nothing that fails here is raised.
+    """Measure the circuits with each of NUMBERS of shots; nothing that fails here is raised.
 
     What the circuits do not change is taken from the rung `qasm`. The shots are drawn with the bundle's seed, so they
     are the same ones every time.
@@ -73,14 +70,14 @@ def accuracy_by_shots(climbed: Climbed) -> AccuracyByShots | None:
     """
     if not climbed.bundle.network.quantum:
         return None
-    if EXACT not in climbed.traces:
-        return AccuracyByShots(samples=0, unmeasured=f"the rung {EXACT} was skipped")
+    if CIRCUIT not in climbed.traces:
+        return AccuracyByShots(samples=0, unmeasured=f"the rung {CIRCUIT} was skipped")
     samples = min(MOST_SAMPLES, len(climbed.labels), MOST_UPDATES // _updates(climbed.bundle.network))
     if samples < min(LEAST_SAMPLES, len(climbed.labels)):
         return AccuracyByShots(samples=0, unmeasured="the circuits are too large to be measured so often")
-    exact = climbed.traces[EXACT].first(samples)
+    exact = climbed.traces[CIRCUIT].first(samples)
     try:
-        measured = [_at(climbed, exact, shots) for shots in sorted({*SHOTS, climbed.shots})]
+        measured = [_at(climbed, exact, shots) for shots in sorted({*NUMBERS, climbed.shots})]
     # A report without this figure is better than none.
     except failures() as error:
         return AccuracyByShots(samples=0, unmeasured=reason(error))
@@ -96,8 +93,8 @@ def _updates(network: HybridNetwork) -> int:
 
 def _at(climbed: Climbed, exact: Trace, shots: int) -> AccuracyAtShots:
     samples = exact.samples
-    if shots == climbed.shots and MEASURED in climbed.traces:
-        trace = climbed.traces[MEASURED].first(samples)
+    if shots == climbed.shots and SHOTS in climbed.traces:
+        trace = climbed.traces[SHOTS].first(samples)
     else:
         bundle = climbed.bundle
         on = Devices({}, quantum_devices("aer", bundle, bundle.manifest.seed))

@@ -19,11 +19,8 @@ from ....export.circuit.circuit import GATES, TWO_QUBIT_GATES, Circuit, Observab
 from ....export.network.trace import Trace
 from ....hardware.registry import quantum_devices
 from ..failures import failures, reason
-from ..rungs import CHIP, FLOAT, RungKind, rung_kinds
+from ..rungs import CHIP, CIRCUIT, FLOAT, RungKind, rung_kinds
 from .climbed import Climbed
-
-EXACT = "qasm"
-"""The rung whose values the measured ones are held against."""
 
 MOST_POINTS = 300
 """Pairs of an exact and a measured value that a report lists per circuit and rung."""
@@ -195,7 +192,7 @@ def _program(climbed: Climbed, stage: str) -> str | None:
 def _measuring(climbed: Climbed) -> Iterator[RungKind]:
     """The rungs that were climbed with a circuit on a device other than the exact ones of this package."""
     for kind in rung_kinds():
-        if kind.starts_from_spikes and kind.name in climbed.traces and kind.name != EXACT:
+        if kind.starts_from_spikes and kind.name in climbed.traces and kind.name != CIRCUIT:
             yield kind
 
 
@@ -220,7 +217,7 @@ def _exact(climbed: Climbed, stage: str, trace: Trace) -> Float[np.ndarray, "sam
     """The circuit's exact values for the inputs that it had in this trace."""
     (source,) = climbed.bundle.network.reads[stage]
     samples = trace.samples
-    for name in (EXACT, CHIP, FLOAT):
+    for name in (CIRCUIT, CHIP, FLOAT):
         known = climbed.traces.get(name)
         if known is None or stage not in known or known.samples < samples:
             continue

@@ -10,13 +10,12 @@ from ....export.errors import SpiqError
 from ....export.network.trace import Trace
 from ....hardware.network.cosimulation import cosimulate, sliced
 from ....hardware.registry import devices
+from ..rungs import CHIP, FLOAT, LAVA
 from .climbed import Climbed
 from .spiking import Panel, Raster
 
 MOST_NEURONS = 48
 """Neurons that a raster shows at most: of more, those whose spikes differ first."""
-
-LAVA = "lava"
 
 
 def raster(climbed: Climbed, stage: str) -> Raster:
@@ -26,8 +25,8 @@ def raster(climbed: Climbed, stage: str) -> Raster:
     bundle = climbed.bundle
     sample = sliced(bundle.network, bundle.golden.input, slice(0, 1))
     on_chip = all(bundle.file(name, LOIHI) in bundle.content for name in bundle.network.spiking)
-    for name in ("nir", "loihi"):
-        if name == "loihi" and not on_chip:
+    for name in (FLOAT, CHIP):
+        if name == CHIP and not on_chip:
             continue
         try:
             found[name] = _output(cosimulate(bundle.network, devices(bundle, name, "exact"), sample), stage, 0)
@@ -38,7 +37,7 @@ def raster(climbed: Climbed, stage: str) -> Raster:
     if lava is not None and at is not None and at < lava.samples:
         found[LAVA] = _output(lava, stage, at)
     elif lava is not None:
-        notes.append("lava: the golden sample is not among those that ran on it")
+        notes.append(f"{LAVA}: the golden sample is not among those that ran on it")
     rows = _rows(list(found.values()))
     panels, before = [], None
     for name, spikes in found.items():

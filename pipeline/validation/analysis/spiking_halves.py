@@ -1,6 +1,6 @@
 """Measuring the spiking half: for each stage its layers, and the spikes of one sample."""
 
-from ....export.errors import SpiqError
+from ..failures import failures, reason
 from .climbed import Climbed
 from .layers import measured_layers
 from .raster import raster
@@ -18,9 +18,9 @@ def _half(climbed: Climbed, stage: str) -> SpikingHalf:
     try:
         found = measured_layers(climbed, stage)
         drawn = raster(climbed, stage)
-    except SpiqError as error:
+    except failures() as error:
         return SpikingHalf(
-            stage=stage, input_shape=shape, layers=[], samples=0, steps=0, raster=None, notes=[str(error)]
+            stage=stage, input_shape=shape, layers=[], samples=0, steps=0, raster=None, notes=[reason(error)]
         )
     notes = [] if found.left_out is None else [f"no form on the chip: {found.left_out}"]
     return SpikingHalf(
