@@ -73,7 +73,7 @@ def compared(
     work: str,
     peer_name: str,
     times: Times,
-    unit: str = "ms a sample",
+    unit: str = "ms per sample",
     scale: float = 1e3,
     needed: float | None = None,
 ) -> Result:

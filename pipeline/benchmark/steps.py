@@ -38,7 +38,7 @@ class SampleBySample(Broadcast):
 
 
 def step_comparisons(repetitions: int, quick: bool) -> Iterator[Result]:
-    """train.step, train.step.broadcast."""
+    """train.step, train.step.broadcast and, where there is a GPU, train.step.cuda."""
     batch = 32 if quick else BATCH
     chosen = network((2, 4, 8), "average", 28, STEPS)
     work = f"the paper's model, 28x28, T = {STEPS}, batch {BATCH}, forward, backward and Adam"
@@ -58,6 +58,17 @@ def step_comparisons(repetitions: int, quick: bool) -> Iterator[Result]:
         "the same model, PennyLane default.qubit, backprop, broadcast",
         side_by_side(ours, broadcast, repetitions),
     )
+    if torch.cuda.is_available():
+        yield compared(
+            "train.step.cuda",
+            f"{work}, on {torch.cuda.get_device_name()}",
+            "the same model on the same GPU, PennyLane default.qubit, backprop, broadcast",
+            side_by_side(
+                training_step(copy.deepcopy(chosen.model), BATCH, "cuda"),
+                training_step(with_head(chosen.model, Broadcast), BATCH, "cuda"),
+                repetitions,
+            ),
+        )
 
 
 def with_head(model: SQDRCNN, head: type[Broadcast]) -> SQDRCNN:
@@ -67,17 +78,20 @@ def with_head(model: SQDRCNN, head: type[Broadcast]) -> SQDRCNN:
     return copied
 
 
-def training_step(model: SQDRCNN, batch: int) -> Work:
+def training_step(model: SQDRCNN, batch: int, device: str = "cpu") -> Work:
     """One step of Adam on a batch of images of the model's network."""
-    model = model.train()
+    model = model.to(device).train()
     chosen = network((2, 4, 8), "average", 28, STEPS)
-    spikes = torch.from_numpy(chosen.spikes(batch))
-    target = torch.arange(batch) % 10
+    spikes = torch.from_numpy(chosen.spikes(batch)).to(device)
+    target = torch.arange(batch, device=device) % 10
     optimizer = torch.optim.Adam(model.parameters())
 
     def run() -> None:
         optimizer.zero_grad()
         F.cross_entropy(model(spikes.float()), target).backward()
         optimizer.step()
+        if device == "cuda":
+            # A GPU works on behind the call, which would end too early.
+            torch.cuda.synchronize()
 
     return Work(run, batch)

@@ -21,6 +21,7 @@ from ..run.folder import CHECKPOINT, RESUME, remove_bundle
 from . import checkpoint
 from .checkpoint import Epoch, Progress
 from .curves import write_curves
+from .determinism import deterministic
 from .epoch import evaluate, run_epoch
 from .images import Part, batch_count, split
 from .records.table import opened_records
@@ -39,6 +40,13 @@ def train(
     Ctrl-C leaves a usable checkpoint: the best so far, or, in the first epoch, the weights as they are.
     """
     device = training_device(config.training)
+    with deterministic(device):
+        return _trained(config, data, run, device, resume, watch)
+
+
+def _trained(
+    config: Config, data: ImageSet, run: Path, device: torch.device, resume: bool, watch: TrainingWatch | None
+) -> SQDRCNN:
     if config.training.threads is not None:
         torch.set_num_threads(config.training.threads)
     torch.manual_seed(config.seed)
