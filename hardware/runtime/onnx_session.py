@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Mapping
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,9 @@ _REFUSALS = (
 MOST_SECONDS = 600.0
 """Of one run; onnxruntime looks at the clock between two operators."""
 
+MOST_KEPT_BYTES = 2**20
+"""Of a model that stays open for the next call."""
+
 
 def run_onnx(
     model: Path | str | bytes, inputs: dict[str, Shaped[np.ndarray, "..."]], name: str = "the ONNX model"
@@ -50,7 +54,10 @@ def run_onnx(
     _check_inputs(stored.graph, inputs, where)
     # onnxruntime makes what is constant as soon as it opens a model, so this comes first.
     check_sizes(stored, {name: array.shape for name, array in inputs.items()}, where)
-    session = _session(content, where)
+    try:
+        session = _kept_session(content) if len(content) <= MOST_KEPT_BYTES else _session(content)
+    except _REFUSALS as error:
+        raise InputError(f"{where}: not an ONNX model that onnxruntime can run: {_sentence(error)}") from error
     names = [output.name for output in session.get_outputs()]
     options = onnxruntime.RunOptions()
     # The sizes bound the work, but not how long this machine takes for it.
@@ -94,16 +101,22 @@ def _element(kind: int) -> str:
     return f"tensor({onnx.TensorProto.DataType.Name(kind).lower() if known else kind})"
 
 
-def _session(content: bytes, where: str) -> onnxruntime.InferenceSession:
+@lru_cache(maxsize=4)
+def _kept_session(content: bytes) -> onnxruntime.InferenceSession:
+    """A small model is run batch after batch, and opening it takes longer than running it."""
+    return _session(content)
+
+
+def _session(content: bytes) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     # What is wrong comes as an exception; onnxruntime must not write it to the terminal too.
     options.log_severity_level = 4
     # Beyond "basic", operators are fused and may round otherwise; a spike near its threshold must not hang on that.
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-    try:
-        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except _REFUSALS as error:
-        raise InputError(f"{where}: not an ONNX model that onnxruntime can run: {_sentence(error)}") from error
+    # Threads that wait must leave the cores to the devices that work at the same time.
+    for pool in ("intra_op", "inter_op"):
+        options.add_session_config_entry(f"session.{pool}.allow_spinning", "0")
+    return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
 
 
 def _sentence(error: Exception) -> str:
