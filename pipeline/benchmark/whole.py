@@ -19,7 +19,8 @@ from .networks import image_set
 from .spiking import mnist_encoder
 
 IMAGES = 10_000
-QUICK_IMAGES = 2_000
+QUICK_IMAGES = 5_000
+"""Five batches of a co-simulation: the first and the last cannot overlap with another one."""
 
 MAIN = "import sys; from spiq.pipeline.commands.main import main; sys.exit(main())"
 """What the command `spiq` is."""
