@@ -1,13 +1,26 @@
 """Options that mean the same in every command that has them."""
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ...export.errors import InputError
 from ...hardware.names import quantum_names, spiking_names
 
+
+def _device(option: str, words: str, metavar: str, names: Callable[[], Sequence[str]]) -> Any:
+    return typer.Option(
+        option, help=f"{words}: {', '.join(names())}.", metavar=metavar, autocompletion=lambda: list(names())
+    )
+
+
+SpikingDeviceName = Annotated[str, _device("--snn", "Spiking device", "NAME", spiking_names)]
+SpikingDeviceNames = Annotated[
+    str, _device("--on", "One device, or two with a comma between them", "DEVICE", spiking_names)
+]
+QuantumDeviceName = Annotated[str, _device("--qpu", "Quantum device", "NAME", quantum_names)]
 BundlePath = Annotated[
     Path, typer.Argument(help="A folder that `spiq export` or `spiq run` wrote.", metavar="BUNDLE", show_default=False)
 ]
@@ -17,33 +30,6 @@ Changes = Annotated[
         "--set",
         help="Replace a value of the configuration, such as training.epochs=5 or encoder.channels=[8,16]. Repeatable.",
         metavar="KEY=VALUE",
-    ),
-]
-SpikingDeviceName = Annotated[
-    str,
-    typer.Option(
-        "--snn",
-        help=f"Spiking device: {', '.join(spiking_names())}.",
-        metavar="NAME",
-        autocompletion=lambda: list(spiking_names()),
-    ),
-]
-QuantumDeviceName = Annotated[
-    str,
-    typer.Option(
-        "--qpu",
-        help=f"Quantum device: {', '.join(quantum_names())}.",
-        metavar="NAME",
-        autocompletion=lambda: list(quantum_names()),
-    ),
-]
-SpikingDeviceNames = Annotated[
-    str,
-    typer.Option(
-        "--on",
-        help=f"One device, or two with a comma between them: {', '.join(spiking_names())}.",
-        metavar="DEVICE",
-        autocompletion=lambda: list(spiking_names()),
     ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace what is there.")]
