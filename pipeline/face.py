@@ -248,7 +248,7 @@ def as_samples(bundle: Bundle, samples: Any) -> np.ndarray:
     array = _array(samples)
     spikes = bundle.network.input.kind == "spikes"
     if array.dtype.kind not in ("iub" if spikes else "fiub"):
-        raise InputError(f"the samples are {array.dtype}; {'0 and 1' if spikes else 'numbers'} are needed")
+        raise InputError(f"the samples must be {'0 and 1' if spikes else 'numbers'}, got {array.dtype}")
     return array.astype(np.uint8 if spikes else np.float64)
 
 
@@ -256,7 +256,7 @@ def _opened(bundle: Bundle | Path | str) -> Bundle:
     if isinstance(bundle, Bundle):
         return bundle
     if not isinstance(bundle, str | Path):
-        raise InputError(f"bundle is a {type(bundle).__name__}; a Bundle or the path of one is needed")
+        raise InputError(f"bundle must be a Bundle or the path of one, got a {type(bundle).__name__}")
     return open_bundle(bundle)
 
 

@@ -40,7 +40,7 @@ def load_config(path: str | Path, changes: Mapping[str, Any] | None = None) -> C
     archive = os.path.join(Path(path).parent, os.path.expanduser(source.removeprefix(NPZ_PREFIX)))
     archive = os.path.abspath(archive)
     if without_surrogates(archive) != archive:
-        raise InputError(f"{path}: data.source must be a path in UTF-8, as a configuration is, but is {archive}")
+        raise InputError(f"{path}: data.source must be a path in UTF-8, as a configuration is, got {archive}")
     data = config.data.model_copy(update={"source": NPZ_PREFIX + archive})
     return config.model_copy(update={"data": data})
 

@@ -24,11 +24,11 @@ def describe(error: ValidationError, whole: Schema) -> str:
     sentence = _describe_key(details[0], whole)
     match len(details) - 1:
         case 0:
-            return f"{sentence}."
+            return sentence
         case 1:
-            return f"{sentence} (1 more key is wrong)."
+            return f"{sentence} (1 more key is wrong)"
         case more:
-            return f"{sentence} ({more} more keys are wrong)."
+            return f"{sentence} ({more} more keys are wrong)"
 
 
 def allowed(schema: Schema) -> str:
@@ -85,7 +85,7 @@ def _describe_key(detail: ErrorDetails, whole: Schema) -> str:
         return f"{key} is not a key{hint}; allowed here are {', '.join(keys)}"
     if detail["type"] == "missing":
         return f"the key {key} is missing; it must be {allowed(schema_at(whole, location))}"
-    return f"{key} must be {allowed(schema_at(whole, location))}, but {shown(detail['input'])} was given"
+    return f"{key} must be {allowed(schema_at(whole, location))}, got {shown(detail['input'])}"
 
 
 def _range(schema: Schema) -> str:

@@ -44,23 +44,23 @@ def _array(stream: BufferedReader | gzip.GzipFile, dimensions: int, path: Path) 
     header = 4 + 4 * dimensions
     content = stream.read(header)
     if len(content) < 4 or content[:2] != b"\0\0":
-        raise InputError(f"{path}: an IDX file starts with two zero bytes, but this one with {content[:4]!r}.")
+        raise InputError(f"{path}: an IDX file must start with two zero bytes, got {content[:4]!r}")
     if content[2] != _UNSIGNED_BYTE:
-        raise InputError(f"{path}: values must be unsigned bytes (IDX type 8), but their type is {content[2]}.")
+        raise InputError(f"{path}: values must be unsigned bytes (IDX type 8), got the type {content[2]}")
     if content[3] != dimensions:
-        raise InputError(f"{path}: {dimensions} dimensions are needed, but the file has {content[3]}.")
+        raise InputError(f"{path}: the array must have {dimensions} dimensions, got {content[3]}")
     if len(content) < header:
-        raise InputError(f"{path}: the file ends within its header.")
+        raise InputError(f"{path}: the file ends within its header")
     shape = struct.unpack_from(f">{dimensions}I", content, 4)
     expected = math.prod(shape)
     if expected > MOST_BYTES:
-        raise InputError(f"{path}: its header tells {list(shape)} bytes; at most {MOST_BYTES} are allowed.")
+        raise InputError(f"{path}: its header must tell at most {MOST_BYTES} bytes, got the shape {list(shape)}")
     # One more than there should be, and no more of a file that goes on for ever.
     values = stream.read(expected + 1)
     if len(values) < expected:
         raise InputError(
-            f"{path}: the file is cut short: its header tells {list(shape)} bytes, but {len(values)} follow."
+            f"{path}: the file is cut short: its header tells {list(shape)} bytes, but {len(values)} follow"
         )
     if len(values) > expected:
-        raise InputError(f"{path}: the file has bytes too many: its header tells {list(shape)} bytes, but more follow.")
+        raise InputError(f"{path}: the file has bytes too many: its header tells {list(shape)} bytes, but more follow")
     return np.frombuffer(values, dtype=np.uint8).reshape(shape)

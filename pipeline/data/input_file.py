@@ -24,9 +24,7 @@ def read_circuit_inputs(path: Path, circuit: Circuit) -> Float[np.ndarray, " inp
     if stored.dtype.kind not in "fiu" or not np.isfinite(stored).all():
         raise InputError(f"{path}: the circuit's inputs must be finite numbers")
     if math.prod(stored.shape) != circuit.input_size or not stored.ndim:
-        raise InputError(
-            f"{path}: holds numbers of the shape {list(stored.shape)}; {circuit.input_size} inputs are needed"
-        )
+        raise InputError(f"{path}: must hold {circuit.input_size} inputs, got the shape {list(stored.shape)}")
     return stored.reshape(-1).astype(np.float64)
 
 

@@ -54,12 +54,12 @@ def load_npz_set(path: Path, white: int | None = None) -> ImageSet:
     parts = {name: _images(arrays[name], f"{path}: {name}") for name in ("x_train", "x_test")}
     shapes = [list(images.shape[1:]) for images in parts.values()]
     if shapes[0] != shapes[1]:
-        raise InputError(f"{path}: x_test has images of the shape {shapes[1]}, but x_train of {shapes[0]}.")
+        raise InputError(f"{path}: x_test must have images of the shape {shapes[0]} as x_train, got {shapes[1]}")
     train_labels = _labels(arrays["y_train"], f"{path}: y_train", len(parts["x_train"]))
     test_labels = _labels(arrays["y_test"], f"{path}: y_test", len(parts["x_test"]))
     unknown = np.setdiff1d(test_labels, train_labels)
     if unknown.size:
-        raise InputError(f"{path}: y_test has the unknown label {unknown[0]}, which never occurs in y_train.")
+        raise InputError(f"{path}: y_test has the unknown label {unknown[0]}, which never occurs in y_train")
     _check_classes(np.unique(train_labels), path)
     found = pixel_range(parts, str(path), white, "data.pixel_range must say which value means white")
     train_images, test_images = (_fractions(images, found) for images in parts.values())
@@ -82,7 +82,8 @@ def load_npz_images(
     images = _images(arrays["x"], f"{path}: x")
     if images.shape[1:] != tuple(shape):
         raise InputError(
-            f"{path}: x has images of the shape {list(images.shape[1:])}, but the network reads {list(shape)}."
+            f"{path}: x must have images of the shape {list(shape)}, which the network reads, "
+            f"got {list(images.shape[1:])}"
         )
     remedy = "the bundle does not say it either, so x must be floating-point numbers from 0 to 1"
     found = pixel_range({"x": images}, str(path), white, remedy)
@@ -94,37 +95,35 @@ def labels_of(array: np.ndarray, where: str, count: int, classes: int) -> Int64[
     """The labels of so many samples for a network of so many classes. Raises InputError where they are none."""
     labels = _labels(array, where, count)
     if labels.max() >= classes:
-        raise InputError(f"{where} has the unknown label {labels.max()}; the network's are 0 to {classes - 1}.")
+        raise InputError(f"{where} must have labels from 0 to {classes - 1}, got {labels.max()}")
     return labels
 
 
 def _images(array: np.ndarray, where: str) -> Num[np.ndarray, "sample channel height width"]:
     """The array with an axis for its channels; floats lie in [0, 1], what integers mean is not looked at."""
     if array.dtype.kind not in "iuf":
-        raise InputError(
-            f"{where} must be integers from 0 on or floating point (0 to 1), but its type is {array.dtype}."
-        )
+        raise InputError(f"{where} must be integers from 0 on or floating point (0 to 1), got {array.dtype}")
     if array.ndim not in (3, 4):
         raise InputError(
-            f"{where} must have the shape [sample, height, width] or [sample, channel, height, width], but has "
-            f"{list(array.shape)}."
+            f"{where} must have the shape [sample, height, width] or [sample, channel, height, width], got "
+            f"{list(array.shape)}"
         )
     if array.size == 0:
-        raise InputError(f"{where} is empty: its shape is {list(array.shape)}.")
+        raise InputError(f"{where} is empty: its shape is {list(array.shape)}")
     if array.ndim == 3:
         array = array[:, np.newaxis]
     if array.shape[3] <= MOST_COLOURS and array.shape[3] < min(array.shape[1:3]):
         raise InputError(
-            f"{where} must have the shape [sample, channel, height, width], but has {list(array.shape)}, with the "
-            "channel last."
+            f"{where} must have the shape [sample, channel, height, width], got {list(array.shape)}, with the "
+            "channel last"
         )
     if array.dtype.kind != "f":
         return array
     if np.isnan(array).any():
-        raise InputError(f"{where} holds NaN.")
+        raise InputError(f"{where} holds NaN")
     low, high = array.min(), array.max()
     if low < 0 or high > 1:
-        raise InputError(f"{where} is floating point and must lie in [0, 1], but ranges from {low:g} to {high:g}.")
+        raise InputError(f"{where} is floating point and must lie in [0, 1], got {low:g} to {high:g}")
     return array
 
 
@@ -138,12 +137,12 @@ def _fractions(
 
 def _labels(array: np.ndarray, where: str, count: int) -> Int64[np.ndarray, " sample"]:
     if not np.issubdtype(array.dtype, np.integer):
-        raise InputError(f"{where} must hold integers, but its type is {array.dtype}.")
+        raise InputError(f"{where} must hold integers, got {array.dtype}")
     if array.shape != (count,):
-        raise InputError(f"{where} must have a label for each of {count} images, but its shape is {list(array.shape)}.")
+        raise InputError(f"{where} must have a label for each of {count} images, got the shape {list(array.shape)}")
     low, high = array.min(), array.max()
     if low < 0 or high >= MAX_CLASSES:
-        raise InputError(f"{where} must have labels from 0 to {MAX_CLASSES - 1}, but they range from {low} to {high}.")
+        raise InputError(f"{where} must have labels from 0 to {MAX_CLASSES - 1}, got {low} to {high}")
     return array.astype(np.int64)
 
 
@@ -154,5 +153,5 @@ def _check_classes(labels: Int64[np.ndarray, " label"], path: Path) -> None:
     listed = ", ".join(map(str, labels[:MOST_LABELS])) + (", …" if len(labels) > MOST_LABELS else "")
     raise InputError(
         f"{path}: the labels of y_train and y_test must be 0 to {len(labels) - 1}, each of them there, got {listed}; "
-        "`numpy.searchsorted(numpy.unique(y_train), y)` renumbers those of either array y."
+        "`numpy.searchsorted(numpy.unique(y_train), y)` renumbers those of either array y"
     )

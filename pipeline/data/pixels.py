@@ -51,22 +51,22 @@ def pixel_range(
     names = " and ".join(integers)
     for name, array in integers.items():
         if array.min() < 0:
-            raise InputError(f"{where}: {name} holds the integer {array.min()}; pixels must be 0 or more.")
+            raise InputError(f"{where}: {name} must hold pixels of 0 or more, got {array.min()}")
     largest = max((int(array.max()) for array in integers.values()), default=0)
     if white is not None and largest > white:
-        raise InputError(f"{where}: {names} must hold integers from 0 to {white}, which means white, got {largest}.")
+        raise InputError(f"{where}: {names} must hold integers from 0 to {white}, which means white, got {largest}")
     if white is not None or not integers:
         return PixelRange(white, None)
     if 1 < largest <= MOST_UNCLEAR or largest > EIGHT_BIT:
         raise InputError(
-            f"{where}: the largest integer of {names} is {largest}, which does not say what means white; {remedy}."
+            f"{where}: the largest integer of {names} is {largest}, which does not say what means white; {remedy}"
         )
     decided = 1 if largest <= 1 else EIGHT_BIT
     for name, array in parts.items():
         if name not in integers and not _alike(largest / decided, float(array.max())):
             raise InputError(
                 f"{where}: the integers of {names}, divided by {decided}, reach {largest / decided:.3g}, but the "
-                f"floats of {name} reach {float(array.max()):.3g}; {remedy}."
+                f"floats of {name} reach {float(array.max()):.3g}; {remedy}"
             )
     return PixelRange(decided, f"{where}: integers up to {largest} in {names} are taken as 0 to {decided}")
 

@@ -53,10 +53,10 @@ def _plain(bundle: Bundle, path: Path, limit: int | None) -> Samples:
     kinds = "iub" if spikes else "iuf"
     if values.dtype.kind not in kinds or not np.isfinite(values).all():
         wanted = "0 and 1" if spikes else "finite numbers"
-        raise InputError(f"{path}: x is {values.dtype}; {wanted} are needed")
+        raise InputError(f"{path}: x must be {wanted}, got {values.dtype}")
     axis = 1 if spikes else 0
     if values.ndim <= axis or not values.shape[axis]:
-        raise InputError(f"{path}: x has the shape {list(values.shape)}; {read} is needed")
+        raise InputError(f"{path}: x must have the shape {read}, got {list(values.shape)}")
     labels = labels_of(arrays["y"], f"{path}: y", values.shape[axis], bundle.classes) if "y" in arrays else None
     cut = (values[:, :limit] if spikes else values[:limit]).astype(np.uint8 if spikes else np.float64)
     return Samples(cut, None if labels is None else labels[:limit])

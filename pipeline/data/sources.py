@@ -96,8 +96,7 @@ def load_images(source: str, pixel_range: int | None = None) -> ImageSet:
     own = {DIGITS: WHITE, **dict.fromkeys(IDX_SETS, EIGHT_BIT)}.get(source)
     if own is not None and pixel_range not in (None, own):
         raise InputError(
-            f"data.pixel_range must be left out for the source {source!r}, whose white is {own}, but {pixel_range} was "
-            "given."
+            f"data.pixel_range must be left out for the source {source!r}, whose white is {own}, got {pixel_range}"
         )
     if source == DIGITS:
         return load_digits()
@@ -105,7 +104,7 @@ def load_images(source: str, pixel_range: int | None = None) -> ImageSet:
         return _load_idx_set(source)
     if source.startswith(NPZ_PREFIX):
         return load_npz_set(Path(source.removeprefix(NPZ_PREFIX)), pixel_range)
-    raise InputError(f"data.source must be {ALLOWED_SOURCES}, but {source!r} was given.")
+    raise InputError(f"data.source must be {ALLOWED_SOURCES}, got {source!r}")
 
 
 def _load_idx_set(name: str) -> ImageSet:
@@ -114,8 +113,8 @@ def _load_idx_set(name: str) -> ImageSet:
     test_images, test_labels = _read_part(paths.test_images, paths.test_labels)
     if test_images.shape[1:] != train_images.shape[1:]:
         raise InputError(
-            f"{paths.test_images}: its images have the shape {list(test_images.shape[1:])}, but those of "
-            f"{paths.train_images} {list(train_images.shape[1:])}."
+            f"{paths.test_images}: its images must have the shape {list(train_images.shape[1:])}, as those of "
+            f"{paths.train_images}, got {list(test_images.shape[1:])}"
         )
     return ImageSet(train_images, train_labels, test_images, test_labels, CLASSES, name, EIGHT_BIT)
 
@@ -126,11 +125,11 @@ def _read_part(
     images = read_idx(Path(images_path), dimensions=3)
     labels = read_idx(Path(labels_path), dimensions=1)
     if images.size == 0:
-        raise InputError(f"{images_path}: the file holds no images: its shape is {list(images.shape)}.")
+        raise InputError(f"{images_path}: the file holds no images: its shape is {list(images.shape)}")
     if len(images) != len(labels):
-        raise InputError(f"{labels_path}: {len(labels)} labels do not fit the {len(images)} images of {images_path}.")
+        raise InputError(f"{labels_path}: {len(labels)} labels do not fit the {len(images)} images of {images_path}")
     if labels.max() >= CLASSES:
-        raise InputError(f"{labels_path}: labels must be 0 to {CLASSES - 1}, but one is {labels.max()}.")
+        raise InputError(f"{labels_path}: labels must lie from 0 to {CLASSES - 1}, got {labels.max()}")
     return scaled(images[:, np.newaxis], EIGHT_BIT), labels.astype(np.int64)
 
 
@@ -140,7 +139,7 @@ def _local_files(name: str) -> SetFiles | None:
     if root is None:
         return None
     if not root.is_dir():
-        raise InputError(f"{DATA_VARIABLE} must name a folder with data sets, but {root} is no folder.")
+        raise InputError(f"{DATA_VARIABLE} must name a folder with data sets, got {root}, which is no folder")
     folder = root / IDX_SETS[name].folder
     found, missing = [], []
     for file in FILES:
@@ -148,7 +147,7 @@ def _local_files(name: str) -> SetFiles | None:
         found += [str(path) for path in there[:1]]
         missing += [] if there else [file]
     if found and missing:
-        raise InputError(f"{folder}: {missing[0]} (or {missing[0]}.gz) is missing beside the other files of {name}.")
+        raise InputError(f"{folder}: {missing[0]} (or {missing[0]}.gz) is missing beside the other files of {name}")
     return SetFiles(*found) if found else None
 
 
@@ -168,5 +167,5 @@ def _cached_files(name: str) -> SetFiles:
         local = f"{root / idx_set.folder} has none of it" if root else f"{DATA_VARIABLE} is not set"
         raise InputError(
             f"{name} is not to be had: {local}, {error}; put its four files into FOLDER/{idx_set.folder} and set "
-            f"{DATA_VARIABLE} to FOLDER."
+            f"{DATA_VARIABLE} to FOLDER"
         ) from None

@@ -39,5 +39,5 @@ def read_spikes(path: Path, shape: Shape, for_chip: bool = False) -> Spikes:
     if y is None:
         return Spikes(x, None)
     if y.dtype.kind not in "biu" or y.ndim < 3:
-        raise InputError(f"{path}: y is {y.dtype} {list(y.shape)}; spikes [time, sample, feature] are needed")
+        raise InputError(f"{path}: y must be spikes [time, sample, feature], got {y.dtype} {list(y.shape)}")
     return Spikes(x, y.reshape(*y.shape[:2], math.prod(y.shape[2:])))

@@ -55,8 +55,8 @@ def own_circuit(
         circuit = from_qiskit(given, inputs, observables)
         return OwnCircuit(circuit, _in_qiskit(given, inputs, circuit), 0)
     raise InputError(
-        f"circuit is a {type(given).__name__}; a PennyLane QNode or TorchLayer, a Qiskit QuantumCircuit, a text in "
-        "OpenQASM or a spiq Circuit is needed"
+        "circuit must be a PennyLane QNode or TorchLayer, a Qiskit QuantumCircuit, a text in OpenQASM or a spiq "
+        f"Circuit, got a {type(given).__name__}"
     )
 
 

@@ -194,7 +194,7 @@ class OwnNetwork:
     def to_network(self) -> HybridNetwork:
         """The network as plain data. Raises InputError where a stage does not lead to the last one."""
         if not self.stages:
-            raise InputError("the network has no stages; at least one is needed")
+            raise InputError("the network must have at least one stage, got none")
         return HybridNetwork(self.input, dict(self.stages), dict(self.reads), next(reversed(self.stages)))
 
     def prepare(self) -> None:
@@ -242,7 +242,7 @@ class OwnNetwork:
         network = self.to_network()
         samples, labels = golden if isinstance(golden, tuple) else (golden, None)
         if calibration is None and samples is None:
-            raise InputError("export: neither calibration nor golden samples are given; at least one is needed")
+            raise InputError("export: calibration or golden samples must be given, got neither")
         training = self._samples(calibration if calibration is not None else samples, "calibration")
         kept = self._samples(samples if samples is not None else calibration, "golden")
         if samples is None:
@@ -290,7 +290,7 @@ class OwnNetwork:
     def _samples(self, given: Any, what: str) -> Shaped[np.ndarray, "..."]:
         array = np.asarray(given.detach().cpu() if isinstance(given, torch.Tensor) else given)
         if array.dtype.kind not in "fiub":
-            raise InputError(f"{what}: found samples of the type {array.dtype}; numbers are needed")
+            raise InputError(f"{what}: samples must be numbers, got the type {array.dtype}")
         return array.astype(np.uint8 if self.input.kind == "spikes" else np.float64)
 
 
@@ -316,18 +316,18 @@ def _shape(given: Any) -> Shape:
     try:
         shape = tuple(given)
     except TypeError:
-        raise InputError(f"input_shape is {given!r}; a tuple of sizes such as (1, 28, 28) is needed") from None
+        raise InputError(f"input_shape must be a tuple of sizes such as (1, 28, 28), got {given!r}") from None
     if not shape:
-        raise InputError("input_shape is (); a tuple of sizes such as (1, 28, 28) is needed")
+        raise InputError("input_shape must be a tuple of sizes such as (1, 28, 28), got ()")
     return tuple(_positive("input_shape", size) for size in shape)
 
 
 def _positive(what: str, value: Any) -> int:
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
-        raise InputError(f"{what} has {value!r}; integers from 1 on are needed")
+        raise InputError(f"{what} must hold integers from 1 on, got {value!r}")
     return int(value)
 
 
 def _check_is(value: Any, kind: type, what: str, wanted: str) -> None:
     if not isinstance(value, kind):
-        raise InputError(f"{what} is a {type(value).__name__}; {wanted} is needed")
+        raise InputError(f"{what} must be {wanted}, got a {type(value).__name__}")

@@ -40,7 +40,7 @@ def check_run(run: Path, config: Config, force: bool = False, resume: bool = Fal
     elif run.exists() and not force:
         raise InputError(f"{run}: exists already", "replace or resume")
     elif run.exists() and not run.is_dir():
-        raise InputError(f"{run}: is a file; a folder is needed")
+        raise InputError(f"{run}: must be a folder, got a file")
     # The bundle's module takes longer to import than a command's help may take.
     from ...export.bundle.folder import MANIFEST
 

@@ -100,7 +100,7 @@ def training_device(config: Training) -> torch.device:
     """The GPU where there is one, unless the configuration says otherwise."""
     available = torch.cuda.is_available()
     if config.device == "cuda" and not available:
-        raise InputError('training.device is "cuda", but PyTorch finds no CUDA device; "auto" and "cpu" are allowed')
+        raise InputError('training.device must be "auto" or "cpu" where PyTorch finds no CUDA device, got "cuda"')
     return torch.device("cuda" if available and config.device != "cpu" else "cpu")
 
 

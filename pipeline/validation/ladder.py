@@ -69,11 +69,11 @@ def _check(ascent: Ascent) -> None:
     labels, classes = ascent.labels, ascent.bundle.classes
     if not np.issubdtype(labels.dtype, np.integer) or labels.shape != (count,):
         raise InputError(
-            f"labels are {labels.dtype} {list(labels.shape)}; integers, one for each of the {count} samples, are needed"
+            f"labels must be integers, one for each of the {count} samples, got {labels.dtype} {list(labels.shape)}"
         )
     odd = labels[(labels < 0) | (labels >= classes)]
     if odd.size:
-        raise InputError(f"labels hold {odd[0]}; 0 to {classes - 1} are allowed")
+        raise InputError(f"labels must lie from 0 to {classes - 1}, got {odd[0]}")
 
 
 def _attempt(

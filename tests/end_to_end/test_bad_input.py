@@ -78,8 +78,11 @@ def test_a_wrong_option_of_cosim_gives_one_sentence(
     ("arrays", "sentence"),
     [
         ({"x": np.full((2, 8, 8), np.nan)}, "images.npz: x "),
-        ({"x": np.zeros((2, 9, 8))}, "images.npz: x has images of the shape [1, 9, 8]"),
-        ({"x": np.zeros((2, 8, 8)), "y": np.array([1, 10])}, "images.npz: y has the unknown label 10"),
+        (
+            {"x": np.zeros((2, 9, 8))},
+            "images.npz: x must have images of the shape [1, 8, 8], which the network reads, got [1, 9, 8]",
+        ),
+        ({"x": np.zeros((2, 8, 8)), "y": np.array([1, 10])}, "images.npz: y must have labels from 0 to 9, got 10"),
         ({"x": np.zeros((2, 8, 8)), "y": np.array([1])}, "images.npz: y "),
         ({"z": np.zeros((2, 8, 8))}, "the array x is missing"),
     ],
@@ -111,7 +114,7 @@ def test_wrong_angles_give_one_sentence(run: tuple[Path, dict], tmp_path: Path, 
     angles = tmp_path / "angles.json"
     angles.write_text(content)
     assert re.search(
-        r"inputs must be|holds numbers of the shape|list or",
+        r"inputs must be|must hold 9 inputs, got the shape|list or",
         assert_refused("qasm", run[0] / "bundle", "--version", 2, "--angles", angles),
     )
 

@@ -72,7 +72,7 @@ def test_what_is_documented_as_allowed_is_what_a_refusal_says(tmp_path: Path, ke
     with pytest.raises(InputError) as caught:
         load_config(path)
     left_out = ", or be left out" if ROWS[key]["default"] == "–" else ""
-    assert str(caught.value) == f"{path}: {key} must be {ROWS[key]['allowed']}{left_out}, but {{}} was given."
+    assert str(caught.value) == f"{path}: {key} must be {ROWS[key]['allowed']}{left_out}, got {{}}"
 
 
 SAMPLES = {

@@ -176,18 +176,18 @@ GOOD_IMAGES = idx_bytes(np.zeros((12, 4, 6)))
 @pytest.mark.parametrize(
     ("file", "content", "match"),
     [
-        ("train_images", b"", "starts with two zero bytes, but this one with b''"),
-        ("train_images", gzip.compress(GOOD_IMAGES, mtime=0), "starts with two zero bytes"),
-        ("train_images", b"\0\0\x0d\x03" + GOOD_IMAGES[4:], "unsigned bytes .* but their type is 13"),
-        ("train_images", idx_bytes(np.zeros(12)), "3 dimensions are needed, but the file has 1"),
+        ("train_images", b"", "must start with two zero bytes, got b''"),
+        ("train_images", gzip.compress(GOOD_IMAGES, mtime=0), "must start with two zero bytes"),
+        ("train_images", b"\0\0\x0d\x03" + GOOD_IMAGES[4:], "unsigned bytes .* got the type 13"),
+        ("train_images", idx_bytes(np.zeros(12)), "must have 3 dimensions, got 1"),
         ("train_images", GOOD_IMAGES[:9], "ends within its header"),
         ("train_images", GOOD_IMAGES[:-1], r"cut short: its header tells \[12, 4, 6\] bytes, but 287 follow"),
         ("train_images", GOOD_IMAGES + b"\0", "bytes too many: .* but more follow"),
-        ("train_images", struct.pack(">HBB3I", 0, 8, 3, *[2**32 - 1] * 3), "at most 1073741824 are allowed"),
+        ("train_images", struct.pack(">HBB3I", 0, 8, 3, *[2**32 - 1] * 3), "at most 1073741824 bytes, got the shape"),
         ("train_images", idx_bytes(np.zeros((0, 4, 6))), "holds no images"),
         ("train_images", idx_bytes(np.zeros((11, 4, 6))), "labels-idx1-ubyte.gz: 12 labels do not fit the 11 images"),
-        ("test_images", idx_bytes(np.zeros((5, 6, 4))), r"the shape \[1, 6, 4\], but those of .* \[1, 4, 6\]"),
-        ("test_labels", idx_bytes(np.array([0, 1, 10, 3, 4])), "labels must be 0 to 9, but one is 10"),
+        ("test_images", idx_bytes(np.zeros((5, 6, 4))), r"the shape \[1, 4, 6\], as those of .* got \[1, 6, 4\]"),
+        ("test_labels", idx_bytes(np.array([0, 1, 10, 3, 4])), "labels must lie from 0 to 9, got 10"),
     ],
 )
 def test_damage_in_a_folder_of_ones_own_is_told(local_set: Path, file: str, content: bytes, match: str) -> None:
@@ -214,7 +214,9 @@ def test_a_partial_folder_of_ones_own_is_told(local_set: Path) -> None:
 
 def test_a_data_folder_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SPIQ_DATA", str(tmp_path / "nowhere"))
-    with pytest.raises(InputError, match=r"SPIQ_DATA must name a folder with data sets, but .*nowhere is no folder"):
+    with pytest.raises(
+        InputError, match=r"SPIQ_DATA must name a folder with data sets, got .*nowhere, which is no folder"
+    ):
         load_images("mnist")
 
 
@@ -226,7 +228,7 @@ def test_an_unreadable_file_is_told(local_set: Path) -> None:
 
 
 def test_an_unknown_source_is_told() -> None:
-    with pytest.raises(InputError, match=r"must be .*npz:PATH.*, but 'cifar' was given"):
+    with pytest.raises(InputError, match=r"must be .*npz:PATH.*, got 'cifar'"):
         load_images("cifar")
 
 
@@ -340,7 +342,7 @@ def test_a_set_that_is_nowhere_is_told_in_one_sentence(
     monkeypatch.setitem(IDX_SETS, "mnist", mnist._replace(mirrors=(mirror.url, gone.url)))
     cache = tmp_path / "cache" / "MNIST" / "raw"
     reasons = f"({mirror.url}: HTTP status 404; {gone.url}: ConnectionError)"
-    advice = "put its four files into FOLDER/MNIST/raw and set SPIQ_DATA to FOLDER."
+    advice = "put its four files into FOLDER/MNIST/raw and set SPIQ_DATA to FOLDER"
     with pytest.raises(InputError) as caught:
         load_images("mnist")
     assert str(caught.value) == (

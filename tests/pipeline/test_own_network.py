@@ -176,17 +176,17 @@ def refused(message: str):
 
 def test_wrong_parts_give_one_sentence(network: spiq.OwnNetwork, bundle: spiq.Bundle, tmp_path: Path) -> None:
     shape = (1, 8, 8)
-    with refused("encoder is a str; a torch.nn.Module is needed"):
+    with refused("encoder must be a torch.nn.Module, got a str"):
         spiq.network("encoder", input_shape=shape)  # type: ignore[arg-type]
-    with refused("circuit is a int; a PennyLane QNode or TorchLayer"):
+    with refused("circuit must be a PennyLane QNode or TorchLayer.* got a int"):
         spiq.network(encoder(), 7, input_shape=shape)
     with refused(r"stage 'circuit': its circuit has 9 inputs, but it gets \[5\]"):
         spiq.network(encoder(5), circuit(), input_shape=shape)
-    with refused("readout is a float; a torch.nn.Module is needed"):
+    with refused("readout must be a torch.nn.Module, got a float"):
         spiq.network(encoder(), circuit(), 0.5, input_shape=shape)  # type: ignore[arg-type]
-    with refused("input_shape is 28; a tuple of sizes"):
+    with refused("input_shape must be a tuple of sizes such as .* got 28"):
         spiq.network(encoder(), input_shape=28)  # type: ignore[arg-type]
-    with refused("input_shape has 0; integers from 1 on"):
+    with refused("input_shape must hold integers from 1 on, got 0"):
         spiq.network(encoder(), input_shape=(0, 8))
     with refused("coding: kind must be one of"):
         spiq.network(encoder(), coding="morse", input_shape=shape)
@@ -194,7 +194,7 @@ def test_wrong_parts_give_one_sentence(network: spiq.OwnNetwork, bundle: spiq.Bu
         spiq.network(encoder(), decode="mean", input_shape=shape)  # type: ignore[arg-type]
     with refused("layer '1' "):
         spiq.network(nn.Sequential(nn.Flatten(), nn.GELU()), input_shape=shape)
-    with refused("neither calibration nor golden samples are given"):
+    with refused("calibration or golden samples must be given, got neither"):
         network.export(tmp_path / "none")
     with refused("exists already"):
         network.export(bundle.path, golden=IMAGES[:2])
@@ -202,13 +202,13 @@ def test_wrong_parts_give_one_sentence(network: spiq.OwnNetwork, bundle: spiq.Bu
         network.export(tmp_path / "none", golden=IMAGES[:2, 0])
     with refused("'brain': there is no such spiking device"):
         spiq.cosim(bundle, IMAGES, snn="brain")
-    with refused("bundle is a int; a Bundle or the path of one is needed"):
+    with refused("bundle must be a Bundle or the path of one, got a int"):
         spiq.cosim(3, IMAGES)  # type: ignore[arg-type]
-    with refused("the samples are <U1; numbers are needed"):
+    with refused("the samples must be numbers, got <U1"):
         spiq.cosim(bundle, np.array(["a"]))
-    with refused(r"labels are float64 \[70\]; integers"):
+    with refused(r"labels must be integers, one for each of the 70 samples, got float64 \[70\]"):
         spiq.validate(bundle, IMAGES, LABELS / 2)
-    with refused("labels hold 9; 0 to 3 are allowed"):
+    with refused("labels must lie from 0 to 3, got 9"):
         spiq.validate(bundle, IMAGES, np.full(70, 9))
     with refused("there is one of this name"):
         spiq.OwnNetwork((64,)).encode(name="input")

@@ -113,7 +113,7 @@ def test_a_negative_integer_is_refused_whatever_is_said(
 ) -> None:
     path = save(tmp_path, *((pixels, other) if first else (other, pixels)))
     name = "x_train" if first else "x_test"
-    with pytest.raises(InputError, match=f"{name} holds the integer {pixels.min()}; pixels must be 0 or more"):
+    with pytest.raises(InputError, match=f"{name} must hold pixels of 0 or more, got {pixels.min()}"):
         load_npz_set(path, white)
 
 
@@ -169,7 +169,7 @@ def test_images_for_a_bundle_are_divided_by_its_own_range(
 
 @pytest.mark.parametrize(("source", "own"), [("digits", 16), ("mnist", 255)])
 def test_a_set_with_a_range_of_its_own_takes_no_other(source: str, own: int) -> None:
-    with pytest.raises(InputError, match=rf"data\.pixel_range must be left out .* whose white is {own}, but 8 was"):
+    with pytest.raises(InputError, match=rf"data\.pixel_range must be left out .* whose white is {own}, got 8"):
         load_images(source, 8)
     if source == "digits":
         assert load_images(source, own).pixel_range == own
