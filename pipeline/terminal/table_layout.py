@@ -26,7 +26,8 @@ class Table(NamedTuple):
 
 
 PROSE = 24
-"""Characters: a longer cell that has several words may be wrapped between them, and gets at least so much room."""
+"""Characters: a longer cell that has several words may be wrapped between them. It gets so much room, and less only
+if the table would not fit otherwise."""
 
 PIPE_WIDTH = 160
 """Characters of a table in a pipe, which has no width itself; more where figures need it."""
@@ -69,7 +70,7 @@ class _Column:
         word = max((_cells(word) for line in lines for word in line.split()), default=0)
         self.width = max(heading, max(word, PROSE) if self.prose else whole)
         self.wish = max(_cells(self.name), whole)
-        self.narrowest = max(heading, PROSE) if self.prose else self.width
+        self.narrowest = max(heading, min(word, PROSE)) if self.prose else self.width
 
 
 def _lines(cell: Cell) -> list[str]:
@@ -87,7 +88,7 @@ def _taken(columns: Sequence[_Column]) -> int:
 
 
 def _share_out(columns: Sequence[_Column], room: int) -> None:
-    """Give what is left to the columns that would like more; where too much is taken, long paths are broken."""
+    """Give what is left to columns that would like more; if too much is taken, prose gets narrower, then long paths."""
     while _taken(columns) < room:
         short = [column for column in columns if column.width < column.wish]
         if not short:

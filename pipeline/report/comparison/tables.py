@@ -67,7 +67,7 @@ def shown(value: Any) -> str:
         case bool():
             return "true" if value else "false"
         case float():
-            return f"{value:.4g}"
+            return f"{value:,.0f}" if 1e4 <= abs(value) < 1e9 else f"{value:.4g}"
         case list() | tuple() if isinstance(value, Sequence):
             return ", ".join(map(shown, value))
     return str(value)
