@@ -12,19 +12,28 @@ from .compared import Comparison, RungAccuracy
 def tables(found: Comparison) -> Iterator[Table]:
     """What differs, accuracies, paired differences, costs; a table that would be empty is left out."""
     runs = tuple(found.runs)
+    # The first run is what the others are held against.
+    last_first = runs[:0:-1]
     settings = [(key, *map(shown, values)) for key, values in found.settings.items()]
     if settings:
-        yield Table("Settings that differ", ("key", *runs), settings)
+        yield Table("Settings that differ", ("key", *runs), settings, last_first)
+    accuracies = [(name, *map(_accuracy, rungs)) for name, rungs in found.rungs.items()]
+    yield Table("Accuracy", ("rung", *runs), accuracies, last_first)
+    yield from _differences(found, runs)
     sizes = [(what, *map(shown, values)) for what, values in found.sizes.items()]
     gates = ("gate", *("passed" if passed else "NOT passed" for passed in found.passed))
-    yield Table("Accuracy", ("rung", *runs), [(name, *map(_accuracy, rungs)) for name, rungs in found.rungs.items()])
-    differences = [
+    costs = [(what, *map(shown, values)) for what, values in found.costs.items()]
+    yield Table("Size and cost", ("", *runs), [*sizes, *costs, gates], last_first)
+
+
+def _differences(found: Comparison, runs: tuple[str, ...]) -> Iterator[Table]:
+    rows = [
         (name, run, f"{rung.against_first.samples}", *difference(rung))
         for name, rungs in found.rungs.items()
         for run, rung in zip(runs, rungs, strict=True)
         if rung.against_first is not None
     ]
-    if differences:
+    if rows:
         columns = (
             "rung",
             "run",
@@ -35,9 +44,9 @@ def tables(found: Comparison) -> Iterator[Table]:
             "lost",
             "McNemar's p",
         )
-        yield Table(f"Against {runs[0]}, sample by sample (percentage points)", columns, differences)
-    costs = [(what, *map(shown, values)) for what, values in found.costs.items()]
-    yield Table("Size and cost", ("", *runs), [*sizes, *costs, gates])
+        # Of two runs there is no doubt which one it is.
+        may_go = ("samples", "gained", "lost") if len(runs) > 2 else ("run", "samples")
+        yield Table(f"Against {runs[0]}, sample by sample (percentage points)", columns, rows, may_go)
 
 
 def notes(found: Comparison) -> Iterator[str]:
