@@ -56,11 +56,11 @@ class Coding:
     def __post_init__(self) -> None:
         if self.kind not in get_args(CodingKind):
             allowed = ", ".join(f'"{kind}"' for kind in get_args(CodingKind))
-            raise InputError(f"coding: kind must be one of {allowed}, but {self.kind!r} was given.")
+            raise InputError(f"coding: kind must be one of {allowed}, got {self.kind!r}")
         if not _is_integer(self.steps) or self.steps < 1:
-            raise InputError(f"coding: steps must be an integer of at least 1, but {self.steps!r} was given.")
+            raise InputError(f"coding: steps must be an integer of at least 1, got {self.steps!r}")
         if not _is_integer(self.seed) or not 0 <= self.seed < _SEED_LIMIT:
-            raise InputError(f"coding: seed must be an integer from 0 to 2**64 - 1, but {self.seed!r} was given.")
+            raise InputError(f"coding: seed must be an integer from 0 to 2**64 - 1, got {self.seed!r}")
 
     def encode(
         self, images: Float[np.ndarray, "sample *shape"], first_sample: int = 0
@@ -76,7 +76,7 @@ class Coding:
         """
         _check_images(images)
         if not _is_integer(first_sample) or first_sample < 0:
-            raise InputError(f"coding: first_sample must be an integer of at least 0, but is {first_sample!r}.")
+            raise InputError(f"coding: first_sample must be an integer of at least 0, got {first_sample!r}")
         match self.kind:
             case "phase":
                 return self._phase(images)
@@ -93,14 +93,14 @@ class Coding:
     def from_dict(cls, values: Mapping[str, Any]) -> "Coding":
         """The coding that `to_dict` wrote. Raises InputError for a missing or unknown key, or a value not allowed."""
         if not isinstance(values, Mapping):
-            raise InputError(f"coding: a table with kind, steps and seed is needed, but {values!r} was given.")
+            raise InputError(f"coding must be a table with kind, steps and seed, got {values!r}")
         keys = [field.name for field in fields(cls)]
         for key in values:
             if key not in keys:
-                raise InputError(f"coding: {key!r} is not a key; the keys are {', '.join(keys)}.")
+                raise InputError(f"coding: each key must be one of {', '.join(keys)}, got {key!r}")
         for key in keys:
             if key not in values:
-                raise InputError(f"coding: the key {key} is missing; the keys are {', '.join(keys)}.")
+                raise InputError(f"coding: the key {key} is missing; the keys are {', '.join(keys)}")
         return cls(**values)
 
     def _phase(self, images: np.ndarray) -> np.ndarray:
@@ -134,14 +134,14 @@ class Coding:
 
 def _check_images(images: np.ndarray) -> None:
     if not np.issubdtype(images.dtype, np.floating):
-        raise InputError(f"coding: images must be floating-point numbers in [0, 1], but their type is {images.dtype}.")
+        raise InputError(f"coding: images must be floating-point numbers in [0, 1], got the type {images.dtype}")
     if images.ndim < 2:
-        raise InputError(f"coding: images must have the shape [sample, …], but have {list(images.shape)}.")
+        raise InputError(f"coding: images must have the shape [sample, …], got {list(images.shape)}")
     if not images.size:
         return
     # Either is NaN if there is one anywhere.
     least, most = images.min(), images.max()
     if np.isnan(least):
-        raise InputError("coding: images must lie in [0, 1], but hold NaN.")
+        raise InputError("coding: images must lie in [0, 1], got NaN")
     if not (least >= 0 and most <= 1):
-        raise InputError(f"coding: images must lie in [0, 1], but range from {least:g} to {most:g}.")
+        raise InputError(f"coding: images must lie in [0, 1], got {least:g} to {most:g}")

@@ -101,11 +101,11 @@ def checked_answer(
     name = type(device).__name__
     if not isinstance(answer, np.ndarray) or answer.dtype != np.uint8:
         found = getattr(answer, "dtype", type(answer).__name__)
-        raise DeviceError(f"{name}: its spikes are {found}; an array of uint8 is needed")
+        raise DeviceError(f"{name}: its spikes must be an array of uint8, got {found}")
     if answer.shape != shape:
-        raise DeviceError(f"{name}: its spikes have the shape {list(answer.shape)}; {list(shape)} is needed")
+        raise DeviceError(f"{name}: its spikes must have the shape {list(shape)}, got {list(answer.shape)}")
     if answer.size and answer.max() > 1:
-        raise DeviceError(f"{name}: its spikes hold the value {answer.max()}; 0 and 1 are allowed")
+        raise DeviceError(f"{name}: its spikes must be 0 or 1, got {answer.max()}")
     return answer
 
 
@@ -117,24 +117,27 @@ def checked_estimate(device: QuantumDevice, answer: Estimate, samples: int, shot
     """
     name = type(device).__name__
     if not isinstance(answer, Estimate):
-        raise DeviceError(f"{name}: its answer is {type(answer).__name__}; an Estimate is needed")
+        raise DeviceError(f"{name}: its answer must be an Estimate, got {type(answer).__name__}")
     if answer.shots != shots:
-        raise DeviceError(f"{name}: it made {answer.shots} shots; {shots} were asked for")
+        raise DeviceError(f"{name}: the shots of its answer must be {shots}, as asked for, got {answer.shots}")
     wanted = (samples, device.circuit.output_size)
     for what, found in (("values", answer.values), ("standard errors", answer.standard_errors)):
         if not isinstance(found, np.ndarray) or not np.issubdtype(found.dtype, np.floating):
             kind = getattr(found, "dtype", type(found).__name__)
-            raise DeviceError(f"{name}: its {what} are {kind}; an array of floating-point numbers is needed")
+            raise DeviceError(f"{name}: its {what} must be an array of floating-point numbers, got {kind}")
         if found.shape != wanted:
-            raise DeviceError(f"{name}: its {what} have the shape {list(found.shape)}; {list(wanted)} is needed")
+            raise DeviceError(f"{name}: its {what} must have the shape {list(wanted)}, got {list(found.shape)}")
     bounds = device.circuit.bounds
     outside = np.argwhere(~(np.abs(answer.values) <= bounds * (1 + ROUNDING)))
     if len(outside):
         sample, observable = map(int, outside[0])
         raise DeviceError(
-            f"{name}: observable {observable} of sample {sample} has the value {answer.values[sample, observable]}; "
-            f"{-bounds[observable]:g} to {bounds[observable]:g} is allowed"
+            f"{name}: observable {observable} of sample {sample} must lie from {-bounds[observable]:g} to "
+            f"{bounds[observable]:g}, got {answer.values[sample, observable]}"
         )
-    if not (answer.standard_errors >= 0).all():
-        raise DeviceError(f"{name}: a standard error is not a number from 0 on")
+    wrong = ~(answer.standard_errors >= 0)
+    if wrong.any():
+        raise DeviceError(
+            f"{name}: its standard errors must be numbers from 0 on, got {answer.standard_errors[wrong][0]}"
+        )
     return answer

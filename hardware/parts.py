@@ -72,11 +72,11 @@ class BundlePart(SpikingPart):
         nir = self.bundle.file(self.stage, NIR)
         if program.input_shape != self.graph.input_shape:
             raise InputError(
-                f"{where}: reads {list(program.input_shape)}, but {nir} reads {list(self.graph.input_shape)}"
+                f"{where}: must read {list(self.graph.input_shape)}, as {nir} does, got {list(program.input_shape)}"
             )
         features = math.prod(self.graph.output_shape)
         if program.output_size != features:
-            raise InputError(f"{where}: gives {program.output_size} features, but {nir} gives {features}")
+            raise InputError(f"{where}: must give {features} features, as {nir} does, got {program.output_size}")
         return program
 
     @property

@@ -68,7 +68,7 @@ def _entry(name: str, kind: type[Entry], what: str, own: dict[str, str], group: 
     points = added(group)
     if name not in points:
         there = ", ".join((*own, *(other for other in sorted(points) if other not in own)))
-        raise InputError(f"{name!r}: there is no such {what} device; there are {there}")
+        raise InputError(f"the {what} device must be one of {there}, got {name!r}")
     try:
         found: Any = points[name].load()
     # Whatever a package of somebody else's raises must not be taken for a fault of ours.
@@ -76,5 +76,5 @@ def _entry(name: str, kind: type[Entry], what: str, own: dict[str, str], group: 
         words = " ".join(str(error).split()) or type(error).__name__
         raise DeviceError(f"{name}: its package {points[name].value} cannot be loaded: {words}") from error
     if not isinstance(found, kind):
-        raise DeviceError(f"{name}: {points[name].value} is {type(found).__name__}; a {kind.__name__} is needed")
+        raise DeviceError(f"{name}: {points[name].value} must be a {kind.__name__}, got {type(found).__name__}")
     return found

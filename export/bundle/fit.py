@@ -55,7 +55,7 @@ def check_arrays(network: HybridNetwork, arrays: Mapping[str, np.ndarray], where
     axis = 1 if network.input.kind == "spikes" else 0
     samples = given.shape[axis] if given.ndim > axis else 0
     if samples < 1:
-        raise InputError(f"{where}: holds no samples; at least one is needed")
+        raise InputError(f"{where}: must hold at least one sample, got none")
     for name, array in arrays.items():
         if name == LABELS:
             wanted = _Wanted(_WHOLE, (samples,), 0, max(2, network.output_size) - 1)
@@ -66,7 +66,7 @@ def check_arrays(network: HybridNetwork, arrays: Mapping[str, np.ndarray], where
                 wanted = wanted._replace(least=0, most=1)
         what = f"{where}: {name}"
         if array.shape != wanted.shape:
-            raise InputError(f"{what} has the shape {list(array.shape)}, not {list(wanted.shape)}")
+            raise InputError(f"{what} must have the shape {list(wanted.shape)}, got {list(array.shape)}")
         _check_values(array, wanted, what)
 
 
@@ -97,11 +97,11 @@ def _wanted(signal: Signal, samples: int) -> _Wanted:
 
 def _check_values(array: np.ndarray, wanted: _Wanted, where: str) -> None:
     if array.dtype not in wanted.types:
-        raise InputError(f"{where} is {array.dtype}; {' or '.join(map(str, wanted.types))} is needed")
+        raise InputError(f"{where} must be {' or '.join(map(str, wanted.types))}, got {array.dtype}")
     odd = array[~(np.isfinite(array) & (array >= wanted.least) & (array <= wanted.most))]
     if odd.size:
-        allowed = "finite numbers" if math.isinf(wanted.most) else f"{wanted.least} to {wanted.most}"
-        raise InputError(f"{where} holds {odd[0]}; allowed are {allowed}")
+        allowed = "finite numbers" if math.isinf(wanted.most) else f"values from {wanted.least} to {wanted.most}"
+        raise InputError(f"{where} must hold {allowed}, got {odd[0]}")
 
 
 def _check_text(bundle: Bundle, stage: str) -> None:
@@ -113,7 +113,7 @@ def _check_text(bundle: Bundle, stage: str) -> None:
     # `spiq qasm` prints it, and a terminal would do what its control characters say.
     odd = next((character for character in program if not character.isprintable() and character not in "\t\r\n"), None)
     if odd is not None:
-        raise InputError(f"{where}: holds the character {odd!r}; a text of what prints is needed")
+        raise InputError(f"{where}: must hold characters that print, got {odd!r}")
 
 
 def _check_calibration(bundle: Bundle) -> None:
@@ -126,7 +126,7 @@ def _check_calibration(bundle: Bundle) -> None:
         samples = len(array) if array.ndim else 0
         if samples < LEAST_CALIBRATION or array.shape != (samples, stage.circuit.input_size):
             raise InputError(
-                f"{where}: {name} has the shape {list(array.shape)}; [sample, {stage.circuit.input_size}] is needed"
+                f"{where}: {name} must have the shape [sample, {stage.circuit.input_size}], got {list(array.shape)}"
             )
         _check_values(array, _Wanted(_FLOATS, array.shape), f"{where}: {name}")
 

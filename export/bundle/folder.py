@@ -172,7 +172,7 @@ def _renamed(arrays: dict[str, np.ndarray], file: Path) -> dict[str, np.ndarray]
     """The golden arrays of schema 2 by the names of today."""
     missing = set(schema2.GOLDEN_ARRAYS) - set(arrays)
     if missing:
-        raise InputError(f"{file}: the array {min(missing)} is missing")
+        raise InputError(f"{file}: must have the array {min(missing)}, got {', '.join(arrays) or 'no arrays'}")
     return {
         today: arrays[name].reshape(len(arrays[name]), -1)
         if name in schema2.FLATTENED and arrays[name].ndim > 1
@@ -189,7 +189,7 @@ def _check_names(path: Path, manifest: Manifest) -> None:
         raise InputError(f"{path}: cannot be listed: {error.strerror}") from error
     odd = sorted(names - {MANIFEST, *manifest.files})
     if odd:
-        raise InputError(f"{path}: holds {', '.join(odd)}; only {MANIFEST} and the files that it lists are allowed")
+        raise InputError(f"{path}: must hold only {MANIFEST} and the files that it lists, got {', '.join(odd)}")
 
 
 def _hash(content: bytes) -> str:

@@ -84,9 +84,9 @@ def read_manifest_file(path: Path) -> tuple[dict[str, Any], bytes]:
     """A bundle's manifest as JSON, and the file's content. Raises InputError where it is none of a schema we read."""
     file = path / MANIFEST
     if not path.is_dir():
-        raise InputError(f"{path}: there is no such bundle; a folder that `spiq export` or `spiq run` wrote is needed")
+        raise InputError(f"{path}: must be a folder that `spiq export` or `spiq run` wrote, got no such folder")
     if not os.path.lexists(file):
-        raise InputError(f"{path}: not a bundle, for it holds no {MANIFEST}")
+        raise InputError(f"{path}: must be a bundle, got a folder without {MANIFEST}")
     content = read_file(file, "a manifest", most=MOST_TEXT_BYTES)
     try:
         stored = json.loads(content.decode())
@@ -94,7 +94,9 @@ def read_manifest_file(path: Path) -> tuple[dict[str, Any], bytes]:
         raise InputError(f"{file}: not JSON: {error}") from error
     found = stored.get("schema_version") if isinstance(stored, dict) else None
     if type(found) is not int or found not in (SCHEMA_2, SCHEMA):
-        raise InputError(f"{file}: its schema_version is {found!r}; this version of spiq reads {SCHEMA_2} and {SCHEMA}")
+        raise InputError(
+            f"{file}: schema_version must be {SCHEMA_2} or {SCHEMA} for this version of spiq, got {found!r}"
+        )
     return stored, content
 
 
@@ -108,7 +110,7 @@ def checked_manifest(kind: type[Kind], stored: dict[str, Any], content: bytes, f
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
-        raise InputError(f"{file}: {key}: {first['msg']}, found {str(first['input'])[:80]!r}") from error
+        raise InputError(f"{file}: {key}: {first['msg']}, got {str(first['input'])[:80]!r}") from error
     if manifest.text().encode() != content or manifest.digest != manifest.content_digest():
         raise InputError(f"{file}: its digest is not that of its content; the file was changed or damaged")
     return manifest
@@ -118,11 +120,11 @@ def check_files(manifest: Sealed, wanted: tuple[str, ...], optional: tuple[str, 
     """Raise InputError where the manifest lists other files than wanted, or leaves one out that must be there."""
     if not set(manifest.left_out) <= set(optional):
         odd = sorted(set(manifest.left_out) - set(optional))
-        raise InputError(f"{file}: left_out holds {', '.join(odd)}; {', '.join(optional)} may be left out")
+        raise InputError(f"{file}: left_out must hold only {', '.join(optional)}, got {', '.join(odd)}")
     needed = set(wanted) - set(manifest.left_out)
     if set(manifest.files) != needed:
         odd = sorted(set(manifest.files) ^ needed)
-        raise InputError(f"{file}: files must list {', '.join(wanted)}; missing or unknown: {', '.join(odd)}")
+        raise InputError(f"{file}: files must list {', '.join(wanted)}, got missing or unknown ones: {', '.join(odd)}")
 
 
 def is_text(name: str) -> bool:

@@ -105,26 +105,26 @@ class Circuit:
             or not isinstance(self.n_qubits, int)
             or not 1 <= self.n_qubits <= MOST_QUBITS
         ):
-            raise InputError(f"n_qubits: found {self.n_qubits!r}, allowed is an integer from 1 to {MOST_QUBITS}")
+            raise InputError(f"n_qubits must be an integer from 1 to {MOST_QUBITS}, got {self.n_qubits!r}")
         if len(set(self.inputs)) != len(self.inputs):
-            raise InputError(f"inputs: found {', '.join(self.inputs)}; each needs a name of its own")
+            raise InputError(f"inputs must have different names, got {', '.join(self.inputs)}")
         for name in self.inputs:
             if not (isinstance(name, str) and name.isascii() and name.isidentifier()):
-                raise InputError(f"inputs: found {name!r}; a name of letters, digits and _ is needed")
+                raise InputError(f"inputs must have names of letters, digits and _, got {name!r}")
         if not self.features:
             object.__setattr__(self, "features", tuple((number,) for number in range(len(self.inputs))))
         for number, feature in enumerate(self.features):
             if not feature or list(feature) != sorted(feature) or not 0 <= feature[0] <= feature[-1] < len(self.inputs):
                 raise InputError(
-                    f"features[{number}]: found {list(feature)}; the rising numbers of some of the {len(self.inputs)} "
-                    "inputs are needed"
+                    f"features[{number}] must be the rising numbers of some of the {len(self.inputs)} inputs, "
+                    f"got {list(feature)}"
                 )
         if len(self.gates) > MOST_GATES:
-            raise InputError(f"gates: found {len(self.gates)}, allowed are at most {MOST_GATES}")
+            raise InputError(f"gates must have at most {MOST_GATES} entries, got {len(self.gates)}")
         for number, gate in enumerate(self.gates):
             self._check_gate(number, gate)
         if not self.observables:
-            raise InputError("observables: found none; at least one is needed")
+            raise InputError("observables must have at least one entry, got none")
         for number, observable in enumerate(self.observables):
             self._check_observable(number, observable)
 
@@ -150,17 +150,15 @@ class Circuit:
         """A float64 copy of values that fit. Raises InputError where their shape does not, or one is not finite."""
         found = np.asarray(values)
         if found.dtype.kind not in "fiu":
-            raise InputError(f"circuit inputs: found the type {found.dtype}, allowed are real numbers")
+            raise InputError(f"circuit inputs must be real numbers, got the type {found.dtype}")
         if found.ndim != 2 or found.shape[1] != self.input_size:
-            raise InputError(
-                f"circuit inputs: found the shape {list(found.shape)}, allowed is [sample, {self.input_size}]"
-            )
+            raise InputError(f"circuit inputs must have the shape [sample, {self.input_size}], got {list(found.shape)}")
         copy = np.array(found, dtype=np.float64, order="C")
         if not np.isfinite(copy).all():
             sample, number = map(int, np.argwhere(~np.isfinite(copy))[0])
             raise InputError(
-                f"circuit inputs: sample {sample} has {copy[sample, number]} for {self.inputs[number]}; finite numbers "
-                "are needed"
+                f"circuit inputs must be finite numbers, got {copy[sample, number]} for {self.inputs[number]} in "
+                f"sample {sample}"
             )
         return copy
 
@@ -192,20 +190,21 @@ class Circuit:
     def _check_gate(self, number: int, gate: Gate) -> None:
         where = f"gates[{number}]"
         if gate.name not in GATES:
-            raise InputError(f"{where}: found {gate.name!r}; {', '.join(GATES)} are allowed")
+            raise InputError(f"{where}: its name must be one of {', '.join(GATES)}, got {gate.name!r}")
         wanted = 2 if gate.name in TWO_QUBIT_GATES else 1
         self._check_qubits(where, gate.qubits)
         if len(gate.qubits) != wanted:
-            raise InputError(f"{where}: {gate.name} on {len(gate.qubits)} qubits; it acts on {wanted}")
+            raise InputError(f"{where}: the number of {gate.name}'s qubits must be {wanted}, got {len(gate.qubits)}")
         if gate.name not in ROTATIONS and (gate.offset or gate.slopes):
-            raise InputError(f"{where}: {gate.name} with an angle; only {', '.join(ROTATIONS)} have one")
+            raise InputError(f"{where}: a gate with an angle must be one of {', '.join(ROTATIONS)}, got {gate.name}")
         numbers = [feature for feature, _ in gate.slopes]
         if numbers != sorted(set(numbers)) or (numbers and not 0 <= numbers[0] <= numbers[-1] < len(self.features)):
             raise InputError(
-                f"{where}: its angle names the features {numbers}; rising numbers under {len(self.features)} are needed"
+                f"{where}: the features of its angle must be rising numbers under {len(self.features)}, got {numbers}"
             )
-        if not all(map(math.isfinite, (gate.offset, *(coefficient for _, coefficient in gate.slopes)))):
-            raise InputError(f"{where}: {gate.name} by an angle that is not finite")
+        odd = [one for one in (gate.offset, *(coefficient for _, coefficient in gate.slopes)) if not math.isfinite(one)]
+        if odd:
+            raise InputError(f"{where}: the angle of {gate.name} must be made of finite numbers, got {odd[0]}")
 
     def _check_observable(self, number: int, observable: Observable) -> None:
         where = f"observables[{number}]"
@@ -213,18 +212,18 @@ class Circuit:
             qubits = tuple(qubit for qubit, _ in term.paulis)
             self._check_qubits(where, qubits)
             if list(qubits) != sorted(qubits):
-                raise InputError(f"{where}: its qubits are {list(qubits)}; rising numbers are needed")
+                raise InputError(f"{where}: its qubits must be rising numbers, got {list(qubits)}")
             odd = [pauli for _, pauli in term.paulis if pauli not in PAULIS or len(pauli) != 1]
             if odd:
-                raise InputError(f"{where}: found {odd[0]!r}; X, Y and Z are allowed")
+                raise InputError(f"{where}: its operators must be X, Y or Z, got {odd[0]!r}")
             if not math.isfinite(term.coefficient):
-                raise InputError(f"{where}: found the coefficient {term.coefficient}; a finite number is needed")
+                raise InputError(f"{where}: its coefficients must be finite numbers, got {term.coefficient}")
 
     def _check_qubits(self, where: str, qubits: Iterable[int]) -> None:
         qubits = tuple(qubits)
         if any(
             isinstance(qubit, bool) or not isinstance(qubit, int) or not 0 <= qubit < self.n_qubits for qubit in qubits
         ):
-            raise InputError(f"{where}: its qubits are {list(qubits)}; 0 to {self.n_qubits - 1} are allowed")
+            raise InputError(f"{where}: its qubits must be integers from 0 to {self.n_qubits - 1}, got {list(qubits)}")
         if len(set(qubits)) != len(qubits):
-            raise InputError(f"{where}: its qubits are {list(qubits)}; each may come once")
+            raise InputError(f"{where}: its qubits must be different, got {list(qubits)}")

@@ -65,16 +65,16 @@ def circuit_from_json(text: str, name: str) -> Circuit:
     except (ValueError, RecursionError) as error:
         raise InputError(f"{name}: not readable as JSON ({error})") from None
     if not isinstance(content, dict):
-        raise InputError(f"{name}: found {_brief(content)}, allowed is a JSON object")
+        raise InputError(f"{name}: must be a JSON object, got {_brief(content)}")
     version = content.get("schema_version")
     if type(version) is not int or version not in (REUPLOAD_SCHEMA, SCHEMA):
         if "schema_version" not in content:
             raise InputError(f"{name}: the key schema_version is missing")
-        raise InputError(f"{name}: schema_version: found {_brief(version)}, allowed are {REUPLOAD_SCHEMA} and {SCHEMA}")
+        raise InputError(f"{name}: schema_version must be {REUPLOAD_SCHEMA} or {SCHEMA}, got {_brief(version)}")
     keys = KEYS if version == SCHEMA else REUPLOAD_KEYS
     for key in content:
         if key not in keys:
-            raise InputError(f"{name}: unknown key {_brief(key)}, allowed are {', '.join(keys)}")
+            raise InputError(f"{name}: each key must be one of {', '.join(keys)}, got {_brief(key)}")
     for key in keys:
         if key not in content:
             raise InputError(f"{name}: the key {key} is missing")
@@ -104,37 +104,38 @@ def _circuit(content: dict[str, Any]) -> Circuit:
         for number, one in enumerate(_list(content["observables"], "observables"))
     )
     if inputs and not features:
-        raise InputError("features: found none; at least one is needed where there are inputs")
+        raise InputError("features must have at least one entry where there are inputs, got none")
     return Circuit(_is(int, content["n_qubits"], "n_qubits"), inputs, gates, observables, features)
 
 
 def _gate(entry: object, where: str) -> Gate:
     parts = _list(entry, where)
     if not 2 <= len(parts) <= 4:
-        raise InputError(f"{where}: found {_brief(entry)}, allowed is [name, qubits, offset, coefficients]")
-    name, qubits = _is(str, parts[0], where), _whole_numbers(parts[1], where)
-    offset = _number(parts[2], where) if len(parts) > 2 else 0.0
+        raise InputError(f"{where} must be [name, qubits, offset, coefficients], got {_brief(entry)}")
+    name, qubits = _is(str, parts[0], f"{where}[0]"), _whole_numbers(parts[1], f"{where}[1]")
+    offset = _number(parts[2], f"{where}[2]") if len(parts) > 2 else 0.0
     slopes: list[tuple[int, float]] = []
-    for feature, coefficient in (_is(dict, parts[3], where) if len(parts) > 3 else {}).items():
+    for feature, coefficient in (_is(dict, parts[3], f"{where}[3]") if len(parts) > 3 else {}).items():
         if not (feature.isascii() and feature.isdigit() and len(feature) < 10):
-            raise InputError(f"{where}: found the feature {_brief(feature)}, allowed is its number")
-        slopes.append((int(feature), _number(coefficient, where)))
+            raise InputError(f"{where}[3]: a feature must be given by its number, got {_brief(feature)}")
+        slopes.append((int(feature), _number(coefficient, f"{where}[3]: the coefficient of feature {feature}")))
     return Gate(name, qubits, offset, tuple(slopes))
 
 
 def _observable(entry: object, where: str) -> Observable:
     terms = []
-    for term in _list(entry, where):
-        parts = _list(term, where)
+    for number, term in enumerate(_list(entry, where)):
+        here = f"{where}[{number}]"
+        parts = _list(term, here)
         if len(parts) != 2:
-            raise InputError(f"{where}: found {_brief(term)}, allowed is [coefficient, Pauli string]")
+            raise InputError(f"{here} must be [coefficient, Pauli string], got {_brief(term)}")
         paulis = []
-        for word in _is(str, parts[1], where).split():
+        for word in _is(str, parts[1], f"{here}[1]").split():
             matched = _PAULI.fullmatch(word)
             if not matched:
-                raise InputError(f"{where}: found {_brief(word)}, allowed are words such as Z0")
+                raise InputError(f"{here}[1] must be words such as Z0, got {_brief(word)}")
             paulis.append((int(matched[2]), matched[1]))
-        terms.append(PauliTerm(_number(parts[0], where), tuple(paulis)))
+        terms.append(PauliTerm(_number(parts[0], f"{here}[0]"), tuple(paulis)))
     return tuple(terms)
 
 
@@ -143,8 +144,8 @@ def _reupload(content: dict[str, Any]) -> Circuit:
     weights = _nested_numbers(content["weights"], depth=3, key="weights")
     if type(n_qubits) is not int or weights.ndim != 3 or weights.shape[1] != n_qubits:
         raise InputError(
-            f"weights: found the shape {list(weights.shape)}, allowed is [block, {_brief(n_qubits)}, 3], with n_qubits "
-            "an integer from 1 on"
+            f"weights must have the shape [block, {_brief(n_qubits)}, 3], with n_qubits an integer from 1 on, got "
+            f"{list(weights.shape)}"
         )
     return reupload_circuit(weights, content["entangler"])
 
@@ -155,30 +156,30 @@ def _nested_numbers(value: object, depth: int, key: str) -> Float[np.ndarray, ".
         return np.array(_number(value, key))
     rows = [_nested_numbers(item, depth - 1, f"{key}[{index}]") for index, item in enumerate(_list(value, key))]
     if len({row.shape for row in rows}) > 1:
-        raise InputError(f"{key}: found entries of different lengths, allowed are equal lengths")
+        raise InputError(f"{key} must have entries of equal lengths, got different ones")
     return np.array(rows)
 
 
 def _whole_numbers(value: object, where: str) -> Feature:
-    return tuple(_is(int, one, where) for one in _list(value, where))
+    return tuple(_is(int, one, f"{where}[{number}]") for number, one in enumerate(_list(value, where)))
 
 
 def _list(value: object, where: str) -> list[Any]:
     if not isinstance(value, list):
-        raise InputError(f"{where}: found {_brief(value)}, allowed is a list")
+        raise InputError(f"{where} must be a list, got {_brief(value)}")
     return value
 
 
 def _is(kind: type, value: object, where: str) -> Any:
     if type(value) is not kind:
         words = {int: "an integer", str: "a text", dict: "an object"}
-        raise InputError(f"{where}: found {_brief(value)}, allowed is {words[kind]}")
+        raise InputError(f"{where} must be {words[kind]}, got {_brief(value)}")
     return value
 
 
 def _number(value: object, where: str) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InputError(f"{where}: found {_brief(value)}, allowed is a number")
+        raise InputError(f"{where} must be a number, got {_brief(value)}")
     try:
         return float(value)
     except OverflowError:

@@ -59,7 +59,7 @@ def entangled_pairs(n_qubits: int, entangler: Entangler) -> tuple[tuple[int, int
     Raises `InputError` for an entangler that is not known.
     """
     if entangler not in ENTANGLERS:
-        raise InputError(f"entangler: found {entangler!r}, allowed are {', '.join(ENTANGLERS)}")
+        raise InputError(f"entangler must be one of {', '.join(ENTANGLERS)}, got {entangler!r}")
     line = tuple((qubit, qubit + 1) for qubit in range(n_qubits - 1))
     return (*line, (n_qubits - 1, 0)) if entangler == "ring" and n_qubits > 2 else line
 
@@ -74,13 +74,13 @@ def reupload_circuit(weights: Float[np.ndarray, "block qubit 3"], entangler: Ent
     """
     found = np.asarray(weights)
     if found.ndim != 3 or 0 in found.shape or found.shape[2] != ANGLES:
-        raise InputError(f"weights: found the shape {list(found.shape)}, allowed is [block, qubit, {ANGLES}]")
+        raise InputError(f"weights must have the shape [block, qubit, {ANGLES}], got {list(found.shape)}")
     if found.dtype.kind not in "fiu":
-        raise InputError(f"weights: found the type {found.dtype}, allowed are real numbers")
+        raise InputError(f"weights must be real numbers, got the type {found.dtype}")
     if not np.isfinite(found).all():
         place = np.argwhere(~np.isfinite(found))[0]
         where = "".join(f"[{index}]" for index in place)
-        raise InputError(f"weights{where}: found {found[tuple(place)]}, allowed are finite numbers")
+        raise InputError(f"weights{where} must be a finite number, got {found[tuple(place)]}")
     n_qubits = found.shape[1]
     return Circuit(
         n_qubits,

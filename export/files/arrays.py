@@ -34,21 +34,21 @@ def read_npz(
         try:
             archive = NpzArchive(file)
         except ArrayError as error:
-            raise InputError(f"{where}: {error}.") from error
+            raise InputError(f"{where}: {error}") from error
         for key in required:
             if key not in archive.keys:
                 there = ", ".join(archive.keys) or "no arrays"
-                raise InputError(f"{where}: the array {key} is missing; the file has {there}.")
+                raise InputError(f"{where}: must have the array {key}, got {there}")
         keys = [key for key in (*required, *optional) if key in archive.keys]
         try:
             archive.check_total(keys, most)
         except ArrayError as error:
-            raise InputError(f"{where}: {error}.") from error
+            raise InputError(f"{where}: {error}") from error
         for key in keys:
             try:
                 arrays[key] = archive.array(key)
             except ArrayError as error:
-                raise InputError(f"{where}: {key} cannot be read: {error}.") from error
+                raise InputError(f"{where}: {key} cannot be read: {error}") from error
     return arrays
 
 

@@ -154,7 +154,9 @@ class _Reader:
         block = SuperBlock(self.records, 0)
         end = block._contents["end_of_file_address"]
         if end > self.size:
-            raise InputError(f"{self.where}: is cut off; it says that it has {end} bytes, and has {self.size}")
+            raise InputError(
+                f"{self.where}: must have the {end} bytes that it tells, got {self.size}, so it is cut off"
+            )
         address = block.offset_to_dataobjects
         header = self._header(address, "")
         attributes = [attribute(body, self.storage) for body in self._bodies(header, _ATTRIBUTE, "")]
@@ -164,11 +166,11 @@ class _Reader:
         """The records of the object there, which no other path has led to."""
         if address in self.seen:
             raise InputError(
-                f"{self.where}: {_shown(path)} is a second path to a group or array; each may be reached by one only"
+                f"{self.where}: each group or array must have one path only, got {_shown(path)} as a second one"
             )
         self.seen.add(address)
         if len(self.seen) > MOST_OBJECTS:
-            raise InputError(f"{self.where}: holds more than {MOST_OBJECTS} groups and arrays")
+            raise InputError(f"{self.where}: must hold at most {MOST_OBJECTS} groups and arrays, got more")
         part = _Metered(self.content, min(_LARGEST_HEADER, self.records.left))
         given = part.left
         header = DataObjects(part, address)
@@ -190,7 +192,7 @@ class _Reader:
 
     def _group(self, header: DataObjects, path: str, depth: int) -> Group:
         if depth > DEEPEST:
-            raise InputError(f"{self.where}: groups lie more than {DEEPEST} deep within each other")
+            raise InputError(f"{self.where}: groups must lie at most {DEEPEST} deep within each other, got deeper ones")
         members: Group = {}
         for name, address in self._links(header, path):
             within = f"{path}/{name}" if path else name
@@ -203,15 +205,13 @@ class _Reader:
             elif kinds & {_SYMBOL_TABLE, _LINK_INFO, _LINK}:
                 members[name] = self._group(found, within, depth + 1)
             else:
-                raise InputError(
-                    f"{self.where}: {_shown(within)} is neither a group nor an array; nothing else is allowed"
-                )
+                raise InputError(f"{self.where}: {_shown(within)} must be a group or an array, got neither")
         return members
 
     def _value(self, header: DataObjects, path: str) -> Value:
         where = f"{self.where}: {_shown(path)}"
         if self._bodies(header, _EXTERNAL, path):
-            raise InputError(f"{where} has its values in another file; they must be in this one")
+            raise InputError(f"{where} must have its values in this file, got another one")
         records = [self._bodies(header, kind, path) for kind in (_DATATYPE, _DATASPACE, _LAYOUT)]
         filters = header.filter_pipeline if self._bodies(header, _FILTERS, path) else None
         datatype, dataspace, layout = (bodies[0] for bodies in records)
@@ -242,21 +242,21 @@ class _Reader:
             (heap,) = struct.unpack_from("<Q", body, 10 if body[1] & 1 else 2)
             if heap != _UNDEFINED:
                 raise InputError(
-                    f"{self.where}: the group {_shown(path)} stores its members in HDF5's newer way; it must be "
-                    'written without libver="latest" and without an order of creation'
+                    f'{self.where}: the group {_shown(path)} must be written without libver="latest" and without an '
+                    "order of creation, got members that are stored in HDF5's newer way"
                 )
         return sorted(found, key=lambda link: link[0].encode())
 
     def _link(self, path: str, name: str) -> InputError:
         return InputError(
-            f"{self.where}: the group {_shown(path)} holds a soft or external link, {name!r}; no link is allowed"
+            f"{self.where}: the group {_shown(path)} must hold no links, got {name!r}, a soft or external one"
         )
 
     def _name(self, names: bytes, start: int) -> str:
         end = names.find(b"\0", start, start + LONGEST_NAME + 1)
         if end < 0:
             raise InputError(
-                f"{self.where}: the name of a group or array has more than {LONGEST_NAME} bytes, or no end"
+                f"{self.where}: the name of a group or array must have at most {LONGEST_NAME} bytes, got more or no end"
             )
         return names[start:end].decode()
 

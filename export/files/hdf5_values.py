@@ -62,8 +62,8 @@ class Budget:
         self.left -= size
         if self.left < 0:
             raise InputError(
-                f"{where} and what was read before it take up more than the {self.allowed} bytes that are allowed for "
-                "a file of this size; a larger one must be written without compression"
+                f"{where} and what was read before it must take up at most {self.allowed} bytes in a file of this "
+                "size, got more; a larger one must be written without compression"
             )
 
 
@@ -97,10 +97,10 @@ def value_of(
     size = math.prod(shape) * element.stored.itemsize
     version, kind = layout[:2]
     if version not in (3, 4) or kind not in (0, 1, 2) or (version, kind) == (4, 2):
-        found = "virtual" if kind == 3 else f"stored in HDF5's layout {kind} of version {version}"
+        found = "virtual ones" if kind == 3 else f"ones stored in HDF5's layout {kind} of version {version}"
         raise InputError(
-            f"{where} is {found}; what is allowed is values in one piece, or in chunks as HDF5 writes them without "
-            'libver="latest"'
+            f'{where} must be values in one piece, or in chunks as HDF5 writes them without libver="latest", got '
+            f"{found}"
         )
     if kind == 2:
         return _finished(_chunks(layout, element.stored, shape, filters, storage, where), element, storage, where)
@@ -115,7 +115,7 @@ def value_of(
             raise InputError(f"{where} has values that were never written")
         raw = storage.content[address : address + stored] if size else b""
     if size > len(raw):
-        raise InputError(f"{where} should hold {list(shape)} values, {size} bytes; the file has {len(raw)} bytes of it")
+        raise InputError(f"{where} must hold {list(shape)} values in {size} bytes, got {len(raw)} bytes")
     storage.budget.take(size, where)
     return _finished(np.frombuffer(raw[:size], element.stored).reshape(shape), element, storage, where)
 
@@ -151,7 +151,7 @@ def _shape(dataspace: bytes, where: str) -> tuple[int, ...]:
     if shape is None:
         raise InputError(f"{where} has no values, not even none of them (HDF5's null dataspace)")
     if len(shape) > _MOST_DIMENSIONS:
-        raise InputError(f"{where} has {len(shape)} dimensions; at most {_MOST_DIMENSIONS} are allowed")
+        raise InputError(f"{where} must have at most {_MOST_DIMENSIONS} dimensions, got {len(shape)}")
     return shape
 
 
@@ -159,14 +159,15 @@ def _element(datatype: bytes, where: str) -> _Element:
     kind = datatype[0] & 15
     (size,) = struct.unpack_from("<I", datatype, 4)
     if kind in _OTHERS:
-        raise InputError(f"{where} holds {_OTHERS[kind]}; numbers, truth values and texts are allowed")
+        raise InputError(f"{where} must hold numbers, truth values or texts, got {_OTHERS[kind]}")
     if kind == _VARIABLE:
         if datatype[1] & 15 != 1 or size != _REFERENCE.itemsize:
-            raise InputError(f"{where} holds lists of several lengths; numbers, truth values and texts are allowed")
+            raise InputError(f"{where} must hold numbers, truth values or texts, got lists of several lengths")
         return _Element(_REFERENCE, np.dtype(object))
     if kind == _TEXT:
         if not 0 < size < 2**31 or datatype[1] & 15 > 1:
-            raise InputError(f"{where} holds texts of {size} bytes, or padded with spaces; neither is allowed")
+            found = "padded ones" if 0 < size < 2**31 else f"{size} bytes"
+            raise InputError(f"{where} must hold texts of 1 to {2**31 - 1} bytes, not padded with spaces, got {found}")
         # What stands behind the zero that ends a text is no part of it.
         return _Element(np.dtype(f"S{size}"), np.dtype(f"S{size}"), ends_at_zero=datatype[1] & 15 == 0)
     if kind == _ENUM:
@@ -240,7 +241,7 @@ def _chunks(
     kinds = [entry["filter_id"] for entry in filters]
     if len(set(kinds)) < len(kinds) or not {*kinds} <= {GZIP_DEFLATE_FILTER, SHUFFLE_FILTER, FLETCH32_FILTER}:
         raise InputError(
-            f"{where} has the filters {kinds}; gzip (1), shuffle (2) and Fletcher-32 (3) are allowed, each once"
+            f"{where} must have no filters but gzip (1), shuffle (2) and Fletcher-32 (3), each once, got {kinds}"
         )
     wanted = math.prod(-(-size // step) for size, step in zip(shape, chunk, strict=True))
     if not wanted:
@@ -251,7 +252,7 @@ def _chunks(
     stored = [pair for leaf in leaves for pair in zip(leaf["keys"], leaf["addresses"], strict=True)]
     places = {key["chunk_offset"][:-1] for key, _ in stored}
     if len(stored) != wanted or len(places) != wanted:
-        raise InputError(f"{where} should hold {wanted} chunks; the file has {len(places)} of them")
+        raise InputError(f"{where} must hold {wanted} chunks, got {len(places)}")
     chunk_size = math.prod(chunk) * itemsize
     storage.budget.take(wanted * chunk_size, where)
     array = np.empty(shape, dtype)

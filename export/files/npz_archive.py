@@ -69,7 +69,7 @@ class NpzArchive:
 
     def __init__(self, file: BinaryIO) -> None:
         if file.read(len(_MAGIC)) == _MAGIC:
-            raise ArrayError("an .npz archive is needed, but this is a single array")
+            raise ArrayError("it must be an .npz archive, got a single array")
         fault = "this is no readable .npz archive"
         try:
             self._zip = zipfile.ZipFile(_InPieces(file))  # type: ignore[arg-type]
@@ -114,12 +114,12 @@ class NpzArchive:
             total += self._entries[key].file_size
             stored += self._entries[key].compress_size
             if total > most:
-                raise ArrayError(f"{key}: the arrays up to it take {total} bytes; at most {most} are allowed")
+                raise ArrayError(f"{key}: the arrays up to it must take at most {most} bytes, got {total}")
             allowed = max(ALWAYS_ALLOWED, LARGEST_RATIO * stored)
             if total > allowed:
                 raise ArrayError(
-                    f"{key}: the arrays up to it take {total} bytes, but of {stored} compressed ones at most {allowed} "
-                    "may be made; numpy.savez stores them uncompressed"
+                    f"{key}: the arrays up to it must take at most {allowed} bytes, got {total} of {stored} compressed "
+                    "ones; numpy.savez stores them uncompressed"
                 )
 
     def _stream(self, key: str) -> BinaryIO:
@@ -135,7 +135,8 @@ class NpzArchive:
                 raise ArrayError("it is compressed in another way than by deflate")
         if entry.file_size > most:
             raise ArrayError(
-                f"it claims {entry.file_size} bytes, but its {entry.compress_size} in the file hold {most} at most"
+                f"it must have at most {most} bytes, which its {entry.compress_size} in the file can hold, got "
+                f"{entry.file_size}"
             )
         return self._zip.open(entry)  # type: ignore[return-value]
 
@@ -144,7 +145,7 @@ def read_single(file: BinaryIO, most: int) -> np.ndarray:
     """The array of an opened .npy file. Raises ArrayError where it is none, or of more than `most` bytes."""
     size = file.seek(0, io.SEEK_END)
     if size > most:
-        raise ArrayError(f"it has {size} bytes; at most {most} are allowed")
+        raise ArrayError(f"it must have at most {most} bytes, got {size}")
     file.seek(0)
     return _array(file, _header(file), size)
 
@@ -177,8 +178,8 @@ def _array(stream: BinaryIO, header: _Header, size: int) -> np.ndarray:
     """The array behind its header, of a stream that holds so many bytes in all."""
     if header.length + header.size != size:
         raise ArrayError(
-            f"{_PLAIN}: its header tells {list(header.shape)} of {header.dtype}, {header.size} bytes, but "
-            f"{size - header.length} follow"
+            f"{_PLAIN}: its header tells {list(header.shape)} of {header.dtype}, so {header.size} bytes must follow, "
+            f"got {size - header.length}"
         )
     try:
         content = bytearray(header.size)

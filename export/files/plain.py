@@ -73,11 +73,11 @@ def check_plain(path: Path | str, needed: str, may_be_link: bool = False) -> Non
         if stat.S_ISLNK(status.st_mode):
             if not may_be_link:
                 raise InputError(
-                    f"{path}: is a link to {os.readlink(path)}; links are not followed, so name the file itself"
+                    f"{path}: must be the file itself, got a link to {os.readlink(path)}, since links are not followed"
                 )
             status = os.stat(path)
     except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file; {needed} is needed") from None
+        raise InputError(f"{path}: must be {needed}, got no such file") from None
     # A ValueError is for a name with a character of code 0.
     except (OSError, ValueError) as error:
         if isinstance(error, InputError):
@@ -89,11 +89,11 @@ def check_plain(path: Path | str, needed: str, may_be_link: bool = False) -> Non
 def _check_kind(path: Path | str, status: os.stat_result, needed: str) -> None:
     if not stat.S_ISREG(status.st_mode):
         kind = _KINDS.get(stat.S_IFMT(status.st_mode), "no plain file")
-        raise InputError(f"{path}: is {kind}; {needed} is needed")
+        raise InputError(f"{path}: must be {needed}, got {kind}")
 
 
 def _too_large(path: Path | str, size: int, most: int) -> InputError:
-    return InputError(f"{path}: has {size} bytes; at most {most} are allowed")
+    return InputError(f"{path}: must have at most {most} bytes, got {size}")
 
 
 def _unreadable(path: Path | str, error: OSError | ValueError) -> InputError:

@@ -21,7 +21,7 @@ def classical_stage(module: nn.Module, shapes: tuple[Shape, ...], name: str) -> 
     """
     dtype = next((parameter.dtype for parameter in module.parameters()), torch.float64)
     if dtype not in (torch.float32, torch.float64):
-        raise InputError(f"{name}: its parameters are {dtype}; float32 or float64 are needed")
+        raise InputError(f"{name}: its parameters must be float32 or float64, got {dtype}")
     # Two samples, since an exporter takes a size of 1 for one that is always 1.
     given = tuple(torch.zeros(2, *shape, dtype=dtype) for shape in shapes)
     names = [f"values_{number}" for number in range(len(given))]

@@ -106,7 +106,7 @@ class _Builder:
         shapes = {value.shape for value in values}
         if len(shapes) > 1:
             listed = ", ".join(str(list(shape)) for shape in shapes)
-            raise InputError(f"{where}: adds up values of the shapes {listed}; one shape is needed")
+            raise InputError(f"{where}: must add up values of one shape, got {listed}")
         nodes = [node for value in values for node in value.nodes]
         if len(set(nodes)) < len(nodes):
             raise InputError(f"{where}: adds up the same values twice, for which NIR has no edge; multiply them")
@@ -142,7 +142,9 @@ class _Builder:
         if name in self.taken:
             raise InputError(f"layer {layer!r}: the graph has another node of this name; give the layer another one")
         if "/" in name:
-            raise InputError(f"layer {layer!r}: HDF5 parts its groups with a slash; a name without one is needed")
+            raise InputError(
+                f"layer {layer!r}: must have a name without a slash, got {name!r}, since HDF5 parts its groups with it"
+            )
         self.taken.add(name)
 
 

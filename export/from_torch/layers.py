@@ -81,21 +81,27 @@ def chain_of(following: Sequence[Layer], shape: Shape, binary: bool, step: TimeS
                 raise InputError(f"{where}: max pooling is exact over spikes only; put it right after a neuron")
             window = _window(module, where)
             if _pair(module.dilation) != (1, 1) or module.return_indices:
-                raise InputError(f"{where}: dilation 1 and no return_indices are allowed")
+                raise InputError(
+                    f"{where}: dilation must be 1 and return_indices False, got {module.dilation} and "
+                    f"{module.return_indices}"
+                )
             pool = nir.SumPool2d(*window)
             pooled = output_shape(Pooling(*_fixed(window), False), shape, where)
             neuron = nir.IF(unit_r(pooled, step), np.full(pooled, OR_THRESHOLD), np.zeros(pooled))
             return Chain([(name, pool), (f"{name}_or", neuron)])
         case nn.AvgPool2d():
             if module.divisor_override is not None or (not module.count_include_pad and any(_pair(module.padding))):
-                raise InputError(f"{where}: NIR's AvgPool2d divides by the kernel's size, padding included")
+                raise InputError(
+                    f"{where}: must divide by the kernel's size, padding included, as NIR's AvgPool2d does, got "
+                    f"divisor_override={module.divisor_override} and count_include_pad={module.count_include_pad}"
+                )
             return Chain([(name, nir.AvgPool2d(*_window(module, where)))])
         case nn.AdaptiveAvgPool2d():
             return _adaptive(following, shape, where)
         case nn.Flatten():
             if module.start_dim < 1:
                 raise InputError(
-                    f"{where}: start_dim is {module.start_dim}; 1 or more, for the first axis is the sample"
+                    f"{where}: start_dim must be 1 or more, got {module.start_dim}, since the first axis is the sample"
                 )
             end = module.end_dim - 1 if module.end_dim > 0 else module.end_dim
             return Chain([(name, nir.Flatten({"input": np.array(shape)}, module.start_dim - 1, end))])
@@ -128,7 +134,7 @@ def convolution(
 ) -> nir.Conv1d | nir.Conv2d:
     """The node; `padding` in place of the module's own where it is given."""
     if module.padding_mode != "zeros":
-        raise InputError(f"{where}: padding_mode is {module.padding_mode!r}; 'zeros' is allowed")
+        raise InputError(f"{where}: padding_mode must be 'zeros', got {module.padding_mode!r}")
     weight = float64(module.weight)
     bias = np.zeros(len(weight)) if module.bias is None else float64(module.bias)
     if isinstance(module, nn.Conv1d):
@@ -146,13 +152,13 @@ def float64(tensor: torch.Tensor) -> Float[np.ndarray, "..."]:
 
 def _check_rank(module: nn.Module, shape: Shape, where: str) -> None:
     if isinstance(module, _OF_IMAGES) and len(shape) != 3:
-        raise InputError(f"{where}: its input has the shape {list(shape)}; [channel, height, width] is needed")
+        raise InputError(f"{where}: its input must have the shape [channel, height, width], got {list(shape)}")
     if isinstance(module, nn.Conv1d) and len(shape) != 2:
-        raise InputError(f"{where}: its input has the shape {list(shape)}; [channel, length] is needed")
+        raise InputError(f"{where}: its input must have the shape [channel, length], got {list(shape)}")
     if isinstance(module, nn.BatchNorm1d) and len(shape) not in (1, 2):
-        raise InputError(f"{where}: its input has the shape {list(shape)}; [feature] or [channel, length] is needed")
+        raise InputError(f"{where}: its input must have the shape [feature] or [channel, length], got {list(shape)}")
     if isinstance(module, nn.Linear) and len(shape) != 1:
-        raise InputError(f"{where}: its input has the shape {list(shape)}; [feature] is needed, as Flatten gives it")
+        raise InputError(f"{where}: its input must have the shape [feature], as Flatten gives it, got {list(shape)}")
 
 
 def _convolved(following: Sequence[Layer], shape: Shape, padding: tuple[int, int] | None) -> Chain:
@@ -173,7 +179,9 @@ def _convolved(following: Sequence[Layer], shape: Shape, padding: tuple[int, int
 
 def _check_channels(norm: _Affine, given: int, where: str) -> None:
     if len(norm.scale) != given:
-        raise InputError(f"{where}: gives {given} channels, but the batch norm after it reads {len(norm.scale)}")
+        raise InputError(
+            f"{where}: must give {len(norm.scale)} channels, which the batch norm after it reads, got {given}"
+        )
 
 
 def _normalisation(module: nn.BatchNorm1d | nn.BatchNorm2d, where: str) -> _Affine:
@@ -192,7 +200,7 @@ def _normalisation(module: nn.BatchNorm1d | nn.BatchNorm2d, where: str) -> _Affi
 def _alone(norm: _Affine, shape: Shape, where: str) -> nir.NIRNode:
     """A batch norm that no layer takes in."""
     if len(norm.scale) != shape[0]:
-        raise InputError(f"{where}: reads {len(norm.scale)} channels, but its input has {shape[0]}")
+        raise InputError(f"{where}: its input must have {len(norm.scale)} channels, got {shape[0]}")
     channels = len(norm.scale)
     match shape:
         case (_,):
@@ -208,7 +216,9 @@ def _alone(norm: _Affine, shape: Shape, where: str) -> nir.NIRNode:
 def _margins(module: nn.ZeroPad2d, where: str) -> Margins:
     left, right, above, below = (int(amount) for amount in module.padding)
     if min(left, right, above, below) < 0:
-        raise InputError(f"{where}: padding is {list(module.padding)}; only zeros that are added have a NIR form")
+        raise InputError(
+            f"{where}: padding must be 0 or more, got {list(module.padding)}, since only added zeros have a NIR form"
+        )
     return (above, below), (left, right)
 
 
@@ -242,7 +252,7 @@ def _adaptive(following: Sequence[Layer], shape: Shape, where: str) -> Chain:
     asked = (given, given) if given is None or isinstance(given, int) else given
     target = [have if want is None else int(want) for have, want in zip(size, asked, strict=True)]
     if any(want < 1 or have % want for have, want in zip(size, target, strict=True)):
-        raise InputError(f"{where}: an output of {target} does not divide its input {size} evenly")
+        raise InputError(f"{where}: its output must divide its input {size} evenly, got {target}")
     if target == [1, 1] and len(after) > 1 and _reads_flat(after[0][1]) and isinstance(after[1][1], nn.Linear):
         (flat_name, _), (linear_name, dense) = after[:2]
         assert isinstance(dense, nn.Linear)
@@ -265,7 +275,7 @@ _Window = tuple[Int[np.ndarray, "2"], Int[np.ndarray, "2"], Int[np.ndarray, "2"]
 
 def _window(module: nn.MaxPool2d | nn.AvgPool2d, where: str) -> _Window:
     if module.ceil_mode:
-        raise InputError(f"{where}: ceil_mode is not allowed, for NIR's pooling has no part windows")
+        raise InputError(f"{where}: ceil_mode must be False, got True, since NIR's pooling has no part windows")
     return np.array(_pair(module.kernel_size)), np.array(_pair(module.stride)), np.array(_pair(module.padding))
 
 

@@ -68,7 +68,7 @@ def neuron_nodes(name: str, module: Any, shape: Shape, step: TimeStep) -> Neuron
     alpha = _parameter(module.alpha, "alpha", shape, where).clip(0, 1) if isinstance(module, _WITH_CURRENT) else None
     if not _fires_above_zero(module, shape):
         raise InputError(
-            f"{where}: its spike_grad must give 1 above 0 and 0 elsewhere, as all of snntorch.surrogate do"
+            f"{where}: its spike_grad must give 1 above 0 and 0 elsewhere, as all of snntorch.surrogate do, got others"
         )
     delays = bool(getattr(module, "reset_delay", True))
     if module.reset_mechanism == "zero":
@@ -93,15 +93,15 @@ def _check(module: Any, where: str) -> None:
         or module.reset_mechanism_val != SpikingNeuron.reset_dict[mechanism]
     ):
         raise InputError(
-            f"{where}: its reset_mechanism was changed after it was made, and snnTorch computes with a part of each; "
-            f"a neuron made with {mechanism!r} is needed"
+            f"{where}: must be made with reset_mechanism={mechanism!r}, got one whose reset_mechanism was changed "
+            "after it was made, since snnTorch computes with a part of each"
         )
     if module.inhibition or module.state_quant or not bool((module.graded_spikes_factor == 1).all()):
         raise InputError(f"{where}: inhibition, state_quant and graded spikes have no NIR form")
     if isinstance(module, snntorch.RSynaptic) and not module.reset_delay:
         raise InputError(
-            f"{where}: reset_delay is False, with which snnTorch 1.0's RSynaptic does not reset what it stores; make "
-            "it with reset_delay=True"
+            f"{where}: reset_delay must be True, got False, with which snnTorch 1.0's RSynaptic does not reset what it "
+            "stores"
         )
 
 
@@ -111,13 +111,14 @@ def _check_zero(module: Any, threshold: Parameter, delays: bool, where: str) -> 
         if isinstance(module, snntorch.Synaptic | snntorch.RLeaky):
             advice = f"reset_delay=False or {advice}"
         raise InputError(
-            f"{where}: with reset_mechanism 'zero' snnTorch loses what comes to it in the step after a spike, which no "
-            f"neuron of NIR does; make it with {advice}"
+            f"{where}: must be made with {advice}, got reset_mechanism='zero', with which snnTorch loses what comes to "
+            "it in the step after a spike, which no neuron of NIR does"
         )
     if not delays and (threshold < 0).any():
         raise InputError(
-            f"{where}: the threshold is {threshold.min():g} somewhere; with reset_delay=False snnTorch resets such a "
-            "neuron at rest, which doubles its potential where it does not fire; 0 or more is allowed"
+            f"{where}: the threshold must be 0 or more, got {threshold.min():g} somewhere, since with "
+            "reset_delay=False snnTorch resets such a neuron at rest, which doubles its potential where it does not "
+            "fire"
         )
 
 
@@ -131,8 +132,8 @@ def _membrane(module: Any, shape: Shape, where: str) -> tuple[Parameter, Paramet
     beta, takes = 1 - time / (resistance * capacity), resistance * (1 / (resistance * capacity)) * time
     if (beta < 0).any() or (beta > 1).any() or (takes == 0).any():
         raise InputError(
-            f"{where}: a step leaves {beta.min():g} to {beta.max():g} of its potential (1 - time_step / (R·C)); "
-            "0 to 1 is allowed"
+            f"{where}: a step must leave 0 to 1 of its potential (1 - time_step / (R·C)), got {beta.min():g} to "
+            f"{beta.max():g}"
         )
     return beta, takes
 
@@ -213,7 +214,9 @@ def _recurrent_node(module: Any, shape: Shape, where: str) -> nir.NIRNode:
         case nn.Linear():
             check_computation(inner, nn.Linear, (), f"{where}: its recurrent layer")
             if shape != (inner.in_features,):
-                raise InputError(f"{where}: its recurrent layer reads {inner.in_features}, but its input is {shape}")
+                raise InputError(
+                    f"{where}: its recurrent layer must read its input {list(shape)}, got {inner.in_features}"
+                )
             return linear(float64(inner.weight), None if inner.bias is None else float64(inner.bias))
         case nn.Conv2d():
             check_computation(inner, nn.Conv2d, ("_conv_forward",), f"{where}: its recurrent layer")
@@ -246,7 +249,9 @@ def _parameter(value: torch.Tensor | float, key: str, shape: Shape, where: str) 
         # torch lines shapes up at the last axis, as numpy does.
         return np.broadcast_to(float64(torch.as_tensor(value)), shape).copy()
     except ValueError as error:
-        raise InputError(f"{where}: {key} does not fit its input {list(shape)}") from error
+        raise InputError(
+            f"{where}: {key} must fit its input {list(shape)}, got {list(torch.as_tensor(value).shape)}"
+        ) from error
 
 
 def _fires_above_zero(module: Any, shape: Shape) -> bool:

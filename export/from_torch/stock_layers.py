@@ -77,7 +77,7 @@ def check_computation(module: nn.Module, kind: type[nn.Module], calls: tuple[str
     """Raises InputError where the module computes something else than a plain `kind`, or may."""
     for method in ("__call__", "forward", *calls):
         if getattr(module, method) != MethodType(getattr(kind, method), module):
-            raise InputError(f"{where}: its {method} is not that of {kind.__name__}; a stock {kind.__name__} is needed")
+            raise InputError(f"{where}: its {method} must be that of a stock {kind.__name__}, got another one")
     check_hooks(module, where)
 
 

@@ -32,9 +32,10 @@ from .stock_layers import STOCK, check_hooks, check_stock, evaluating
 
 _LIBRARIES = tuple(str(Path(str(library.__file__)).parent) for library in (torch, snntorch))
 
+_ALLOWED = "must be made of layers that are known, sums of what they give, flattening and pooling"
+
 _ADVICE = (
-    "allowed are layers that are known, sums of what they give, flattening and pooling; write forward for one time "
-    "step, with init_hidden=True in the neurons, or with a loop over a fixed number of steps"
+    "write forward for one time step, with init_hidden=True in the neurons, or with a loop over a fixed number of steps"
 )
 
 
@@ -63,7 +64,7 @@ def traced(network: nn.Module) -> Calls:
     # Whatever the user's code does with a stand-in that only a tensor could answer.
     except Exception as error:
         where = _line(traceback.extract_tb(error.__traceback__))
-        raise InputError(f"{where}: cannot be followed: {error}; {_ADVICE}") from error
+        raise _refusal(where, f"what cannot be followed: {error}") from error
     return _Reading(network, graph).calls()
 
 
@@ -99,7 +100,7 @@ class _Reading:
         names = {INPUT, *(operation.call.name for operation in self.operations)}
         read = [name for operation in self.operations for name in operation.call.reads]
         if not names.issuperset([*read, *answer]):
-            raise InputError(f"the network ({type(self.network).__name__}): picks one time step; {_ADVICE}")
+            raise _refusal(f"the network ({type(self.network).__name__})", "one time step that it picks")
         return Calls(tuple(operation.call for operation in self.operations), answer)
 
     def _check_states(self) -> None:
@@ -130,7 +131,7 @@ class _Reading:
             value = getattr(value, part)
         if isinstance(value, torch.Tensor) and not value.any():
             return ("start", node.name, 0)
-        raise InputError(f"{_line_of(node)}: uses the tensor {node.target!r}, which is no layer; {_ADVICE}")
+        raise _refusal(_line_of(node), f"the tensor {node.target!r}, which is no layer")
 
     def _module(self, node: fx.Node, values: dict[fx.Node, Any]) -> Any:
         module = self.network.get_submodule(str(node.target))
@@ -141,7 +142,7 @@ class _Reading:
         states = [_state(values.get(state)) if isinstance(state, fx.Node) else None for state in arguments[1:]]
         given = tuple(state for state in states if state is not None)
         if len(given) < len(states):
-            raise InputError(f"{_line_of(node)}: layer {name!r} takes something else than a state; {_ADVICE}")
+            raise _refusal(_line_of(node), f"something else than a state for layer {name!r}")
         self.operations.append(Operation(Call(name, module, read), str(node.target), given))
         if isinstance(module, SpikingNeuron) and (module.output or not module.init_hidden):
             return ("outputs", name)
@@ -176,7 +177,7 @@ class _Reading:
                 if layer is not None and isinstance(arguments[0], fx.Node):
                     word = target if isinstance(target, str) else getattr(target, "__name__", "function")
                     return self._called(node, word, layer, self._value(arguments[0], values, node))
-        raise InputError(f"{_line_of(node)}: {_word(target)} cannot be followed; {_ADVICE}")
+        raise _refusal(_line_of(node), f"{_word(target)}, which cannot be followed")
 
     def _called(self, node: fx.Node, word: str, module: nn.Module | None, reads: tuple[str, ...]) -> str:
         name = self._name(word)
@@ -188,7 +189,7 @@ class _Reading:
         if isinstance(found, tuple) and found[0] == "outputs":
             raise InputError(f"{_line_of(node)}: takes a neuron's spikes together with its states; take them apart")
         if not isinstance(found, str):
-            raise InputError(f"{_line_of(node)}: reads something else than a layer's values; {_ADVICE}")
+            raise _refusal(_line_of(node), "something else than a layer's values")
         return (found,)
 
     def _answer(self, node: fx.Node, values: dict[fx.Node, Any]) -> tuple[str, ...]:
@@ -199,7 +200,7 @@ class _Reading:
         if isinstance(found, tuple) and found[0] == "outputs":
             return (found[1],)
         if not isinstance(found, str):
-            raise InputError(f"the network ({type(self.network).__name__}): returns no spikes; {_ADVICE}")
+            raise _refusal(f"the network ({type(self.network).__name__})", "no spikes as its answer")
         return (found,)
 
     def _name(self, word: str) -> str:
@@ -207,6 +208,10 @@ class _Reading:
         count = self.taken.get(word, 0)
         self.taken[word] = count + 1
         return f"{word}_{count}" if count else word
+
+
+def _refusal(where: str, found: str) -> InputError:
+    return InputError(f"{where}: {_ALLOWED}, got {found}; {_ADVICE}")
 
 
 def _state(value: Any) -> tuple[str, str, int] | None:

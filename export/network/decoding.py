@@ -47,12 +47,12 @@ class Decode:
 
     def __post_init__(self) -> None:
         if self.kind not in DECODINGS:
-            raise InputError(f"decode: found {self.kind!r}; {', '.join(DECODINGS)} are allowed")
+            raise InputError(f"decode: kind must be one of {', '.join(DECODINGS)}, got {self.kind!r}")
         for name, value in (("scale", self.scale), ("offset", self.offset)):
             if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-                raise InputError(f"decode: {name} is {value!r}; a finite number is needed")
+                raise InputError(f"decode: {name} must be a finite number, got {value!r}")
         if isinstance(self.windows, bool) or not isinstance(self.windows, int) or self.windows < 1:
-            raise InputError(f"decode: windows is {self.windows!r}; an integer from 1 on is needed")
+            raise InputError(f"decode: windows must be an integer from 1 on, got {self.windows!r}")
 
     def output(self, given: tuple[Signal, ...]) -> Signal:
         """What it gives for such spikes. Raises InputError where it cannot read them."""
@@ -63,7 +63,7 @@ class Decode:
     def check_steps(self, steps: int) -> None:
         """Raises InputError where so many time steps cannot be cut into the windows."""
         if steps % self.windows:
-            raise InputError(f"decode: {steps} time steps do not go into {self.windows} windows of equal length")
+            raise InputError(f"decode: the time steps must go into {self.windows} windows of equal length, got {steps}")
 
     def __call__(self, spikes: Values) -> Values:
         """The values: float64 of an array; of a tensor its own floating type, and gradients pass through counts."""

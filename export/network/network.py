@@ -55,24 +55,26 @@ class HybridNetwork:
 
     def __post_init__(self) -> None:
         if not 1 <= len(self.stages) <= MOST_STAGES:
-            raise InputError(f"stages: found {len(self.stages)}; 1 to {MOST_STAGES} are allowed")
+            raise InputError(f"stages must have 1 to {MOST_STAGES} entries, got {len(self.stages)}")
         for name in self.stages:
             if not _NAME.fullmatch(name) or name in RESERVED:
                 allowed = f"small letters, digits and _, other than {', '.join(RESERVED)}"
-                raise InputError(f"stage {name!r}: a name of {allowed}, is needed")
+                raise InputError(f"stages must have names of {allowed}, got {name!r}")
         if self.reads.keys() != self.stages.keys():
             odd = ", ".join(sorted(self.reads.keys() ^ self.stages.keys()))
-            raise InputError(f"reads: every stage must say what it reads, and nothing else; odd are {odd}")
+            raise InputError(
+                f"reads must say what every stage reads, and nothing else, got missing or unknown ones: {odd}"
+            )
         for name, sources in self.reads.items():
             for source in sources:
                 if source not in self.stages and source != INPUT:
-                    raise InputError(f"stage {name!r}: reads {source!r}, which is no stage")
+                    raise InputError(f"stage {name!r}: must read {INPUT!r} or stages, got {source!r}")
         if self.output not in self.stages:
-            raise InputError(f"output: found {self.output!r}, which is no stage")
+            raise InputError(f"output must be a stage, got {self.output!r}")
         # Found once, so that what does not fit cannot be made.
         _ = self.signals
         if self.signals[self.output].kind != "values":
-            raise InputError(f"output: {self.output!r} gives {self.signals[self.output]}; values are needed")
+            raise InputError(f"output: {self.output!r} must give values, got {self.signals[self.output]}")
         idle = self.stages.keys() - self.before({self.output}) - {self.output}
         if idle:
             raise InputError(f"stage {min(idle)!r}: does not lead to the output {self.output!r}")

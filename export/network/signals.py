@@ -26,8 +26,8 @@ class Signal(NamedTuple):
 def wanted(kind: SignalKind, given: tuple[Signal, ...], count: int) -> tuple[Signal, ...]:
     """What a stage reads, if it is so many and of that kind. Raises InputError otherwise."""
     if len(given) != count:
-        raise InputError(f"reads {len(given)} of what others give; it needs {count}")
+        raise InputError(f"must read {count} of what others give, got {len(given)}")
     for read in given:
         if read.kind != kind:
-            raise InputError(f"reads {read}; {kind} are needed")
+            raise InputError(f"must read {kind}, got {read}")
     return given

@@ -45,9 +45,9 @@ class Spiking:
         (read,) = wanted("spikes", given, 1)
         needed = self.graph.input_shape
         if read.shape != needed and read.shape != (math.prod(needed),):
-            raise InputError(f"reads spikes {list(needed)} a step, but gets {list(read.shape)}")
+            raise InputError(f"must read spikes {list(needed)} a step, got {list(read.shape)}")
         if not self.graph.ends_in_spikes:
-            raise InputError(f"gives what comes from {self.graph.last}; the spikes of a neuron group are needed")
+            raise InputError(f"must give the spikes of a neuron group, got what comes from {self.graph.last}")
         return Signal("spikes", (math.prod(self.graph.output_shape),), read.steps)
 
 
@@ -60,7 +60,7 @@ class Quantum:
     def output(self, given: tuple[Signal, ...]) -> Signal:
         (read,) = wanted("values", given, 1)
         if math.prod(read.shape) != self.circuit.input_size:
-            raise InputError(f"its circuit has {self.circuit.input_size} inputs, but it gets {list(read.shape)}")
+            raise InputError(f"must read the {self.circuit.input_size} inputs of its circuit, got {list(read.shape)}")
         return Signal("values", (self.circuit.output_size,))
 
 
@@ -88,8 +88,8 @@ class Classical:
         for tensor, read in zip(self.inputs, wanted("values", given, len(self.inputs)), strict=True):
             if math.prod(tensor.shape) != math.prod(read.shape):
                 raise InputError(
-                    f"its input {tensor.name!r} is [sample, {', '.join(map(str, tensor.shape))}], but it gets "
-                    f"{list(read.shape)}"
+                    f"its input {tensor.name!r} must be [sample, {', '.join(map(str, tensor.shape))}], got "
+                    f"{list(read.shape)} a sample"
                 )
         return Signal("values", self.result.shape)
 

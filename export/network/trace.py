@@ -29,7 +29,7 @@ class Trace(Mapping[str, Shaped[np.ndarray, "..."]]):
 
     def __getitem__(self, name: str) -> Shaped[np.ndarray, "..."]:
         if name not in self._values:
-            raise InputError(f"the trace has no {name!r}; it has {', '.join(self._values)}")
+            raise InputError(f"the trace: a name must be one of {', '.join(self._values)}, got {name!r}")
         return self._values[name]
 
     def __iter__(self) -> Iterator[str]:

@@ -34,7 +34,7 @@ import nir
 import numpy as np
 
 from ..errors import InputError
-from .geometry import parameter, real
+from .geometry import listed, parameter, real
 from .neuron_step import NeuronStep, Parameter, Subtraction
 from .nodes.kind import NeuronKind, Parameters
 from .nodes.neurons import NEURONS
@@ -116,7 +116,9 @@ def _weights(feedback: nir.NIRNode, p: Parameters) -> Parameter:
         return parameter(feedback.scale, "scale", p.shape, p.where)
     weight = real(feedback.weight, "weight", p.where)  # type: ignore[attr-defined]
     if p.shape != weight.shape[:1]:
-        raise InputError(f"{p.where}: what leads back has {len(weight)} features, but its input is {list(p.shape)}")
+        raise InputError(
+            f"{p.where}: what leads back must have the shape {list(p.shape)} of its input, got {len(weight)} features"
+        )
     return np.diagonal(weight)
 
 
@@ -139,10 +141,11 @@ def subtracting(nodes: Mapping[str, nir.NIRNode], name: str) -> dict[str, nir.NI
     for node_name, node in nodes.items():
         if not isinstance(node, _SPIKING):
             continue
-        if not alike(getattr(node, "v_reset", None), "v_reset", 0.0):
+        v_reset = getattr(node, "v_reset", None)
+        if not alike(v_reset, "v_reset", 0.0):
             raise InputError(
-                f"{name}: node {node_name!r} ({type(node).__name__}): its v_reset is not 0, so it resets to that and "
-                "not by subtraction"
+                f"{name}: node {node_name!r} ({type(node).__name__}): v_reset must be 0 for a reset by subtraction, "
+                f"got {listed(v_reset)}, to which it resets"
             )
         found[node_name] = Composite(node, subtracts=True)
     if not any(isinstance(node, Composite) for node in found.values()):

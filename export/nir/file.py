@@ -63,7 +63,7 @@ def read_nir_file(source: Path | str | bytes, name: str = "graph") -> NirFile:
     without_reset: list[str] = []
     graph = _node(stored.root["node"], "", name, without_reset)
     if not isinstance(graph, nir.NIRGraph):
-        raise InputError(f"{name}: holds a single {type(graph).__name__} node; a NIRGraph is needed")
+        raise InputError(f"{name}: must hold a NIRGraph, got a single {type(graph).__name__} node")
     is_marked = np.array_equal(stored.attributes.get(RESET_MARK, np.nan), 0)
     return NirFile(graph, () if is_marked else tuple(without_reset), is_marked)
 
@@ -105,7 +105,7 @@ def _node(stored: Any, path: str, name: str, without_reset: list[str]) -> nir.NI
     """The node that is stored so; the names of neurons without a v_reset are added to `without_reset`."""
     called = f"node {path!r}" if path else "the graph"
     if not isinstance(stored, dict):
-        raise InputError(f"{name}: not a well-formed NIR graph: {called} is an array; a group is needed")
+        raise InputError(f"{name}: not a well-formed NIR graph: {called} must be a group, got an array")
     kind = _text(stored.get("type"), called, name)
     if not isinstance(kind, str | None):
         raise InputError(f"{name}: not a well-formed NIR graph: the type of {called} is no text")
@@ -116,7 +116,7 @@ def _node(stored: Any, path: str, name: str, without_reset: list[str]) -> nir.NI
     defined = getattr(nir, kind, None)
     if not (isinstance(defined, type) and issubclass(defined, nir.NIRNode) and defined is not nir.NIRNode):
         known = ", ".join(node.__name__ for node in NODES)
-        raise InputError(f"{name}: {called} is of the unknown type {kind!r}; known are {known}")
+        raise InputError(f"{name}: the type of {called} must be one of {known}, got {kind!r}")
     fields = {key: _field(key, value, called, name) for key, value in stored.items()}
     if issubclass(defined, nir.Conv1d | nir.Conv2d):
         # Versions of nir before 1.0 did not write it.
@@ -153,8 +153,8 @@ def _graph(stored: Group, path: str, called: str, name: str, without_reset: list
     edges = np.asarray(stored["edges"])
     if edges.size and (edges.ndim != 2 or edges.shape[1] != 2 or edges.dtype.kind not in "OS"):
         raise InputError(
-            f"{name}: not a well-formed NIR graph: the edges of {called} are {edges.dtype} {list(edges.shape)}; pairs "
-            "of names are needed"
+            f"{name}: not a well-formed NIR graph: the edges of {called} must be pairs of names, got {edges.dtype} "
+            f"{list(edges.shape)}"
         )
     given = edges.tolist() if edges.size else []
     pairs = [(_text(source, called, name), _text(target, called, name)) for source, target in given]
@@ -195,11 +195,11 @@ def _check_sizes(fields: Mapping[str, Any], called: str, name: str) -> None:
     """Raises InputError where nir would make far more of the values than there are."""
     sizes = np.size(fields.get("input_shape", 0))
     if sizes > 2:
-        raise InputError(f"{name}: {called} has an input_shape of {sizes} sizes; at most 2 are allowed")
+        raise InputError(f"{name}: {called} must have an input_shape of at most 2 sizes, got {sizes}")
     if "w_in" in fields:
         # nir multiplies it with one of these, and a column times a row is a matrix.
         other = fields.get("v_threshold", fields.get("v_leak"))
         shapes = np.shape(fields["w_in"]), np.shape(other)
         if math.prod(np.broadcast_shapes(*shapes)) > max(map(math.prod, shapes)):
             given, needed = map(list, shapes)
-            raise InputError(f"{name}: {called} has a w_in of the shape {given}; {needed} is needed")
+            raise InputError(f"{name}: {called} must have a w_in of the shape {needed}, got {given}")

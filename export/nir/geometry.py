@@ -45,8 +45,8 @@ def parameter(value: Any, key: str, shape: Shape, where: str, infinite: bool = F
     if array.size == shape[0] and array.shape in ((shape[0],), (shape[0],) + (1,) * (len(shape) - 1)):
         return np.broadcast_to(array.reshape(-1, *(1,) * (len(shape) - 1)), shape)
     raise InputError(
-        f"{where}: {key} has the shape {list(np.shape(value))}, which does not fit its input {list(shape)}; "
-        f"one value, {shape[0]} values (one a channel), or {list(shape)} are allowed"
+        f"{where}: {key} must have one value, {shape[0]} values (one a channel) or the shape {list(shape)} of its "
+        f"input, got the shape {list(np.shape(value))}"
     )
 
 
@@ -60,7 +60,7 @@ def whole_numbers(values: np.ndarray, least: int) -> bool:
 def check_extent(shape: Shape, where: str) -> None:
     """Raises InputError where the shape has more than `LARGEST_EXTENT` values."""
     if math.prod(shape) > LARGEST_EXTENT:
-        raise InputError(f"{where}: the shape {list(shape)} has more than the {LARGEST_EXTENT} values that are allowed")
+        raise InputError(f"{where}: must have at most {LARGEST_EXTENT} values, got the shape {list(shape)}")
 
 
 def real(value: Any, key: str, where: str, infinite: bool = False) -> Float[np.ndarray, "..."]:
@@ -87,7 +87,7 @@ def whole(value: Any, count: int, least: int, key: str, where: str) -> tuple[int
         values = np.repeat(values, count)
     if values.size != count or not whole_numbers(values, least):
         needed = "an integer" if count == 1 else f"{count} integers"
-        raise InputError(f"{where}: {key} is {listed(value)}; {needed} of at least {least} must be given")
+        raise InputError(f"{where}: {key} must be {needed} of at least {least}, got {listed(value)}")
     return tuple(int(v) for v in values)
 
 

@@ -126,15 +126,13 @@ def resolve(
     for node_name, node in nodes.items():
         if kind_of(node) is None:
             known = ", ".join(kind.__name__ for kind in NODES)
-            raise InputError(
-                f"{name}: node {node_name!r} is a {type(node).__name__}, which is not supported; supported are {known}"
-            )
+            raise InputError(f"{name}: node {node_name!r} must be one of {known}, got a {type(node).__name__}")
     nodes, edges = with_composites(subtracting(nodes, name) if subtract else nodes, edges, step)
     for kind in (nir.Input, nir.Output):
         found = [node_name for node_name, node in nodes.items() if isinstance(node, kind)]
         if len(found) != 1:
             listed = f" ({', '.join(map(repr, found))})" if found else ""
-            raise InputError(f"{name}: {len(found)} {kind.__name__} nodes{listed}; there must be exactly one")
+            raise InputError(f"{name}: must have exactly one {kind.__name__} node, got {len(found)}{listed}")
     order, delayed, cycles = ordered(nodes, edges, name)
     reads: dict[str, list[str]] = {node: [] for node in order}
     for source, target in edges:
@@ -230,7 +228,7 @@ def _sum_shape(node_name: str, sources: Sequence[str], shapes: Mapping[str, _Sha
     known = {source: shapes[source].output for source in sources if source in shapes}
     if len(set(known.values())) > 1:
         listed = ", ".join(f"{source!r} {list(shape)}" for source, shape in known.items())
-        raise InputError(f"{name}: node {node_name!r} adds inputs of different shapes: {listed}")
+        raise InputError(f"{name}: node {node_name!r} must add inputs of one shape, got {listed}")
     return next(iter(known.values()))
 
 
@@ -242,10 +240,10 @@ def _input_shape(nodes: Mapping[str, nir.NIRNode], edges: Sequence[Edge], name: 
     node_name, node = next((key, node) for key, node in nodes.items() if isinstance(node, nir.Input))
     given = node.input_type.get("input") if node.input_type else None
     if given is None:
-        raise InputError(f"{name}: the input {node_name!r} has no shape")
+        raise InputError(f"{name}: the input {node_name!r} must have a shape, got none")
     values = np.atleast_1d(np.asarray(given))
     if values.ndim != 1 or not values.size or not whole_numbers(values, 1):
-        raise InputError(f"{name}: the input {node_name!r} has the shape {listed(given)}; positive integers are needed")
+        raise InputError(f"{name}: the input {node_name!r} must have a shape of positive integers, got {listed(given)}")
     ranks = [known_kind(nodes[target]).rank for source, target in edges if source == node_name]
     rank = next((rank for rank in ranks if rank is not None), len(values))
     sizes = tuple(int(value) for value in values)
@@ -259,7 +257,6 @@ def _check_in_front(of_input: Shape, output: ResolvedNode, name: str) -> None:
     of_output = () if stated is None else tuple(np.atleast_1d(stated)[: -len(output.output_shape)].tolist())
     if of_input != of_output and any(size != 1 for size in (*of_input, *of_output)):
         raise InputError(
-            f"{name}: the input's shape has {list(of_input)} in front of what is read, and the output's "
-            f"{list(of_output)} in front of what reaches it; only sizes of 1, or the same sizes at both, are allowed "
-            "there"
+            f"{name}: the sizes in front of what is read and of what reaches the output must be 1, or the same at "
+            f"both, got {list(of_input)} in the input's shape and {list(of_output)} in the output's"
         )

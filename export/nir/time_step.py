@@ -35,7 +35,7 @@ class TimeStep:
 
     def __post_init__(self) -> None:
         if not (math.isfinite(self.dt) and self.dt > 0):
-            raise InputError(f"dt is {self.dt} s; a finite number above 0 is needed")
+            raise InputError(f"dt must be a finite number of seconds above 0, got {self.dt}")
         if self.integration is not None and self.integration not in INTEGRATIONS:
-            allowed = " and ".join(map(repr, INTEGRATIONS))
-            raise InputError(f"integration is {self.integration!r}; {allowed} are allowed")
+            allowed = " or ".join(map(repr, INTEGRATIONS))
+            raise InputError(f"integration must be {allowed}, got {self.integration!r}")

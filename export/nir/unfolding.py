@@ -60,7 +60,7 @@ def unfolded(graph: nir.NIRGraph, name: str, prefix: str = "") -> tuple[dict[str
         starts, ends = exits[f"{prefix}{source}"], entries[f"{prefix}{target}"]
         # Where graphs meet, one edge becomes as many as their borders have neighbours, times each other.
         if len(edges) + len(starts) * len(ends) > MOST_EDGES:
-            raise InputError(f"{name}: has more than the {MOST_EDGES} edges that are allowed, once it is unfolded")
+            raise InputError(f"{name}: must have at most {MOST_EDGES} edges once it is unfolded, got more")
         edges += [(start, end) for start in starts for end in ends]
     doubled = [edge for edge, count in Counter(edges).items() if count > 1]
     if doubled:
@@ -76,10 +76,10 @@ def _check_size(graph: nir.NIRGraph, name: str) -> None:
     while waiting:
         within, depth = waiting.pop()
         if depth > DEEPEST:
-            raise InputError(f"{name}: graphs lie more than {DEEPEST} deep within each other")
+            raise InputError(f"{name}: graphs must lie at most {DEEPEST} deep within each other, got deeper ones")
         found += len(within.nodes)
         if found > MOST_NODES:
-            raise InputError(f"{name}: has more than the {MOST_NODES} nodes that are allowed, once it is unfolded")
+            raise InputError(f"{name}: must have at most {MOST_NODES} nodes once it is unfolded, got more")
         waiting += [(node, depth + 1) for node in within.nodes.values() if isinstance(node, nir.NIRGraph)]
 
 
@@ -89,7 +89,7 @@ def _border(full: str, nodes: dict[str, nir.NIRNode], edges: list[Edge], name: s
     inputs = [key for key, node in nodes.items() if isinstance(node, nir.Input)]
     outputs = [key for key, node in nodes.items() if isinstance(node, nir.Output)]
     if len(inputs) != 1 or len(outputs) != 1:
-        raise InputError(f"{where} has {len(inputs)} inputs and {len(outputs)} outputs; there must be one of each")
+        raise InputError(f"{where} must have one input and one output, got {len(inputs)} and {len(outputs)}")
     border = inputs[0], outputs[0]
     for source, target in edges:
         if (source, target) == border:

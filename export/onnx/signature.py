@@ -43,9 +43,9 @@ def check_signature(
     """
     model = _checked(content, where)
     read, given = _values_of(model)
-    for verb, found, wanted in (("reads", read, inputs), ("gives", given, outputs)):
+    for verb, found, wanted in (("read", read, inputs), ("give", given, outputs)):
         if found.keys() != wanted.keys() or not all(found[name].fits(wanted[name]) for name in wanted):
-            raise InputError(f"{where}: {verb} {_listed(found)}; needed is {_listed(wanted)}")
+            raise InputError(f"{where}: must {verb} {_listed(wanted)}, got {_listed(found)}")
     _check_one(model, read, where)
 
 

@@ -62,7 +62,7 @@ def check_sizes(model: onnx.ModelProto, inputs: Sizes, where: str) -> None:
     listed = ", ".join(f"{name!r} {list(shape)}" for name, shape in inputs.items())
     for found, most, unit in ((taken.bytes, MOST_BYTES, "bytes"), (taken.operations, MOST_OPERATIONS, "operations")):
         if found > most:
-            raise InputError(f"{where}: takes {found} {unit} for the inputs {listed}; at most {most} are allowed")
+            raise InputError(f"{where}: must take at most {most} {unit}, got {found} for the inputs {listed}")
 
 
 class _Value(NamedTuple):
@@ -133,8 +133,8 @@ def _values(model: onnx.ModelProto, graph: onnx.GraphProto, where: str) -> dict[
         size = value.numbers * _bytes(value, where)
         if size > MOST_VALUE_BYTES:
             raise InputError(
-                f"{where}: the value {name!r} has the shape {list(value.shape)} and takes {size} bytes; at most "
-                f"{MOST_VALUE_BYTES} are allowed"
+                f"{where}: the value {name!r} must take at most {MOST_VALUE_BYTES} bytes, got {size} for the shape "
+                f"{list(value.shape)}"
             )
     return values
 
@@ -192,8 +192,8 @@ def _lengths(
 def _known(values: Mapping[str, _Value], name: str, node: onnx.NodeProto, where: str) -> _Value:
     if name not in values:
         raise InputError(
-            f"{where}: the shape of {name!r} at the operator {node.op_type} (node {node.name!r}) does not follow from "
-            "the inputs' shapes; it must"
+            f"{where}: the shape of {name!r} at the operator {node.op_type} (node {node.name!r}) must follow from the "
+            "inputs' shapes, got one that does not"
         )
     return values[name]
 
@@ -202,14 +202,14 @@ def _scan_length(given: list[_Value], scanned: int, node: onnx.NodeProto, steps:
     name = f"{where}: the Scan (node {node.name!r})"
     axes = [number for attribute in node.attribute if attribute.name in _AT_THE_FRONT for number in attribute.ints]
     if any(axes):
-        raise InputError(f"{name} runs backwards or over another axis than the first; it must run over time")
+        raise InputError(f"{name} must run over time, got backwards or over another axis than the first")
     over = given[len(given) - scanned :] if scanned > 0 else []
     lengths = {value.shape[0] if value.shape else 0 for value in over}
     # Where an input is empty, a model may put one step in its place.
     most = max(steps, default=0) or 1
     if len(lengths) != 1 or max(lengths) > most:
-        found = ", ".join(map(str, sorted(lengths))) or "no"
-        raise InputError(f"{name} runs over {found} steps; at most {most}, as many as an input has, are allowed")
+        found = ", ".join(map(str, sorted(lengths))) or "none"
+        raise InputError(f"{name} must run over at most {most} steps, as many as an input has, got {found}")
     return lengths.pop()
 
 
@@ -227,7 +227,7 @@ def _attribute(node: onnx.NodeProto, name: str) -> int:
 def _bytes(value: _Value, where: str) -> int:
     """Of one number."""
     if value.element not in helper.get_all_tensor_dtypes() or value.element == TensorProto.STRING:
-        raise InputError(f"{where}: has values of the type {value.element}; numbers are needed")
+        raise InputError(f"{where}: must have values that are numbers, got the type {value.element}")
     return helper.tensor_dtype_to_np_dtype(value.element).itemsize
 
 

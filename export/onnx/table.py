@@ -44,30 +44,30 @@ def check_operators(model: onnx.ModelProto, where: str) -> None:
     """Raises InputError, naming what was found, where a model uses anything else. Errors call it `where`."""
     domains = {opset.domain for opset in model.opset_import} - set(DOMAINS)
     if domains:
-        raise InputError(f"{where}: uses operators of {_listed(domains)}; only those of ONNX's own domain are allowed")
+        raise InputError(f"{where}: must use operators of ONNX's own domain only, got those of {_listed(domains)}")
     old = [opset.version for opset in model.opset_import if opset.version < LEAST_OPSET]
     if old:
-        raise InputError(f"{where}: uses version {old[0]} of the operators; {LEAST_OPSET} or newer is needed")
+        raise InputError(f"{where}: must use version {LEAST_OPSET} of the operators or a newer one, got {old[0]}")
     if model.functions:
-        raise InputError(f"{where}: defines functions ({_listed(part.name for part in model.functions)}); none may be")
+        raise InputError(f"{where}: must define no functions, got {_listed(part.name for part in model.functions)}")
     if model.training_info:
-        raise InputError(f"{where}: has training information; none may be there")
+        raise InputError(f"{where}: must have no training information, got some")
     for count, (node, body) in enumerate(_nodes(model.graph, where), 1):
         if count > MOST_OPERATORS:
-            raise InputError(f"{where}: has more than {MOST_OPERATORS} operators")
+            raise InputError(f"{where}: must have at most {MOST_OPERATORS} operators, got more")
         kind = node.op_type if node.domain in DOMAINS else f"{node.domain}.{node.op_type}"
         if kind not in OPERATORS or (body and kind == SCAN):
             place = "within a Scan " if body else ""
             raise InputError(
-                f"{where}: uses the operator {kind} {place}(node {node.name!r}); docs/security.md lists those that are "
-                "allowed"
+                f"{where}: its operators must be those that docs/security.md lists, got {kind} {place}(node "
+                f"{node.name!r})"
             )
 
 
 def _nodes(graph: onnx.GraphProto, where: str, body: bool = False) -> Iterator[tuple[onnx.NodeProto, bool]]:
     """Every operator, and whether it stands in a Scan's body; raises for what is not within the file or sparse."""
     if graph.sparse_initializer:
-        raise InputError(f"{where}: has sparse constants; they must be dense")
+        raise InputError(f"{where}: its constants must be dense, got sparse ones")
     for constant in graph.initializer:
         _check_constant(constant, where)
     for node in graph.node:
@@ -91,12 +91,12 @@ def _nodes(graph: onnx.GraphProto, where: str, body: bool = False) -> Iterator[t
 
 def _check_constant(constant: TensorProto, where: str) -> None:
     if constant.data_location == TensorProto.EXTERNAL or constant.external_data:
-        raise InputError(f"{where}: the constant {constant.name!r} lies in another file; it must be in this one")
+        raise InputError(f"{where}: the constant {constant.name!r} must be in this file, got another one")
     # A number takes half a byte at least.
     if min(constant.dims, default=0) < 0 or math.prod(constant.dims) > 2 * constant.ByteSize():
         raise InputError(
-            f"{where}: the constant {constant.name!r} says that its shape is {list(constant.dims)}, which its "
-            f"{constant.ByteSize()} bytes do not hold"
+            f"{where}: the constant {constant.name!r} must hold as many values as its shape {list(constant.dims)} "
+            f"says, got {constant.ByteSize()} bytes"
         )
 
 

@@ -200,16 +200,16 @@ class _Desk:
         try:
             arrays = read_npz(path, wanted)
         except InputError as error:
-            raise self.worker.failure(f"left a result that cannot be read: {str(error).rstrip('.')}") from error
+            raise self.worker.failure(f"left a result that cannot be read: {error}") from error
         found = tuple(arrays[key] for key in wanted)
         for key, spikes in zip(wanted, found, strict=True):
             shape = (*job.spikes.shape[:2], *wanted[key])
             if spikes.dtype != np.uint8 or spikes.shape != shape:
                 raise self.worker.failure(
-                    f"left {spikes.dtype} {list(spikes.shape)} for layer {key}; uint8 {list(shape)} is needed"
+                    f"must leave uint8 {list(shape)} for layer {key}, got {spikes.dtype} {list(spikes.shape)}"
                 )
             if spikes.max() > 1:
-                raise self.worker.failure(f"left the value {spikes.max()} for layer {key}; spikes are 0 or 1")
+                raise self.worker.failure(f"must leave spikes of 0 or 1 for layer {key}, got {spikes.max()}")
         for left in self.worker.folder.glob(f"{number}.*"):
             with suppress(OSError):
                 left.unlink()

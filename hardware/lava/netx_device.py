@@ -38,7 +38,9 @@ class NetxFile(NamedTuple):
     def check_input(self, shape: Shape) -> None:
         """Raises InputError where spikes of that shape are not as many as the file reads."""
         if math.prod(shape) != self.input_size:
-            raise InputError(f"{self.name}: reads {self.input_size} spikes a step; {list(shape)} is what comes to it")
+            raise InputError(
+                f"{self.name}: must read {list(shape)} spikes a step, which come to it, got {self.input_size}"
+            )
 
 
 class NetxJob(NamedTuple):
@@ -122,7 +124,7 @@ def _make(part: SpikingPart) -> SpikingDevice:
     file = open_netx(part.netx, part.netx_name)
     features = math.prod(part.graph.output_shape)
     if file.output_size != features:
-        raise InputError(f"{file.name}: gives {file.output_size} features, but the graph gives {features}")
+        raise InputError(f"{file.name}: must give {features} features, as the graph does, got {file.output_size}")
     return NetxDevice(file, part.graph.input_shape)
 
 

@@ -54,7 +54,7 @@ def checked_layers(root: Group, name: str) -> NetxLayers:
     if not isinstance(stored, dict) or stored.keys() != {str(index) for index in range(len(stored))}:
         raise InputError(f"{name}: not a well-formed netx file: it has no group 'layer' whose members are 0, 1, 2, …")
     if len(stored) > MOST_LAYERS:
-        raise InputError(f"{name}: has {len(stored)} layers; at most {MOST_LAYERS} are allowed")
+        raise InputError(f"{name}: must have at most {MOST_LAYERS} layers, got {len(stored)}")
     groups = [stored[str(index)] for index in range(len(stored))]
     layers = [
         _Layer(flattened(group) if isinstance(group, dict) else {}, f"{name}: layer {index}")
@@ -63,7 +63,7 @@ def checked_layers(root: Group, name: str) -> NetxLayers:
     types = [layer.type() for layer in layers]
     if len(types) < 2 or types[0] != "input" or "input" in types[1:] or types[-1] == "flatten":
         raise InputError(
-            f"{name}: its layers are {', '.join(types)}; an input and at least one more are needed, and no flatten last"
+            f"{name}: its layers must be an input and at least one more, with no flatten last, got {', '.join(types)}"
         )
     shape = entry = layers[0].input()
     neurons = 0
@@ -74,7 +74,7 @@ def checked_layers(root: Group, name: str) -> NetxLayers:
         shape = layer.conv(shape) if kind == "conv" else layer.dense(shape, kind == "dense_rec")
         neurons += math.prod(shape)
         if neurons > MOST_NEURONS:
-            raise InputError(f"{name}: has more than the {MOST_NEURONS} neurons that are allowed")
+            raise InputError(f"{name}: must have at most {MOST_NEURONS} neurons, got {neurons} or more")
     entries = {
         f"layer/{index}/{key}": value for index, layer in enumerate(layers) for key, value in layer.checked.items()
     }
@@ -94,9 +94,7 @@ class _Layer:
     def type(self) -> str:
         kind = self._word("type")
         if kind not in ("input", "conv", "flatten", "dense", "dense_rec"):
-            raise InputError(
-                f"{self.where}: is of the type {kind!r}; input, conv, flatten, dense and dense_rec are supported"
-            )
+            raise InputError(f"{self.where}: its type must be input, conv, flatten, dense or dense_rec, got {kind!r}")
         return kind
 
     def input(self) -> Shape:
@@ -107,7 +105,7 @@ class _Layer:
                 if key in self.stored:
                     self._whole(key, -_LARGEST, _LARGEST, ())
         if math.prod(shape) > MOST_NEURONS:
-            raise InputError(f"{self.where}: reads {list(shape)} spikes; at most {MOST_NEURONS} are allowed")
+            raise InputError(f"{self.where}: must read at most {MOST_NEURONS} spikes, got {list(shape)}")
         return shape
 
     def conv(self, read: Shape) -> Shape:
@@ -117,8 +115,8 @@ class _Layer:
             weight = weight[..., 0]
         if len(read) != 3 or weight.ndim != 4 or not weight.size:
             raise InputError(
-                f"{self.where}: weight has the shape {list(weight.shape)}, and what comes to it is {list(read)}; "
-                "[out, in, height, width] and [channel, height, width] are needed"
+                f"{self.where}: weight must have the shape [out, in, height, width], and what comes to it [channel, "
+                f"height, width], got {list(weight.shape)} and {list(read)}"
             )
         stride, padding, dilation = (
             self._whole(key, least, LARGEST_CONV, (), (2,))
@@ -128,14 +126,14 @@ class _Layer:
         out, per_group, *kernel = weight.shape
         if per_group * groups != read[0] or out % groups or max(kernel) > LARGEST_CONV:
             raise InputError(
-                f"{self.where}: weight {list(weight.shape)} with {groups} groups does not fit an input of the shape "
-                f"{list(read)}, or has a kernel above {LARGEST_CONV}"
+                f"{self.where}: weight must fit {groups} groups and an input of the shape {list(read)}, with a kernel "
+                f"of at most {LARGEST_CONV}, got {list(weight.shape)}"
             )
         axes = zip(read[1:], kernel, stride, padding, dilation, strict=True)
         found = (out, *(windows(size, taps, step, (pad, pad), spread) for size, taps, step, pad, spread in axes))
         if self._shape() != found or min(found) < 1:
             raise InputError(
-                f"{self.where}: says that its shape is {list(self._shape())}; its weight and input give {list(found)}"
+                f"{self.where}: shape must be {list(found)}, which its weight and input give, got {list(self._shape())}"
             )
         self._neuron()
         self._bias((out,), found[::-1])
@@ -154,7 +152,7 @@ class _Layer:
                 or weight.shape not in ((size, columns), (weight.size,))
             ):
                 raise InputError(
-                    f"{self.where}: {key} has the shape {list(weight.shape)}; {[size, columns]} is needed here"
+                    f"{self.where}: {key} must have the shape {[size, columns]} here, got {list(weight.shape)}"
                 )
             self.checked[key] = weight.reshape(size, columns)
         if any(key.startswith("neuron/") for key in self.stored):
@@ -165,7 +163,7 @@ class _Layer:
     def _neuron(self) -> None:
         kind = self._word("neuron/type")
         if kind not in NEURON_TYPES:
-            raise InputError(f"{self.where}: its neuron is {kind!r}; {' and '.join(NEURON_TYPES)} are supported")
+            raise InputError(f"{self.where}: its neuron must be {' or '.join(NEURON_TYPES)}, got {kind!r}")
         for key, largest in (("iDecay", 4096), ("vDecay", 4096), ("vThMant", _LARGEST)):
             self._whole(f"neuron/{key}", 0, largest, ())
 
@@ -190,10 +188,10 @@ class _Layer:
         """The integers of an entry of one of these shapes; one alone comes as two."""
         values = np.asarray(self._values(key))
         if values.shape not in shapes or (values.size and (values.min() < least or values.max() > most)):
-            allowed = " or ".join("one number" if shape == () else str(list(shape)) for shape in shapes)
+            found = f", from {values.min()} to {values.max()}" if values.size else ""
             raise InputError(
-                f"{self.where}: {key} has the shape {list(values.shape)}, or numbers beyond {least} to {most}; "
-                f"{allowed} of these are allowed"
+                f"{self.where}: {key} must be {' or '.join(map(_in_words, shapes))}, from {least} to {most}, got "
+                f"{_in_words(values.shape)}{found}"
             )
         self.checked[key] = self.stored[key]
         return [int(values)] * 2 if values.shape == () else values.reshape(-1).tolist()
@@ -203,5 +201,10 @@ class _Layer:
             raise InputError(f"{self.where}: has no {key!r}")
         value = self.stored[key]
         if isinstance(value, bytes) or not whole_numbers(np.asarray(value), -_LARGEST):
-            raise InputError(f"{self.where}: {key} is not made of integers above {-_LARGEST - 1}")
+            found = "a text" if isinstance(value, bytes) else f"{np.asarray(value).dtype} that holds others"
+            raise InputError(f"{self.where}: {key} must be made of integers above {-_LARGEST - 1}, got {found}")
         return value
+
+
+def _in_words(shape: Shape) -> str:
+    return str(list(shape)) if shape else "one number"

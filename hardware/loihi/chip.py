@@ -92,7 +92,7 @@ def weight_grid(weight: np.ndarray) -> WeightGrid:
 def check_range(key: str, values: np.ndarray, least: int, most: int) -> None:
     """Raises InputError, naming the key, unless all values are integers from `least` to `most`."""
     if values.dtype.kind not in "iu":
-        raise InputError(f"{key} is {values.dtype}; integers are needed")
+        raise InputError(f"{key} must be integers, got {values.dtype}")
     outside = (values < least) | (values > most)
     if outside.any():
-        raise InputError(f"{key} holds {values[outside].flat[0]}; {least} to {most} are allowed")
+        raise InputError(f"{key} must lie from {least} to {most}, got {values[outside].flat[0]}")

@@ -60,7 +60,7 @@ class NeuronGroup:
 
     def __post_init__(self) -> None:
         if not self.shape or any(size < 1 for size in self.shape):
-            raise InputError(f"shape is {list(self.shape)}; positive integers are needed")
+            raise InputError(f"shape must be positive integers, got {list(self.shape)}")
         for key, allowed in (
             ("threshold", chip.PROGRAMMABLE_THRESHOLDS),
             ("current_decay", chip.PROGRAMMABLE_DECAYS),
@@ -132,7 +132,7 @@ class NeuronGroup:
         )
         if not fits:
             raise InputError(
-                f"{key} has the shape {list(values.shape)}, which does not broadcast to the group's {list(self.shape)}"
+                f"{key} must have a shape that broadcasts to the group's {list(self.shape)}, got {list(values.shape)}"
             )
 
 

@@ -40,16 +40,16 @@ class Connection:
     def __post_init__(self) -> None:
         weight = self.synapse.weight
         if weight.dtype.kind not in "iu":
-            raise InputError(f"weight is {weight.dtype}; integers are needed")
+            raise InputError(f"weight must be integers, got {weight.dtype}")
         grid = chip.weight_grid(weight)
         chip.check_range("weight", weight, grid.least, grid.most)
         off = weight % grid.step != 0
         if off.any():
-            raise InputError(f"weight holds {weight[off][0]}; weights of both signs must be even")
+            raise InputError(f"weight must be even where it has both signs, got {weight[off][0]}")
         object.__setattr__(self, "synapse", replace(self.synapse, weight=frozen(weight, np.int16)))
         delays, read = np.asarray(self.delays), math.prod(self.synapse.input_shape)
         if delays.shape not in ((), (read,)):
-            raise InputError(f"delays has the shape {list(delays.shape)}; one number, or [{read}], is needed")
+            raise InputError(f"delays must be one number, or have the shape [{read}], got {list(delays.shape)}")
         chip.check_range("delays", delays, *chip.DELAYS)
         alike = delays.min() == delays.max()
         object.__setattr__(self, "delays", int(delays.min()) if alike else frozen(delays, np.uint8))
@@ -74,16 +74,16 @@ class Layer:
 
     def __post_init__(self) -> None:
         if not self.connections:
-            raise InputError("connections are none; at least one is needed")
+            raise InputError("connections must be at least one, got none")
         for connection in self.connections:
             fed = connection.synapse.output_shape
             if math.prod(fed) != self.neuron.size:
-                raise InputError(f"shape is {list(self.neuron.shape)}, but the synapse feeds {list(fed)}")
+                raise InputError(f"shape must fit {list(fed)}, which the synapse feeds, got {list(self.neuron.shape)}")
         largest = int(largest_activations([connection.synapse for connection in self.connections]).max())
         if largest >= chip.ACTIVATION_LIMIT:
-            raise InputError(f"weight sums up to {largest} for a neuron; it must stay under {chip.ACTIVATION_LIMIT}")
+            raise InputError(f"weight must sum up to less than {chip.ACTIVATION_LIMIT} for a neuron, got {largest}")
         if not (math.isfinite(self.scale) and self.scale > 0):
-            raise InputError(f"scale is {self.scale}; a positive number is needed")
+            raise InputError(f"scale must be a positive number, got {self.scale}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,23 +107,23 @@ class LoihiProgram:
 
     def __post_init__(self) -> None:
         if not self.layers:
-            raise InputError("layers are none; at least one is needed")
+            raise InputError("layers must be at least one, got none")
         if not self.input_shape or any(size < 1 for size in self.input_shape):
-            raise InputError(f"input_shape is {list(self.input_shape)}; positive integers are needed")
+            raise InputError(f"input_shape must be positive integers, got {list(self.input_shape)}")
         for index, layer in enumerate(self.layers):
             for source, synapse in ((connection.source, connection.synapse) for connection in layer.connections):
                 if not INPUT <= source <= index:
-                    raise InputError(f"layer {layer.name!r}: source is {source}; {INPUT} to {index} are allowed")
+                    raise InputError(f"layer {layer.name!r}: source must lie from {INPUT} to {index}, got {source}")
                 read = self.shape_of(source)
                 if math.prod(synapse.input_shape) != math.prod(read):
                     raise InputError(
-                        f"layer {layer.name!r}: its synapse reads {list(synapse.input_shape)}, but what comes to it "
-                        f"is {list(read)}"
+                        f"layer {layer.name!r}: its synapse must read {list(read)}, which comes to it, got "
+                        f"{list(synapse.input_shape)}"
                     )
         names: set[str] = set()
         for layer in self.layers:
             if layer.name in names:
-                raise InputError(f"two layers are called {layer.name!r}; each needs a name of its own")
+                raise InputError(f"each layer must have a name of its own, got two called {layer.name!r}")
             names.add(layer.name)
         chip.check_range("largest_input", np.asarray(self.largest_input), 1, chip.INPUT_VALUES[1])
         if self.is_graded:
@@ -139,11 +139,11 @@ class LoihiProgram:
             sources = {connection.source for connection in layer.connections} - {index}
             before = {0 if source == INPUT else depths[source] for source in sources}
             if not before:
-                raise InputError(f"layer {layer.name!r}: it reads nothing but itself")
+                raise InputError(f"layer {layer.name!r}: it must read more than itself, got nothing else")
             if len(before) > 1:
                 raise InputError(
-                    f"layer {layer.name!r}: what comes to it has passed {min(before)} synapses on one way and "
-                    f"{max(before)} on another; the ways must be equally long"
+                    f"layer {layer.name!r}: all ways to it must be equally long, got {min(before)} synapses on one and "
+                    f"{max(before)} on another"
                 )
             depths.append(before.pop() + 1)
         return tuple(depths)
@@ -185,5 +185,5 @@ class LoihiProgram:
             if largest >= chip.ACTIVATION_LIMIT:
                 raise InputError(
                     f"layer {layer.name!r}: its weights times what they read, up to {self.largest_input} from outside, "
-                    f"sum up to {largest} for a neuron; it must stay under {chip.ACTIVATION_LIMIT}"
+                    f"must sum up to less than {chip.ACTIVATION_LIMIT} for a neuron, got {largest}"
                 )

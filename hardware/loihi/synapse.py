@@ -41,22 +41,24 @@ class ConvSynapse:
     def __post_init__(self) -> None:
         if self.weight.ndim != 4 or 0 in self.weight.shape:
             raise InputError(
-                f"weight has the shape {list(self.weight.shape)}; [out, in a group, height, width] is needed"
+                f"weight must have the shape [out, in a group, height, width], got {list(self.weight.shape)}"
             )
         if len(self.input_shape) != 3 or any(size < 1 for size in self.input_shape):
-            raise InputError(f"input_shape is {list(self.input_shape)}; [channel, height, width] is needed")
+            raise InputError(f"input_shape must be [channel, height, width], got {list(self.input_shape)}")
         for key, least in (("stride", 1), ("padding", 0), ("dilation", 1)):
             value = getattr(self, key)
             if len(value) != 2 or any(number < least for number in value):
-                raise InputError(f"{key} is {list(value)}; two integers of at least {least} are needed")
+                raise InputError(f"{key} must be two integers of at least {least}, got {list(value)}")
         out, in_per_group = self.weight.shape[:2]
         if self.groups < 1 or out % self.groups or in_per_group * self.groups != self.input_shape[0]:
             raise InputError(
-                f"groups is {self.groups}, which does not fit weight {list(self.weight.shape)} and input_shape "
-                f"{list(self.input_shape)}"
+                f"groups must fit weight {list(self.weight.shape)} and input_shape {list(self.input_shape)}, "
+                f"got {self.groups}"
             )
         if any(size < 1 for size in self.output_shape):
-            raise InputError(f"weight {list(self.weight.shape)} is too large for input_shape {list(self.input_shape)}")
+            raise InputError(
+                f"weight must fit into input_shape {list(self.input_shape)}, got {list(self.weight.shape)}"
+            )
 
     @property
     def output_shape(self) -> tuple[int, int, int]:
@@ -77,7 +79,7 @@ class DenseSynapse:
 
     def __post_init__(self) -> None:
         if self.weight.ndim != 2 or 0 in self.weight.shape:
-            raise InputError(f"weight has the shape {list(self.weight.shape)}; [out, in] is needed")
+            raise InputError(f"weight must have the shape [out, in], got {list(self.weight.shape)}")
 
     @property
     def input_shape(self) -> Shape:

@@ -146,7 +146,8 @@ def _check_same(network: HybridNetwork, exact: Mapping[str, ExactDevice], exampl
             differing = int((found != wanted).sum())
             if differing:
                 raise InputError(
-                    f"stage {name!r}: {differing} of its {wanted.size} spikes are not the trained network's"
+                    f"stage {name!r}: its {wanted.size} spikes must be the trained network's, got {differing} that are "
+                    "not"
                 )
             continue
         scale = np.maximum(1, np.abs(wanted).max())
@@ -154,8 +155,8 @@ def _check_same(network: HybridNetwork, exact: Mapping[str, ExactDevice], exampl
         allowed = SAME_SINGLE if name in network.classical else SAME
         if not error <= allowed:
             raise InputError(
-                f"stage {name!r}: its values are not the trained network's: they differ by {error:.2g} of the largest, "
-                f"at most {allowed:g} is allowed"
+                f"stage {name!r}: its values must differ from the trained network's by at most {allowed:g} of the "
+                f"largest, got {error:.2g}"
             )
 
 

@@ -36,7 +36,7 @@ def compare(ours: Mapping[str, LayerSpikes], other: Mapping[str, LayerSpikes]) -
     """
     names = [name for name in ours if name in other]
     if not names:
-        raise InputError(f"no layer in common: one has {', '.join(ours)}, the other {', '.join(other)}")
+        raise InputError(f"both must have a layer in common, got {', '.join(ours)} and {', '.join(other)}")
     differences = {name: _different(name, ours[name], other[name]) for name in names}
     firsts: list[tuple[int, int, int, int]] = []
     for index, different in enumerate(differences.values()):
@@ -54,6 +54,7 @@ def _different(name: str, ours: LayerSpikes, other: LayerSpikes) -> Bool[np.ndar
     flat = [layer.reshape(*layer.shape[:2], math.prod(layer.shape[2:])) for layer in (ours, other)]
     if flat[0].shape != flat[1].shape:
         raise InputError(
-            f"{name}: [time, sample, neuron] is {list(flat[0].shape)} here and {list(flat[1].shape)} there"
+            f"{name}: [time, sample, neuron] must be alike, got {list(flat[0].shape)} here and {list(flat[1].shape)} "
+            "there"
         )
     return flat[0] != flat[1]

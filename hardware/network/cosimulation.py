@@ -119,10 +119,12 @@ def check_samples(network: HybridNetwork, samples: Shaped[np.ndarray, "..."]) ->
         needed, wanted = "[sample, ", read.shape
     if samples.ndim != leading + len(read.shape) or found != wanted:
         listed = needed + ", ".join(map(str, read.shape))
-        raise InputError(f"the samples have the shape {list(samples.shape)}; the network reads {listed}]")
+        raise InputError(
+            f"the samples must have the shape {listed}], which the network reads, got {list(samples.shape)}"
+        )
     count = samples.shape[leading - 1]
     if not count:
-        raise InputError("there are no samples; at least one is needed")
+        raise InputError("there must be at least one sample, got none")
     return count
 
 

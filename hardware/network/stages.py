@@ -79,8 +79,9 @@ def run_classical(stage: Classical, read: list[np.ndarray], name: str) -> Shaped
     }
     answer = run_onnx(stage.content, given, name)[stage.result.name]
     if not np.isfinite(answer).all():
-        where = ", ".join(map(str, np.argwhere(~np.isfinite(answer))[0]))
-        raise InputError(f"{name}: the value at [sample, …] = [{where}] is not finite; every value must be")
+        place = tuple(np.argwhere(~np.isfinite(answer))[0])
+        where = ", ".join(map(str, place))
+        raise InputError(f"{name}: every value must be finite, got {answer[place]} at [sample, …] = [{where}]")
     return answer
 
 

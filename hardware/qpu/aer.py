@@ -180,7 +180,7 @@ def read_program(text: str) -> MeasuredProgram:
     gates and then one measurement of every qubit.
     """
     if not text.strip():
-        raise InputError(f"{PROGRAM}: found no text")
+        raise InputError(f"{PROGRAM}: must have a text, got none")
     try:
         # The parser also prints what it stumbles over; the error says it.
         with redirect_stderr(StringIO()):
@@ -198,30 +198,31 @@ def read_program(text: str) -> MeasuredProgram:
         if name == "barrier":
             continue
         if not set(qubits).isdisjoint(qubit_of_bit.values()):
-            raise InputError(f"{PROGRAM}: found {name} on a qubit after its measurement, allowed is nothing after it")
+            raise InputError(f"{PROGRAM}: must have nothing on a qubit after its measurement, got {name}")
         if name == "measure":
             bit = circuit.find_bit(instruction.clbits[0]).index
             if bit in qubit_of_bit:
-                raise InputError(f"{PROGRAM}: found two measurements into bit {bit}, allowed is one")
+                raise InputError(f"{PROGRAM}: must have one measurement into each bit, got two into bit {bit}")
             qubit_of_bit[bit] = qubits[0]
         elif isinstance(instruction.operation, Gate):
             unitary.append(instruction)
         else:
-            raise InputError(f"{PROGRAM}: found {name}, allowed are gates and measurements")
+            raise InputError(f"{PROGRAM}: must hold only gates and measurements, got {name}")
     if not 0 < len(qubit_of_bit) == circuit.num_qubits == circuit.num_clbits:
         raise InputError(
-            f"{PROGRAM}: found {circuit.num_qubits} qubits, {circuit.num_clbits} bits and {len(qubit_of_bit)} "
-            "measurements, allowed is one measurement of every qubit into a bit of its own"
+            f"{PROGRAM}: must have one measurement of every qubit into a bit of its own, got {circuit.num_qubits} "
+            f"qubits, {circuit.num_clbits} bits and {len(qubit_of_bit)} measurements"
         )
     simulator = AerSimulator(method="statevector")
     if circuit.num_qubits > simulator.num_qubits:
         raise InputError(
-            f"{PROGRAM}: found {circuit.num_qubits} qubits, Aer has memory here for at most {simulator.num_qubits}"
+            f"{PROGRAM}: must have at most {simulator.num_qubits} qubits, for which Aer has memory here, got "
+            f"{circuit.num_qubits}"
         )
     if gates << circuit.num_qubits > MOST_UPDATES:
         raise InputError(
-            f"{PROGRAM}: found {gates} gates on {circuit.num_qubits} qubits, allowed are at most "
-            f"{MOST_UPDATES >> circuit.num_qubits} gates on so many"
+            f"{PROGRAM}: must have at most {MOST_UPDATES >> circuit.num_qubits} gates on {circuit.num_qubits} qubits, "
+            f"got {gates}"
         )
     # Aer builds its target anew whenever it is asked, and transpile asks often.
     target = simulator.target
@@ -234,7 +235,7 @@ def read_program(text: str) -> MeasuredProgram:
     bound = bare.assign_parameters(dict.fromkeys(bare.parameters, 1.0))
     for instruction in bound.data:
         if not all(np.isfinite(np.asarray(angle, dtype=complex)).all() for angle in instruction.operation.params):
-            raise InputError(f"{PROGRAM}: found {instruction.operation.name} by an angle that is not finite")
+            raise InputError(f"{PROGRAM}: must have finite angles, got {instruction.operation.name} by one that is not")
     return MeasuredProgram(measured, bare, tuple(qubit_of_bit[bit] for bit in range(circuit.num_clbits)))
 
 
@@ -245,7 +246,9 @@ def _one_line(error: Exception) -> str:
 
 def _check_fit(program: MeasuredProgram, circuit: Circuit) -> None:
     if program.measured.num_qubits != circuit.n_qubits:
-        raise InputError(f"{PROGRAM}: found {program.measured.num_qubits} qubits, the circuit has {circuit.n_qubits}")
+        raise InputError(
+            f"{PROGRAM}: must have the circuit's {circuit.n_qubits} qubits, got {program.measured.num_qubits}"
+        )
     names = input_names(circuit)
     # An input that no gate reads is none of Qiskit's parameters.
     used = {names[feature] for gate in circuit.gates for feature, coefficient in gate.slopes if coefficient}
@@ -253,8 +256,8 @@ def _check_fit(program: MeasuredProgram, circuit: Circuit) -> None:
     missing, unknown = sorted(used - inputs), sorted(inputs - set(names))
     if missing or unknown:
         raise InputError(
-            f"{PROGRAM}: its inputs are not the circuit's, {names[0] if names else 'none'} to "
-            f"{names[-1] if names else 'none'} (missing: {', '.join(missing) or 'none'}; unknown: "
+            f"{PROGRAM}: its inputs must be the circuit's, {names[0] if names else 'none'} to "
+            f"{names[-1] if names else 'none'}, got others (missing: {', '.join(missing) or 'none'}; unknown: "
             f"{', '.join(unknown) or 'none'})"
         )
 

@@ -36,15 +36,13 @@ def check_shots(shots: int | None) -> None:
     if shots is not None and (
         isinstance(shots, bool) or not isinstance(shots, int | np.integer) or not 1 <= shots <= MOST_SHOTS
     ):
-        raise InputError(
-            f"shots: found {shots!r}, allowed is an integer from 1 to {MOST_SHOTS}, or none for the exact value"
-        )
+        raise InputError(f"shots must be an integer from 1 to {MOST_SHOTS}, or none for the exact value, got {shots!r}")
 
 
 def seed_sequence(seed: int) -> np.random.SeedSequence:
     """The root of a device's random numbers. Raises `InputError` unless `seed` is an integer from 0 on."""
     if isinstance(seed, bool) or not isinstance(seed, int | np.integer) or seed < 0:
-        raise InputError(f"seed: found {seed!r}, allowed is an integer from 0 on")
+        raise InputError(f"seed must be an integer from 0 on, got {seed!r}")
     return np.random.SeedSequence(int(seed))
 
 

@@ -58,7 +58,7 @@ class Noise:
         for field in fields(self):
             value = getattr(self, field.name)
             if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
-                raise InputError(f"{field.name}: found {value!r}, allowed is a probability from 0 to 1")
+                raise InputError(f"{field.name} must be a probability from 0 to 1, got {value!r}")
 
     @property
     def after_block(self) -> BlochMap:

@@ -51,7 +51,7 @@ class PennyLaneDevice:
         check_shots(shots)
         circuit = self.circuit
         if circuit.n_qubits > MAX_QUBITS:
-            raise InputError(f"n_qubits: found {circuit.n_qubits}, allowed for a state vector are at most {MAX_QUBITS}")
+            raise InputError(f"n_qubits must be at most {MAX_QUBITS} for a state vector, got {circuit.n_qubits}")
         inputs = circuit.checked_inputs(inputs)
         device = qml.device("default.qubit", wires=circuit.n_qubits)
         values = np.empty((len(inputs), circuit.output_size))

@@ -77,27 +77,26 @@ def parsed(text: str) -> tuple[ast.Program, int]:
 
 def _check_text(text: str) -> None:
     if len(text) > MOST_CHARACTERS:
-        raise InputError(f"{PROGRAM}: found {len(text)} characters, allowed are at most {MOST_CHARACTERS}")
+        raise InputError(f"{PROGRAM}: must have at most {MOST_CHARACTERS} characters, got {len(text)}")
     tokens = depth = 0
     for found in _TOKEN.finditer(_COMMENT.sub(" ", text)):
         tokens += 1
         token = found[0]
         if len(token) > MOST_TOKEN_CHARACTERS:
             raise InputError(
-                f"{PROGRAM}: found a name or a number of {len(token)} characters, allowed are at most "
-                f"{MOST_TOKEN_CHARACTERS}"
+                f"{PROGRAM}: a name or a number must have at most {MOST_TOKEN_CHARACTERS} characters, got {len(token)}"
             )
         if token in "([{":
             depth += 1
             if depth > MOST_DEPTH:
-                raise InputError(f"{PROGRAM}: found more than {MOST_DEPTH} brackets within brackets")
+                raise InputError(f"{PROGRAM}: must have at most {MOST_DEPTH} brackets within brackets, got more")
         elif token in ")]}":
             depth -= 1
         elif token[0] == "$":
             _check_most("physical qubits", int(token[1:]) + 1 if token[1:].isdecimal() else 0, MOST_QUBITS)
     if tokens > MOST_TOKENS:
         raise InputError(
-            f"{PROGRAM}: found {tokens} names, numbers and signs, allowed are at most {MOST_TOKENS}; that are too many "
+            f"{PROGRAM}: must have at most {MOST_TOKENS} names, numbers and signs, got {tokens}, which are too many "
             "gates"
         )
 
@@ -105,7 +104,7 @@ def _check_text(text: str) -> None:
 def _check_most(what: str, found: int, most: int) -> None:
     if found > most:
         shown = f"{found}" if found < 10**18 else f"10^{len(str(found)) - 1}"
-        raise InputError(f"{PROGRAM}: found {shown} {what}, allowed are at most {most}")
+        raise InputError(f"{PROGRAM}: must have at most {most} {what}, got {shown}")
 
 
 class _Count:
@@ -122,8 +121,8 @@ class _Count:
         if not isinstance(statement, _ALLOWED):
             line = f" in line {statement.span.start_line}" if statement.span else ""
             raise InputError(
-                f"{PROGRAM}: found a statement of the kind {type(statement).__name__}{line}, allowed are gates and "
-                "measurements"
+                f"{PROGRAM}: must hold only gates and measurements, got a statement of the kind "
+                f"{type(statement).__name__}{line}"
             )
         match statement:
             case ast.QubitDeclaration():
@@ -187,7 +186,7 @@ class _Count:
         if size is None:
             return 1
         if not isinstance(size, ast.IntegerLiteral):
-            raise InputError(f"{PROGRAM}: found a register whose size is computed, allowed is a number")
+            raise InputError(f"{PROGRAM}: the size of a register must be a number, got a computed one")
         return size.value
 
 
@@ -201,7 +200,7 @@ def _factor(modifier: ast.QuantumGateModifier, qubits: int) -> int:
     if modifier.argument is None:
         return CONTROL_GATES
     if not isinstance(modifier.argument, ast.IntegerLiteral):
-        raise InputError(f"{PROGRAM}: found a computed number of controls, allowed is a number")
+        raise InputError(f"{PROGRAM}: the number of controls must be written out, got a computed one")
     return CONTROL_GATES ** min(max(modifier.argument.value, 0), MOST_QUBITS)
 
 

@@ -24,8 +24,8 @@ def check_qubits(n_qubits: int, noisy: bool) -> None:
     if _amplitudes(n_qubits, noisy) > MOST_AMPLITUDES:
         most = next(fewer for fewer in range(n_qubits, 0, -1) if _amplitudes(fewer, noisy) <= MOST_AMPLITUDES)
         raise InputError(
-            f"circuit.qubits: found {n_qubits}, allowed on PennyLane's simulator {'with' if noisy else 'without'} "
-            f"noise are at most {most}, since a sample takes {_amplitudes(n_qubits, noisy)} complex numbers"
+            f"circuit.qubits must be at most {most} on PennyLane's simulator {'with' if noisy else 'without'} noise, "
+            f"got {n_qubits}, since a sample takes {_amplitudes(n_qubits, noisy)} complex numbers"
         )
 
 

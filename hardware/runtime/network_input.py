@@ -23,11 +23,11 @@ def checked_spikes(spikes: np.ndarray, shape: Shape, largest: int = 1) -> UInt8[
     """The spikes, if they are uint8, of 0 to `largest`, and [time, sample, *shape]. Raises InputError otherwise."""
     if spikes.dtype != np.uint8:
         reason = ", since a spike carries an integer or nothing" if spikes.dtype.kind == "f" else ""
-        raise InputError(f"spikes are {spikes.dtype}; uint8 is needed{reason}")
-    _check_shape("spikes have", spikes, shape)
+        raise InputError(f"spikes must be uint8, got {spikes.dtype}{reason}")
+    _check_shape("spikes", spikes, shape)
     if spikes.size and spikes.max() > largest:
-        allowed = "0 and 1" if largest == 1 else f"0 to {largest}"
-        raise InputError(f"spikes hold the value {spikes.max()}; {allowed} are allowed")
+        allowed = "0 or 1" if largest == 1 else f"integers from 0 to {largest}"
+        raise InputError(f"spikes must be {allowed}, got {spikes.max()}")
     return spikes
 
 
@@ -37,13 +37,16 @@ def checked_values(values: np.ndarray, shape: Shape) -> Values:
     Raises InputError otherwise.
     """
     if values.dtype.kind not in "iuf" or values.dtype.itemsize > 8:
-        raise InputError(f"the input is {values.dtype}; whole or floating-point numbers of at most 64 bits are needed")
-    _check_shape("the input has", values, shape)
+        raise InputError(f"the input must hold whole or floating-point numbers of at most 64 bits, got {values.dtype}")
+    _check_shape("the input", values, shape)
     if values.dtype.kind == "f":
-        if not np.isfinite(values).all():
-            raise InputError("the input holds a value that is not finite; numbers are needed")
+        finite = np.isfinite(values)
+        if not finite.all():
+            raise InputError(f"the input must hold finite numbers, got {values[~finite][0]}")
     elif largest_magnitude(values) > LARGEST_COUNT:
-        raise InputError(f"the input holds the value {_farthest(values)}; up to {LARGEST_COUNT} is exact in float64")
+        raise InputError(
+            f"the input must hold integers up to {LARGEST_COUNT}, which are exact in float64, got {_farthest(values)}"
+        )
     return values
 
 
@@ -60,4 +63,4 @@ def _farthest(values: Values) -> float | int:
 def _check_shape(what: str, values: np.ndarray, shape: Shape) -> None:
     if values.shape[2:] != shape or values.ndim != 2 + len(shape) or values.shape[0] < 1:
         needed = ", ".join(["time", "sample", *map(str, shape)])
-        raise InputError(f"{what} the shape {list(values.shape)}; [{needed}] is needed")
+        raise InputError(f"{what} must have the shape [{needed}], got {list(values.shape)}")

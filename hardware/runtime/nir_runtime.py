@@ -61,7 +61,7 @@ class NirRuntime:
         """
         is_passed_on = isinstance(self.graph.last.node, nir.Input)
         if not self.graph.ends_in_spikes or (is_passed_on and not np.isin(spikes, (0, 1)).all()):
-            raise InputError(f"{self.graph.name}: its output is not spikes but values; end it in a spiking neuron")
+            raise InputError(f"{self.graph.name}: its output must be spikes, got values; end it in a spiking neuron")
         return self._outputs(spikes, np.uint8)
 
     def values(self, spikes: Values) -> Float[np.ndarray, "time sample feature"]:
@@ -179,7 +179,7 @@ class NirRuntime:
         if resolved.name in self._overflowing and not bool(torch.isfinite(values).all()):
             raise InputError(
                 f"{self.graph.name}: {resolved}: its values leave the range of floating point, which ends at "
-                f"{torch.finfo(self.dtype).max:.3g}; smaller weights are needed"
+                f"{torch.finfo(self.dtype).max:.3g}; take smaller weights"
             )
 
 

@@ -78,12 +78,12 @@ def _check_inputs(graph: onnx.GraphProto, inputs: Mapping[str, np.ndarray], wher
     arguments = {value.name: value.type.tensor_type for value in graph.input if value.name not in constants}
     if inputs.keys() != arguments.keys():
         needed = ", ".join(map(repr, arguments)) or "none"
-        raise InputError(f"{where}: found the inputs {', '.join(map(repr, inputs)) or 'none'}; needed are {needed}")
+        raise InputError(f"{where}: the inputs must be {needed}, got {', '.join(map(repr, inputs)) or 'none'}")
     for name, argument in arguments.items():
         array = inputs[name]
         element, asked = (_element(kind) for kind in (helper.np_dtype_to_tensor_dtype(array.dtype), argument.elem_type))
         if element != asked:
-            raise InputError(f"{where}: the input {name!r} is a {element}; a {asked} is needed")
+            raise InputError(f"{where}: the input {name!r} must be a {asked}, got a {element}")
         # An axis whose length is open has a name, or nothing, in place of a number.
         axes = [
             axis.dim_value if axis.HasField("dim_value") else axis.dim_param or "any" for axis in argument.shape.dim
@@ -93,7 +93,7 @@ def _check_inputs(graph: onnx.GraphProto, inputs: Mapping[str, np.ndarray], wher
         )
         if not fits:
             listed = ", ".join(map(str, axes))
-            raise InputError(f"{where}: the input {name!r} has the shape {list(array.shape)}; [{listed}] is needed")
+            raise InputError(f"{where}: the input {name!r} must have the shape [{listed}], got {list(array.shape)}")
 
 
 def _element(kind: int) -> str:

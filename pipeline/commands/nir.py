@@ -153,7 +153,7 @@ def _devices(on: str) -> list[str]:
     for device in devices:
         if device not in spiking_names():
             there = ", ".join(spiking_names())
-            raise InputError(f"--on {device}: there is no such spiking device; there are {there}")
+            raise InputError(f"--on must name one of {there}, got {device}")
     if len(set(devices)) < len(devices) or len(devices) > 2:
         raise InputError(f"--on must be one device or two different ones, got {on}")
     return devices

@@ -258,7 +258,7 @@ class OwnNetwork:
 
     def _read(self, name: str) -> Signal:
         if name not in self.signals:
-            raise InputError(f"reads {name!r}, which is no stage; there are {', '.join(self.signals)}")
+            raise InputError(f"what is read must be one of {', '.join(self.signals)}, got {name!r}")
         return self.signals[name]
 
     def _add(self, name: str, stage: Stage, reads: tuple[str, ...]) -> str:

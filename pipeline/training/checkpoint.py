@@ -75,7 +75,7 @@ def save(path: Path, tensors: dict[str, Tensor], progress: Progress) -> None:
 def load(path: Path) -> tuple[dict[str, Tensor], Progress]:
     """Read what `save` wrote. Raises InputError where the file is missing, damaged or of another schema."""
     # safetensors opens it once more, by its name.
-    check_plain(path, "a checkpoint, which `spiq train` makes,")
+    check_plain(path, "a checkpoint, which `spiq train` makes")
     try:
         with safe_open(path, framework="pt") as file:
             metadata: dict[str, Any] = file.metadata() or {}

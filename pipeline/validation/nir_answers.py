@@ -58,7 +58,7 @@ def comparison(answers: Sequence[Answer], stored: np.ndarray | None, path: Path)
     Raises InputError where there is nothing to compare.
     """
     if not answers[0].output.shape[1]:
-        raise InputError(f"{path}: x holds no samples; a comparison needs at least one")
+        raise InputError(f"{path}: x must hold at least one sample, got none")
     if len(answers) == 2:
         one, other = answers
         found = compare(one.layers, other.layers)
@@ -70,7 +70,9 @@ def comparison(answers: Sequence[Answer], stored: np.ndarray | None, path: Path)
             raise InputError(f"{path}: a comparison needs its array y, or two devices")
         ours = answers[0].output
         if ours.shape != stored.shape:
-            raise InputError(f"{path}: y has the shape {list(stored.shape)}, but the answer has {list(ours.shape)}")
+            raise InputError(
+                f"{path}: y must have the shape {list(ours.shape)}, which the answer has, got {list(stored.shape)}"
+            )
         found, layers = compare({"output": ours}, {"output": stored}), {}
         mismatches = found.mismatches["output"]
     first = found.first._asdict() if found.first else None

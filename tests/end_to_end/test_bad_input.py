@@ -59,11 +59,11 @@ def test_a_missing_data_set_without_a_network_gives_one_sentence_and_no_folder(
         (("--limit", 0), "--limit must be an integer of at least 1, got 0"),
         (("--shots", 0), "--shots must be an integer of at least 1, got 0"),
         (("--shots", "many"), "'--shots'"),
-        (("--snn", "brain"), "'brain': there is no such spiking device; there are nir, loihi, lava, netx"),
+        (("--snn", "brain"), "the spiking device must be one of nir, loihi, lava, netx, got 'brain'"),
         (("--snn", "lava"), "`spiq lava setup`"),
         (("--snn", "netx"), "`spiq lava setup --netx`"),
         (("--snn", "loihi", "--hardware"), "the device loihi runs on no hardware of its own; lava can"),
-        (("--qpu", "abacus"), "'abacus': there is no such quantum device; there are exact, pennylane, aer"),
+        (("--qpu", "abacus"), "the quantum device must be one of exact, pennylane, aer, got 'abacus'"),
         (("--images", "/nowhere.npz"), "/nowhere.npz"),
         (("--colour", "red"), "--colour"),
     ],
@@ -84,7 +84,7 @@ def test_a_wrong_option_of_cosim_gives_one_sentence(
         ),
         ({"x": np.zeros((2, 8, 8)), "y": np.array([1, 10])}, "images.npz: y must have labels from 0 to 9, got 10"),
         ({"x": np.zeros((2, 8, 8)), "y": np.array([1])}, "images.npz: y "),
-        ({"z": np.zeros((2, 8, 8))}, "the array x is missing"),
+        ({"z": np.zeros((2, 8, 8))}, "must have the array x, got z"),
     ],
 )
 def test_wrong_images_give_one_sentence(
@@ -125,17 +125,17 @@ def test_a_changed_bundle_is_refused_by_every_command(tiny_bundle: Bundle, tmp_p
     shutil.copytree(tiny_bundle.path, copy)
     (copy / "head.qasm").write_text(tiny_bundle.program("head") + "\n")
     assert "head.qasm: its sha256 is not the manifest's" in assert_refused(command, copy)
-    assert "there is no such bundle" in assert_refused(command, tmp_path / "none")
+    assert "`spiq run` wrote, got no such folder" in assert_refused(command, tmp_path / "none")
 
 
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        (("--on", "brain"), "there are nir, loihi, lava"),
+        (("--on", "brain"), "--on must name one of nir, loihi, lava"),
         (("--on", "lava"), "`spiq lava setup`"),
         (("--on", "nir,loihi,nir"), "one device or two"),
         (("--on", "nir,loihi"), "two devices need --compare"),
-        (("--dt", 0), "dt is 0.0"),
+        (("--dt", 0), "dt must be a finite number of seconds above 0, got 0.0"),
         (("--dt", "soon"), "'--dt'"),
     ],
 )
@@ -148,14 +148,14 @@ def test_wrong_spikes_and_graphs_give_one_sentence(tmp_path: Path) -> None:
     graph = PEERS / "snntorch_dense.nir"
     np.savez(tmp_path / "float.npz", x=np.zeros((2, 1, 12)))
     floats = ("--spikes", tmp_path / "float.npz")
-    assert "x: spikes are float64; uint8 is needed, since a spike" in assert_refused(
+    assert "x: spikes must be uint8, got float64, since a spike" in assert_refused(
         "nir", graph, *floats, "--on", "loihi"
     )
     np.savez(tmp_path / "shape.npz", x=np.zeros((2, 1, 5), np.uint8))
-    assert "x: the input has the shape" in assert_refused("nir", graph, "--spikes", tmp_path / "shape.npz")
+    assert "x: the input must have the shape" in assert_refused("nir", graph, "--spikes", tmp_path / "shape.npz")
     (tmp_path / "empty.npz").write_bytes(b"")
     assert "empty.npz" in assert_refused("nir", graph, "--spikes", tmp_path / "empty.npz")
-    assert "there is no such file" in assert_refused("nir", tmp_path / "none.nir")
+    assert "must be a NIR graph (.nir, HDF5), got no such file" in assert_refused("nir", tmp_path / "none.nir")
     (tmp_path / "text.nir").write_text("hello")
     assert "not an HDF5 file" in assert_refused("nir", tmp_path / "text.nir")
     assert "--compare needs --spikes" in assert_refused("nir", graph, "--compare")

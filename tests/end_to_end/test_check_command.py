@@ -66,7 +66,7 @@ def test_bad_input_is_one_sentence(tmp_path: Path) -> None:
     assert "--for must be one of nir, onnx, loihi, lava, netx" in assert_refused(
         "check", PEERS / "norse_leak.nir", "--for", "gpu"
     )
-    assert "there is no such file" in assert_refused("check", tmp_path / "none.nir")
+    assert "must be a NIR graph (.nir, HDF5), got no such file" in assert_refused("check", tmp_path / "none.nir")
 
 
 def test_the_documented_table_is_the_commands() -> None:

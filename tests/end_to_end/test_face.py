@@ -65,7 +65,9 @@ def test_verifying_takes_a_bundle_and_the_path_of_one(tiny_bundle: spiq.Bundle) 
     assert all(check.passed for check in found)
 
 
-@pytest.mark.parametrize(("given", "told"), [(7, "bundle is a int"), ("nowhere", "there is no such bundle")])
+@pytest.mark.parametrize(
+    ("given", "told"), [(7, "bundle must be a Bundle or the path of one, got a int"), ("nowhere", "got no such folder")]
+)
 def test_what_is_no_bundle_is_refused(given: object, told: str) -> None:
     for call in (spiq.verify, lambda one: spiq.cosim(one, []), lambda one: spiq.validate(one, [], [])):
         with pytest.raises(spiq.InputError, match=told):

@@ -109,7 +109,7 @@ def test_they_run(environment: dict[str, str], tiny_run: Path) -> None:
     assert (figures["compared_with"], figures["spike_mismatches"], figures["agreement"]) == ("loihi", 0, 1.0)
     unknown = ran(environment, "cosim", tiny_run, "--snn", "brain")
     assert unknown.returncode == 2
-    assert "there are nir, loihi, lava, netx, broken, testchip" in unknown.stderr
+    assert "must be one of nir, loihi, lava, netx, broken, testchip" in unknown.stderr
 
 
 def test_the_ladder_has_a_rung_for_each(environment: dict[str, str], tiny_run: Path) -> None:

@@ -85,24 +85,28 @@ DOUBLING = (
 )
 
 HOSTILE = {
-    "qubits": ("head.qasm", lambda _: (QASM + "qubit[1000000000] q;").encode(), "1000000000 qubits"),
-    "bits": ("head.qasm", lambda _: (QASM + "bit[1000000000] c;").encode(), "1000000000 bits"),
-    "gates": ("head.qasm", lambda _: DOUBLING.encode(), "16384 gates"),
+    "qubits": ("head.qasm", lambda _: (QASM + "qubit[1000000000] q;").encode(), "at most 64 qubits, got 1000000000"),
+    "bits": ("head.qasm", lambda _: (QASM + "bit[1000000000] c;").encode(), "at most 64 bits, got 1000000000"),
+    "gates": ("head.qasm", lambda _: DOUBLING.encode(), "at most 10000 gates, got 16384"),
     "flat": ("head.qasm", lambda _: (QASM + "qubit q;\n" + "x q;\n" * 100_000).encode(), "at most 40000"),
-    "terminal": ("head.qasm", lambda _: (QASM + "// \x1b]0;mine\x07").encode(), r"holds the character '\x1b'"),
-    "loop": ("encoder.onnx", loop_of_2_to_the_60, "uses the operator Loop"),
-    "constant": ("readout.onnx", constant_of_many_gigabytes, "takes 68719476736 bytes"),
-    "golden": ("golden.npz", inflated, "at most 536870912 are allowed"),
+    "terminal": (
+        "head.qasm",
+        lambda _: (QASM + "// \x1b]0;mine\x07").encode(),
+        r"must hold characters that print, got '\x1b'",
+    ),
+    "loop": ("encoder.onnx", loop_of_2_to_the_60, "must be those that docs/security.md lists, got Loop"),
+    "constant": ("readout.onnx", constant_of_many_gigabytes, "must take at most 1073741824 bytes, got 68719476736"),
+    "golden": ("golden.npz", inflated, "must take at most 536870912 bytes, got"),
     "lzma": ("golden.npz", bombed, "compressed in another way than by deflate"),
     "weights": (
         "encoder.loihi.npz",
         lambda content: program_of(content, **{"0.0.weight": np.zeros((10_000, 10_000), np.int16)}),
-        "at most 134217728 are allowed",
+        "must take at most 134217728 bytes, got",
     ),
     "neurons": (
         "encoder.loihi.npz",
         lambda content: program_of(content, **{"0.shape": np.array([2**33])}),
-        "at most 8388608 are allowed",
+        "at most 8388608 neurons, got",
     ),
     "kernel": (
         "encoder.loihi.npz",

@@ -43,8 +43,10 @@ def test_a_node_with_control_characters_is_described_and_refused_on_whole_lines(
 
 
 def test_options_and_files_with_control_characters_are_refused_on_one_line(tmp_path: Path) -> None:
-    assert r"--on a\nb: there is no such spiking device" in assert_refused("nir", tmp_path / "g.nir", "--on", "a\nb")
-    assert r"no\x1b\nfile.nir: there is no such file" in assert_refused("nir", tmp_path / "no\x1b\nfile.nir")
+    assert assert_refused("nir", tmp_path / "g.nir", "--on", "a\nb").endswith(r"got a\nb")
+    assert r"no\x1b\nfile.nir: must be a NIR graph (.nir, HDF5), got no such file" in assert_refused(
+        "nir", tmp_path / "no\x1b\nfile.nir"
+    )
     assert "No such option" in assert_refused("nir", tmp_path / "g.nir", "--a\nb")
 
 
@@ -59,7 +61,7 @@ def test_a_file_whose_name_is_no_utf8_is_shown_in_tables_json_and_errors(tmp_pat
     assert done.returncode == 2
     assert (
         done.stderr.decode()
-        == f"spiq: {tmp_path}/\\udcff.nir.none: there is no such file; a NIR graph (.nir, HDF5) is needed\n"
+        == f"spiq: {tmp_path}/\\udcff.nir.none: must be a NIR graph (.nir, HDF5), got no such file\n"
     )
 
 

@@ -19,7 +19,7 @@ def test_help_has_an_example_and_a_command_is_needed() -> None:
 def test_a_wrong_python_gives_one_sentence_and_no_folder(tmp_path: Path) -> None:
     done = spiq("lava", "setup", status=2, SPIQ_LAVA_HOME=str(tmp_path / "home"), SPIQ_LAVA_PYTHON="/nowhere/python")
     assert done.stderr == (
-        "spiq: SPIQ_LAVA_PYTHON is /nowhere/python, but there is no such program; a CPython 3.10 is needed\n"
+        "spiq: SPIQ_LAVA_PYTHON must name a CPython 3.10, got /nowhere/python, which is no program\n"
     )
     assert done.stdout == ""
     assert [name for name in os.listdir(tmp_path / "home") if not name.endswith(".lock")] == []

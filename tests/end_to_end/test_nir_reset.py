@@ -31,6 +31,6 @@ def test_what_cannot_be_meant_is_refused(tmp_path: Path) -> None:
     write_nir(tmp_path / "ours.nir", graph)
     assert "this one was written by spiq" in assert_refused("nir", tmp_path / "ours.nir", "--reset", "subtract")
     nir.write(tmp_path / "theirs.nir", graph)
-    assert "node 'n' (IF): its v_reset is not 0" in assert_refused(
+    assert "node 'n' (IF): v_reset must be 0 for a reset by subtraction, got [0.5, 0.5]" in assert_refused(
         "nir", tmp_path / "theirs.nir", "--reset", "subtract"
     )

@@ -99,21 +99,24 @@ def stage(name: str, **changes: object) -> dict[str, object]:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"schema_version": 99}, "schema_version is 99"),
-        ({"schema_version": "1"}, "schema_version is '1'"),
-        ({"input": {"kind": "values", "shape": [1, 9, 8]}}, "stage 'encoder': reads spikes .* but gets"),
+        ({"schema_version": 99}, "schema_version must be 2 or 3 for this version of spiq, got 99"),
+        ({"schema_version": "1"}, "schema_version must be 2 or 3 for this version of spiq, got '1'"),
+        (
+            {"input": {"kind": "values", "shape": [1, 9, 8]}},
+            r"stage 'encoder': must read spikes .* a step, got \[1, 9, 8\]",
+        ),
         ({"input": {"kind": "values", "shape": []}}, "input.shape"),
-        ({"output": "nonesuch"}, "output: found 'nonesuch', which is no stage"),
+        ({"output": "nonesuch"}, "output must be a stage, got 'nonesuch'"),
         ({"output": "head"}, "stage 'readout': does not lead to the output 'head'"),
-        (stage("spikes", coding={"kind": "phase", "steps": 5, "seed": 0}), "golden.npz: spikes has the shape"),
+        (stage("spikes", coding={"kind": "phase", "steps": 5, "seed": 0}), "golden.npz: spikes must have the shape"),
         (stage("spikes", coding={"kind": "morse", "steps": 8, "seed": 0}), "kind must be one of"),
         (stage("encoder", dt=0.0), "dt"),
         (stage("encoder", kind="spinning"), "stages.encoder"),
         (stage("angles", scale="3"), "scale"),
         (stage("angles", windows=3), "windows of equal length"),
         (stage("angles", reads=["head"]), "is a cycle"),
-        (stage("head", reads=["encoder"]), "stage 'head': reads spikes .*; values are needed"),
-        (stage("readout", reads=["head", "angles"]), "stage 'readout': reads 2 of what others give; it needs 1"),
+        (stage("head", reads=["encoder"]), "stage 'head': must read values, got spikes"),
+        (stage("readout", reads=["head", "angles"]), "stage 'readout': must read 1 of what others give, got 2"),
         ({"files": {"encoder.nir": "0"}}, "files must list"),
     ],
 )
@@ -139,12 +142,12 @@ def test_a_key_that_this_version_does_not_know_is_refused(tiny_bundle: Bundle, t
 
 
 def test_a_folder_that_is_no_bundle_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="there is no such bundle"):
+    with pytest.raises(InputError, match="must be a folder that `spiq export` or `spiq run` wrote, got no such folder"):
         open_bundle(tmp_path / "none")
-    with pytest.raises(InputError, match="not a bundle"):
+    with pytest.raises(InputError, match=r"must be a bundle, got a folder without manifest\.json"):
         open_bundle(tmp_path)
     (tmp_path / MANIFEST).write_text(json.dumps([1, 2]))
-    with pytest.raises(InputError, match="schema_version is None"):
+    with pytest.raises(InputError, match="schema_version must be 2 or 3 for this version of spiq, got None"):
         open_bundle(tmp_path)
 
 
@@ -163,14 +166,16 @@ def test_a_folder_with_a_file_that_is_not_the_bundles_is_refused(
     copy = tmp_path / "copy"
     shutil.copytree(tiny_bundle.path, copy)
     (copy / name).write_bytes(b"")
-    with pytest.raises(InputError, match=rf"copy: holds {name}; only manifest\.json and the files that it lists"):
+    with pytest.raises(
+        InputError, match=rf"copy: must hold only manifest\.json and the files that it lists, got {name}"
+    ):
         open_bundle(copy)
 
 
 def test_a_file_that_the_manifest_says_was_left_out_is_refused(tiny_bundle: Bundle, tmp_path: Path) -> None:
     files = {name: digest for name, digest in tiny_bundle.manifest.files.items() if name != "encoder.net"}
     rewritten(tiny_bundle, tmp_path / "copy", files=files, left_out={"encoder.net": "it branches"})
-    with pytest.raises(InputError, match=r"copy: holds encoder\.net; only"):
+    with pytest.raises(InputError, match=r"copy: must hold only .*, got encoder\.net"):
         open_bundle(tmp_path / "copy")
 
 
@@ -192,7 +197,7 @@ def test_a_file_that_a_network_has_no_form_for_is_left_out_with_the_reason(tiny_
     assert "encoder.net" not in open_bundle(path).content
     with pytest.raises(InputError, match=r"bundle: has no encoder\.net: it branches"):
         spiking_devices("netx", written)
-    with pytest.raises(InputError, match=r"left_out holds head\.qasm; encoder\.onnx, .* may be left out"):
+    with pytest.raises(InputError, match=r"left_out must hold only encoder\.onnx, .*, got head\.qasm"):
         write_bundle(
             tmp_path / "other", tiny_bundle.manifest, lambda folder: copied(tiny_bundle, folder) | {"head.qasm": "no"}
         )
@@ -241,7 +246,7 @@ def test_a_bundle_that_its_own_check_refuses_replaces_nothing(tiny_bundle: Bundl
     path = tmp_path / "bundle"
     write_bundle(path, tiny_bundle.manifest, lambda folder: copied(tiny_bundle, folder))
     wrong = tiny_bundle.manifest.model_copy(update={"output": "nonesuch"})
-    with pytest.raises(InputError, match=r"bundle/manifest\.json: output: found 'nonesuch'"):
+    with pytest.raises(InputError, match=r"bundle/manifest\.json: output must be a stage, got 'nonesuch'"):
         write_bundle(path, wrong, lambda folder: copied(tiny_bundle, folder), may_replace=True)
     assert open_bundle(path).manifest == tiny_bundle.manifest
     assert os.listdir(tmp_path) == ["bundle"]
@@ -267,20 +272,20 @@ def with_golden(bundle: Bundle, folder: Path, arrays: dict[str, np.ndarray]) -> 
 @pytest.mark.parametrize(
     ("name", "change", "message"),
     [
-        ("input", lambda images: images.astype(np.float16), "input is float16; float32 or float64 is needed"),
-        ("input", lambda images: images * 255, r"input holds \d+\.\d*; allowed are 0 to 1"),
-        ("input", lambda images: images[:0], "holds no samples"),
-        ("input", lambda images: images.sum(), "holds no samples"),
-        ("labels", lambda labels: labels.astype(float), "labels is float64; int64 is needed"),
-        ("labels", lambda labels: labels - 10, r"labels holds -\d+; allowed are 0 to 9"),
-        ("labels", lambda labels: labels + 10, r"labels holds 1\d; allowed are 0 to 9"),
-        ("spikes", lambda spikes: spikes.astype(bool), "spikes is bool; uint8 is needed"),
-        ("encoder", lambda encoded: encoded.astype(np.float32), "encoder is float32; uint8 is needed"),
-        ("loihi.encoder", lambda encoded: encoded + 2, "loihi.encoder holds [23]; allowed are 0 to 1"),
-        ("loihi.angles", lambda angles: angles[:, :6], r"loihi.angles has the shape \[3, 6\], not \[3, 9\]"),
-        ("head", lambda values: values.astype("S4"), r"head is \|S4; float32 or float64 is needed"),
-        ("readout", lambda logits: logits * np.nan, "readout holds nan; allowed are finite numbers"),
-        ("loihi.readout", lambda logits: logits - np.inf, "loihi.readout holds -inf; allowed are finite numbers"),
+        ("input", lambda images: images.astype(np.float16), "input must be float32 or float64, got float16"),
+        ("input", lambda images: images * 255, r"input must hold values from 0 to 1, got \d+\.\d*"),
+        ("input", lambda images: images[:0], "must hold at least one sample, got none"),
+        ("input", lambda images: images.sum(), "must hold at least one sample, got none"),
+        ("labels", lambda labels: labels.astype(float), "labels must be int64, got float64"),
+        ("labels", lambda labels: labels - 10, r"labels must hold values from 0 to 9, got -\d+"),
+        ("labels", lambda labels: labels + 10, r"labels must hold values from 0 to 9, got 1\d"),
+        ("spikes", lambda spikes: spikes.astype(bool), "spikes must be uint8, got bool"),
+        ("encoder", lambda encoded: encoded.astype(np.float32), "encoder must be uint8, got float32"),
+        ("loihi.encoder", lambda encoded: encoded + 2, "loihi.encoder must hold values from 0 to 1, got [23]"),
+        ("loihi.angles", lambda angles: angles[:, :6], r"loihi.angles must have the shape \[3, 9\], got \[3, 6\]"),
+        ("head", lambda values: values.astype("S4"), r"head must be float32 or float64, got \|S4"),
+        ("readout", lambda logits: logits * np.nan, "readout must hold finite numbers, got nan"),
+        ("loihi.readout", lambda logits: logits - np.inf, "loihi.readout must hold finite numbers, got -inf"),
     ],
 )
 def test_golden_arrays_that_can_be_no_such_thing_are_refused(
@@ -295,7 +300,7 @@ def test_every_golden_array_is_looked_at(tiny_bundle: Bundle, tmp_path: Path) ->
     arrays = tiny_bundle.golden.arrays()
     assert len(arrays) == 11
     for name, values in arrays.items():
-        with pytest.raises(InputError, match=rf"golden\.npz: {name} is complex128"):
+        with pytest.raises(InputError, match=rf"golden\.npz: {name} must be .*, got complex128"):
             with_golden(tiny_bundle, tmp_path, arrays | {name: values.astype(complex)})
 
 
@@ -318,9 +323,9 @@ def test_golden_samples_need_no_labels(tiny_bundle: Bundle, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"head": np.zeros((64, 8))}, r"head has the shape \[64, 8\]; \[sample, 9\] is needed"),
-        ({"head": np.zeros((0, 9))}, r"head has the shape \[0, 9\]"),
-        ({"head": np.full((4, 9), np.nan)}, "head holds nan"),
+        ({"head": np.zeros((64, 8))}, r"head must have the shape \[sample, 9\], got \[64, 8\]"),
+        ({"head": np.zeros((0, 9))}, r"head must have the shape \[sample, 9\], got \[0, 9\]"),
+        ({"head": np.full((4, 9), np.nan)}, "head must hold finite numbers, got nan"),
         ({"other": np.zeros((64, 9))}, "missing or unknown arrays: head, other"),
     ],
 )
@@ -334,8 +339,8 @@ def test_calibration_that_can_be_no_such_thing_is_refused(
 
 def test_a_readout_of_another_circuit_or_other_classes_is_refused(tiny_bundle: Bundle, tmp_path: Path) -> None:
     for classes, qubits, message in (
-        (10, 7, r"manifest\.json: stage 'readout': its input 'expectations' is \[sample, 7\], but it gets \[3\]"),
-        (4, 3, r"golden\.npz: labels holds \d; allowed are 0 to 3"),
+        (10, 7, r"manifest\.json: stage 'readout': its input 'expectations' must be \[sample, 7\], got \[3\]"),
+        (4, 3, r"golden\.npz: labels must hold values from 0 to 3, got \d"),
     ):
         readout = onnx_bytes(readout_onnx(np.zeros((classes, qubits)), np.zeros(classes), False))
         with pytest.raises(InputError, match=rf"bundle/{message}"):
@@ -345,12 +350,12 @@ def test_a_readout_of_another_circuit_or_other_classes_is_refused(tiny_bundle: B
 @pytest.mark.parametrize("name", ["encoder.onnx", "model.onnx"])
 def test_an_onnx_model_in_another_ones_place_is_refused(tiny_bundle: Bundle, tmp_path: Path, name: str) -> None:
     for other in {"encoder.onnx", "readout.onnx", "model.onnx"} - {name}:
-        with pytest.raises(InputError, match=rf"bundle/{name}: (reads|gives) .*; needed is '(spikes|counts|head)"):
+        with pytest.raises(InputError, match=rf"bundle/{name}: must (read|give) '(spikes|counts|head)' .*, got"):
             with_content(tiny_bundle, tmp_path / "bundle", name, tiny_bundle.content[other])
 
 
 def test_a_classical_stage_reads_numbers(tiny_bundle: Bundle, tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"bundle/readout\.onnx: 'spikes' is uint8 .*; a float or double"):
+    with pytest.raises(InputError, match=r"bundle/readout\.onnx: 'spikes' must be a float or double .*, got uint8"):
         with_content(tiny_bundle, tmp_path / "bundle", "readout.onnx", tiny_bundle.content["encoder.onnx"])
 
 
@@ -364,7 +369,7 @@ def test_a_whole_model_that_keeps_its_expectations_to_itself_is_refused(tiny_bun
     model = onnx.load_from_string(tiny_bundle.content["model.onnx"])
     (head,) = (value for value in model.graph.output if value.name == "head")
     model.graph.output.remove(head)
-    with pytest.raises(InputError, match=r"model\.onnx: gives 'readout' .*; needed is 'head' double \[sample, 3\]"):
+    with pytest.raises(InputError, match=r"model\.onnx: must give 'head' double \[sample, 3\], .*, got 'readout'"):
         with_content(tiny_bundle, tmp_path / "bundle", "model.onnx", onnx_bytes(model))
 
 

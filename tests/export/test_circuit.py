@@ -156,12 +156,12 @@ def test_what_is_nearly_one_is_none(change):
 @pytest.mark.parametrize(
     ("weights", "entangler", "message"),
     [
-        (np.zeros((2, 3)), "ring", r"weights: found the shape \[2, 3\], allowed is \[block, qubit, 3\]"),
-        (np.zeros((1, 2, 2)), "ring", "weights: found the shape"),
-        (np.zeros((0, 2, 3)), "ring", "weights: found the shape"),
-        (np.zeros((1, 2, 3), dtype=complex), "ring", "weights: found the type complex128"),
-        (np.full((1, 2, 3), np.inf), "ring", r"weights\[0\]\[0\]\[0\]: found inf, allowed are finite numbers"),
-        (np.zeros((1, 2, 3)), "star", "entangler: found 'star', allowed are ring, line"),
+        (np.zeros((2, 3)), "ring", r"weights must have the shape \[block, qubit, 3\], got \[2, 3\]"),
+        (np.zeros((1, 2, 2)), "ring", "weights must have the shape"),
+        (np.zeros((0, 2, 3)), "ring", "weights must have the shape"),
+        (np.zeros((1, 2, 3), dtype=complex), "ring", "weights must be real numbers, got the type complex128"),
+        (np.full((1, 2, 3), np.inf), "ring", r"weights\[0\]\[0\]\[0\] must be a finite number, got inf"),
+        (np.zeros((1, 2, 3)), "star", "entangler must be one of ring, line, got 'star'"),
     ],
 )
 def test_bad_weights(weights, entangler, message):
@@ -183,23 +183,26 @@ Z = (pauli_z(0),)
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((0, (), (), Z), "n_qubits: found 0"),
-        ((True, (), (), Z), "n_qubits: found True"),
-        ((1, ("a", "a"), (), Z), "inputs: found a, a; each needs a name of its own"),
-        ((1, ("a b",), (), Z), "inputs: found 'a b'"),
-        ((1, (), (Gate("u", (0,)),), Z), r"gates\[0\]: found 'u'; x, y, z"),
-        ((1, (), (Gate("h", (1,)),), Z), r"gates\[0\]: its qubits are \[1\]; 0 to 0 are allowed"),
-        ((2, (), (Gate("cx", (1, 1)),), Z), r"gates\[0\]: its qubits are \[1, 1\]; each may come once"),
-        ((2, (), (Gate("cx", (1,)),), Z), "cx on 1 qubits; it acts on 2"),
-        ((1, (), (Gate("h", (0,), 0.5),), Z), "h with an angle; only rx, ry, rz have one"),
-        ((1, ("a",), (Gate("rx", (0,), 0.0, ((1, 1.0),)),), Z), r"names the features \[1\]; rising numbers under 1"),
-        ((1, ("a",), (Gate("rx", (0,), np.nan),), Z), "rx by an angle that is not finite"),
-        ((1, (), (), ()), "observables: found none"),
-        ((1, (), (), ((PauliTerm(1.0, ((0, "W"),)),),)), r"observables\[0\]: found 'W'; X, Y and Z are allowed"),
-        ((2, (), (), ((PauliTerm(1.0, ((1, "X"), (0, "X"))),),)), "rising numbers are needed"),
-        ((1, (), (), ((PauliTerm(np.inf, ()),),)), "found the coefficient inf"),
-        ((1, ("a",), (), Z, ((1,),)), r"features\[0\]: found \[1\]"),
-        ((1, ("a", "b"), (), Z, ((1, 0),)), r"features\[0\]: found \[1, 0\]"),
+        ((0, (), (), Z), "n_qubits must be an integer from 1 to 4096, got 0"),
+        ((True, (), (), Z), "n_qubits must be an integer from 1 to 4096, got True"),
+        ((1, ("a", "a"), (), Z), "inputs must have different names, got a, a"),
+        ((1, ("a b",), (), Z), "inputs must have names of letters, digits and _, got 'a b'"),
+        ((1, (), (Gate("u", (0,)),), Z), r"gates\[0\]: its name must be one of x, y, z, .*, got 'u'"),
+        ((1, (), (Gate("h", (1,)),), Z), r"gates\[0\]: its qubits must be integers from 0 to 0, got \[1\]"),
+        ((2, (), (Gate("cx", (1, 1)),), Z), r"gates\[0\]: its qubits must be different, got \[1, 1\]"),
+        ((2, (), (Gate("cx", (1,)),), Z), "the number of cx's qubits must be 2, got 1"),
+        ((1, (), (Gate("h", (0,), 0.5),), Z), "a gate with an angle must be one of rx, ry, rz, got h"),
+        (
+            (1, ("a",), (Gate("rx", (0,), 0.0, ((1, 1.0),)),), Z),
+            r"the features of its angle must be rising numbers under 1, got \[1\]",
+        ),
+        ((1, ("a",), (Gate("rx", (0,), np.nan),), Z), "the angle of rx must be made of finite numbers, got nan"),
+        ((1, (), (), ()), "observables must have at least one entry, got none"),
+        ((1, (), (), ((PauliTerm(1.0, ((0, "W"),)),),)), r"observables\[0\]: its operators must be X, Y or Z, got 'W'"),
+        ((2, (), (), ((PauliTerm(1.0, ((1, "X"), (0, "X"))),),)), r"its qubits must be rising numbers, got \[1, 0\]"),
+        ((1, (), (), ((PauliTerm(np.inf, ()),),)), "its coefficients must be finite numbers, got inf"),
+        ((1, ("a",), (), Z, ((1,),)), r"features\[0\] must be the rising numbers of .* 1 inputs, got \[1\]"),
+        ((1, ("a", "b"), (), Z, ((1, 0),)), r"features\[0\] must be the rising numbers of .* 2 inputs, got \[1, 0\]"),
     ],
 )
 def test_bad_circuit(arguments, message):
@@ -210,10 +213,10 @@ def test_bad_circuit(arguments, message):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (np.zeros(2), r"circuit inputs: found the shape \[2\], allowed is \[sample, 2\]"),
-        (np.zeros((4, 3)), r"circuit inputs: found the shape \[4, 3\]"),
-        (np.array([[0, 0], [0, np.nan]]), "circuit inputs: sample 1 has nan for b; finite numbers are needed"),
-        (np.zeros((1, 2), dtype=bool), "circuit inputs: found the type bool"),
+        (np.zeros(2), r"circuit inputs must have the shape \[sample, 2\], got \[2\]"),
+        (np.zeros((4, 3)), r"circuit inputs must have the shape \[sample, 2\], got \[4, 3\]"),
+        (np.array([[0, 0], [0, np.nan]]), "circuit inputs must be finite numbers, got nan for b in sample 1"),
+        (np.zeros((1, 2), dtype=bool), "circuit inputs must be real numbers, got the type bool"),
     ],
 )
 def test_bad_inputs(values, message):

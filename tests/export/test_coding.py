@@ -187,16 +187,19 @@ def test_to_dict_and_back() -> None:
     ("values", "match"),
     [
         ({"kind": "phase", "steps": 8}, "the key seed is missing"),
-        ({"kind": "phase", "steps": 8, "seed": 0, "period": 8}, "'period' is not a key; the keys are kind"),
-        ({"kind": "burst", "steps": 8, "seed": 0}, 'kind must be one of "phase", "rate", "latency", but \'burst\''),
+        (
+            {"kind": "phase", "steps": 8, "seed": 0, "period": 8},
+            "each key must be one of kind, steps, seed, got 'period'",
+        ),
+        ({"kind": "burst", "steps": 8, "seed": 0}, 'kind must be one of "phase", "rate", "latency", got \'burst\''),
         ({"kind": ["phase"], "steps": 8, "seed": 0}, "kind must be one of"),
-        ({"kind": "phase", "steps": "8", "seed": 0}, "steps must be an integer of at least 1, but '8'"),
-        ({"kind": "phase", "steps": 0, "seed": 0}, "steps must be .* but 0 was given"),
-        ({"kind": "phase", "steps": True, "seed": 0}, "steps must be .* but True"),
-        ({"kind": "phase", "steps": 8.0, "seed": 0}, "steps must be .* but 8.0"),
-        ({"kind": "phase", "steps": 8, "seed": -1}, "seed must be .* but -1"),
+        ({"kind": "phase", "steps": "8", "seed": 0}, "steps must be an integer of at least 1, got '8'"),
+        ({"kind": "phase", "steps": 0, "seed": 0}, "steps must be .*, got 0"),
+        ({"kind": "phase", "steps": True, "seed": 0}, "steps must be .*, got True"),
+        ({"kind": "phase", "steps": 8.0, "seed": 0}, "steps must be .*, got 8.0"),
+        ({"kind": "phase", "steps": 8, "seed": -1}, "seed must be .*, got -1"),
         ({"kind": "phase", "steps": 8, "seed": 2**64}, "seed must be an integer from 0 to"),
-        ("phase", "a table with kind, steps and seed is needed"),
+        ("phase", "coding must be a table with kind, steps and seed, got"),
     ],
 )
 def test_a_wrong_dictionary_is_refused(values: dict[str, object], match: str) -> None:
@@ -207,15 +210,15 @@ def test_a_wrong_dictionary_is_refused(values: dict[str, object], match: str) ->
 @pytest.mark.parametrize(
     ("images", "match"),
     [
-        (np.zeros((1, 1, 2, 2), dtype=np.uint8), "their type is uint8"),
-        (np.zeros((1, 1, 2, 2), dtype=bool), "their type is bool"),
-        (np.zeros((1, 1, 2, 2), dtype=complex), "their type is complex128"),
-        (np.zeros(2, dtype=np.float32), r"have \[2\]"),
-        (np.full((1, 1, 2, 2), np.nan), "hold NaN"),
-        (np.full((1, 1, 2, 2), np.inf), "range from inf to inf"),
-        (np.full((1, 1, 2, 2), 255.0), "range from 255 to 255"),
-        (np.full((1, 1, 2, 2), 1.001), "range from 1.001"),
-        (np.full((1, 1, 2, 2), -1e-6), "range from -1e-06"),
+        (np.zeros((1, 1, 2, 2), dtype=np.uint8), "got the type uint8"),
+        (np.zeros((1, 1, 2, 2), dtype=bool), "got the type bool"),
+        (np.zeros((1, 1, 2, 2), dtype=complex), "got the type complex128"),
+        (np.zeros(2, dtype=np.float32), r"must have the shape .*, got \[2\]"),
+        (np.full((1, 1, 2, 2), np.nan), r"must lie in \[0, 1\], got NaN"),
+        (np.full((1, 1, 2, 2), np.inf), r"must lie in \[0, 1\], got inf to inf"),
+        (np.full((1, 1, 2, 2), 255.0), r"must lie in \[0, 1\], got 255 to 255"),
+        (np.full((1, 1, 2, 2), 1.001), r"must lie in \[0, 1\], got 1.001"),
+        (np.full((1, 1, 2, 2), -1e-6), r"must lie in \[0, 1\], got -1e-06"),
     ],
 )
 @pytest.mark.parametrize("kind", ["phase", "rate", "latency"])

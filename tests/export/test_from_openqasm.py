@@ -134,10 +134,10 @@ def test_a_texts_own_gate_is_what_it_says(text):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "OpenQASM: found no text"),
-        ("// only a comment", "OpenQASM: found no text"),
-        ("x" * (MOST_CHARACTERS + 1), f"found {MOST_CHARACTERS + 1} characters; at most {MOST_CHARACTERS} are allowed"),
-        ("OPENQASM 4.0; qubit q;", "found version 4; 2 and 3 are allowed"),
+        ("", "OpenQASM: must be a program, got no text"),
+        ("// only a comment", "OpenQASM: must be a program, got no text"),
+        ("x" * (MOST_CHARACTERS + 1), f"at most {MOST_CHARACTERS} characters, got {MOST_CHARACTERS + 1}"),
+        ("OPENQASM 4.0; qubit q;", "the version must be 2 or 3, got 4"),
         (f"{THREE}qubit[2] q;\nfoo q[1];", r"\(4,0: gate 'foo' is not defined.\); line 4 is 'foo q\[1\];'"),
         (f"{TWO}qreg q[1];\nfoo q[0];", r"4,0: 'foo' is not defined in this scope\); line 4 is 'foo q\[0\];'"),
         ("OPENQASM 3;\nqubit q;\nU(1,2,3 q;", r"line 3:8 no viable alternative .*; line 3 is 'U\(1,2,3 q;'"),
@@ -149,14 +149,20 @@ def test_a_texts_own_gate_is_what_it_says(text):
         ("qubit q; U(1, 0) q;", "cannot be read .TypeError"),
         ("qubit q; U(1/0, 0, 0) q;", "cannot be read .ZeroDivisionError"),
         ("qubit q; U(" + "(" * 3000 + "1" + ")" * 3000 + ", 0, 0) q;", "cannot be read .RecursionError"),
-        ("qubit[100000000] q;", "a register of 100000000 qubits or bits; at most 4096 are allowed"),
-        ("qubit[10 * 10] q;", "a register whose size is computed; a number is needed"),
-        ("OPENQASM 2.0; qreg q[1000000000];", "a register of 1000000000 qubits"),
-        ("bit c;", "found no qubits"),
-        ("qubit q; reset q; U(1,0,0) q;", "reset on qubit 0: it sets qubits"),
-        (f"{THREE}input float a; qubit q; h q; rx(a * a * a) q;", r"gate 1 \(rx on qubit 0\): .* an angle must be"),
-        ("gate h a { U(0, 0, 0) a; } qubit[2] q; ctrl @ h q[0], q[1];", "ch on .*a gate of its own with the name h"),
-        (f"{THREE}qubit q; bit c; c = measure q; x q;", "measure on qubit 0: a measurement in the middle"),
+        ("qubit[100000000] q;", "a register must have at most 4096 qubits or bits, got 100000000"),
+        ("qubit[10 * 10] q;", "the size of a register must be a number, got one that is computed"),
+        ("OPENQASM 2.0; qreg q[1000000000];", "a register must have at most 4096 qubits or bits, got 1000000000"),
+        ("bit c;", "circuit must have at least one qubit, got none"),
+        ("qubit q; reset q; U(1,0,0) q;", "reset on qubit 0: must be a gate, got what sets qubits"),
+        (
+            f"{THREE}input float a; qubit q; h q; rx(a * a * a) q;",
+            r"gate 1 \(rx on qubit 0\): its angle must be .*, got a\*a\*a",
+        ),
+        ("gate h a { U(0, 0, 0) a; } qubit[2] q; ctrl @ h q[0], q[1];", "ch on .*must have a name of its own, got h"),
+        (
+            f"{THREE}qubit q; bit c; c = measure q; x q;",
+            "measure on qubit 0: must be .*, got a measurement in its middle",
+        ),
     ],
 )
 def test_refused_texts(text, words, capfd):

@@ -190,7 +190,7 @@ def test_torch_layer_brings_its_weights():
     points = np.random.default_rng(2).uniform(-3, 3, (4, 3))
     wanted = layer.double()(torch.tensor(points)).detach().numpy()
     np.testing.assert_allclose(np.stack(to_qnode(circuit)(points), axis=-1), wanted, atol=1e-12)
-    with pytest.raises(InputError, match="weights: found weights; a TorchLayer has its own, so none are allowed"):
+    with pytest.raises(InputError, match="weights must be left out for a TorchLayer, which has its own, got weights"):
         from_pennylane(layer, 3, weights={"weights": WEIGHTS})
 
 

@@ -1,6 +1,7 @@
 """Qiskit's circuits as circuits of ours, and back, against Qiskit's state vector and PennyLane."""
 
 import math
+import re
 import warnings
 from typing import Any
 
@@ -211,7 +212,8 @@ def test_other_angles_are_refused(expression):
     program.h(0)
     program.ry(expression, 1)
     words = (
-        r"gate 1 \(ry on qubit 1\): its angle .* an angle must be an offset plus coefficients times inputs or products"
+        r"gate 1 \(ry on qubit 1\): its angle must be an offset plus coefficients times inputs or products of two "
+        f"inputs, got {re.escape(str(expression))}"
     )
     with pytest.raises(InputError, match=words):
         from_qiskit(program)
@@ -233,19 +235,28 @@ def evolved(program, **options):
     [
         (
             lambda q: q.measure(0, 0),
-            "measure on qubit 0: a measurement in the middle of the circuit; allowed are gates",
+            "measure on qubit 0: must be a gate or a measurement at the end of the circuit, got a measurement in its",
         ),
-        (lambda q: q.append(composed(lambda p: p.measure(0, 0)), [0, 1], [0]), "in it measure: a measurement in the"),
-        (lambda q: q.reset(0), "reset on qubit 0: it sets qubits, whatever their state is; allowed are gates"),
-        (lambda q: q.initialize([0.6, 0.8], 0), "initialize on qubit 0: it sets qubits"),
-        (lambda q: q.delay(10, 0), "delay on qubit 0: a time without a gate"),
-        (lambda q: q.if_test((q.clbits[0], 1), QuantumCircuit(1), [0], []), "if_else on qubit 0: gates that wait"),
-        (evolved, "PauliEvolution on qubits 0, 1: an evolution under terms that do not commute"),
+        (
+            lambda q: q.append(composed(lambda p: p.measure(0, 0)), [0, 1], [0]),
+            "in it measure: must be .*, got a measurement",
+        ),
+        (lambda q: q.reset(0), "reset on qubit 0: must be a gate, got what sets qubits whatever their state is"),
+        (lambda q: q.initialize([0.6, 0.8], 0), "initialize on qubit 0: must be a gate, got what sets qubits"),
+        (lambda q: q.delay(10, 0), "delay on qubit 0: must be a gate, got a time without one"),
+        (
+            lambda q: q.if_test((q.clbits[0], 1), QuantumCircuit(1), [0], []),
+            "if_else on qubit 0: .*, got gates that wait",
+        ),
+        (evolved, "PauliEvolution on qubits 0, 1: must be .* terms that commute, .*, got terms that do not commute"),
         (
             lambda q: q.append(composed(evolved), [0, 1], [0]),
-            "in it PauliEvolution: an evolution under terms that do not",
+            "in it PauliEvolution: must be an evolution under terms that commute, .*, got terms that do not commute",
         ),
-        (lambda q: evolved(q, synthesis=QDrift()), "an evolution that QDrift draws at random"),
+        (
+            lambda q: evolved(q, synthesis=QDrift()),
+            "must be an evolution that its gates are exactly, got one that QDrift draws at random",
+        ),
         (lambda q: q.append(Gate("mine", 1, []), [0]), r"its operations cannot be spelled out in gates \(.*mine"),
     ],
 )
@@ -263,22 +274,22 @@ def test_refused_parameters_and_observables():
     program.rx(Y, 0)
     for inputs, words in (
         (["x"], "parameters without a value: y; bind them"),
-        (["z", "x"], "inputs: the circuit has no parameter 'z'; its parameters are x, y"),
-        ([X, Y, "x"], "inputs: found x more than once"),
-        ([3], "inputs: found 3; a Parameter, a ParameterVector or the name of one is needed"),
+        (["z", "x"], r"inputs must be parameters of the circuit \(x, y\), got 'z'"),
+        ([X, Y, "x"], "inputs must be different parameters, got x more than once"),
+        ([3], "inputs must be Parameters, ParameterVectors or names of either, got 3"),
     ):
         with pytest.raises(InputError, match=words):
             from_qiskit(program, inputs=inputs)
     for observables, words in (
-        (["Z"], r"observables\[0\]: it is of 1 qubits; all 2 are needed"),
-        (["ZZ", "AB"], r"observables\[1\]: found 'AB' .*a label of I, X, Y and Z is needed"),
-        ([SparsePauliOp("ZZ", np.array([1j]))], "the coefficient 1j; a real one is needed"),
-        ([SparsePauliOp(["ZZ"], np.array([Parameter("a")]))], "the coefficient a; a number is needed"),
-        ([], "observables: found none"),
+        (["Z"], r"observables\[0\] must be of all 2 qubits, got 1"),
+        (["ZZ", "AB"], r"observables\[1\] must be .*a label of I, X, Y and Z, got 'AB' \("),
+        ([SparsePauliOp("ZZ", np.array([1j]))], "the coefficient must be real, got 1j"),
+        ([SparsePauliOp(["ZZ"], np.array([Parameter("a")]))], "the coefficient must be a number, got a"),
+        ([], "observables must have at least one entry, got none"),
     ):
         with pytest.raises(InputError, match=words):
             from_qiskit(program, observables=observables)
-    with pytest.raises(InputError, match="circuit: found a Operator; a QuantumCircuit is needed"):
+    with pytest.raises(InputError, match="circuit must be a QuantumCircuit, got a Operator"):
         from_qiskit(Operator(program.assign_parameters([0, 0])))  # type: ignore[arg-type]
-    with pytest.raises(InputError, match="circuit: found no qubits"):
+    with pytest.raises(InputError, match="circuit must have at least one qubit, got none"):
         from_qiskit(QuantumCircuit())

@@ -62,16 +62,16 @@ def test_what_is_no_hdf5_is_refused(content: bytes) -> None:
 
 
 def test_a_file_that_is_cut_off_says_so() -> None:
-    with pytest.raises(InputError, match="a file: is cut off; it says that it has"):
+    with pytest.raises(InputError, match=r"a file: must have the \d+ bytes that it tells, got \d+, so it is cut off"):
         read_hdf5(SOUND["earliest"][:-100], "a file")
 
 
 @pytest.mark.parametrize(
     ("link", "message"),
     [
-        (h5py.SoftLink("/graph/array"), "the group '' holds a soft or external link, 'link'; no link is allowed"),
-        (h5py.SoftLink("/link"), "the group '' holds a soft or external link"),
-        (h5py.ExternalLink("/etc/passwd", "/"), "the group '' holds a soft or external link, 'link'"),
+        (h5py.SoftLink("/graph/array"), "the group '' must hold no links, got 'link', a soft or external one"),
+        (h5py.SoftLink("/link"), "the group '' must hold no links, got 'link'"),
+        (h5py.ExternalLink("/etc/passwd", "/"), "the group '' must hold no links, got 'link', a soft or external one"),
     ],
 )
 @pytest.mark.parametrize("libver", ["earliest", "v108"])
@@ -95,9 +95,9 @@ def test_the_values_of_another_file_are_not_read(tmp_path: Path) -> None:
         layout[:] = h5py.VirtualSource(str(secret), "a", (100,))
         file.create_virtual_dataset("a", layout)
 
-    with pytest.raises(InputError, match="'a' has its values in another file; they must be in this one"):
+    with pytest.raises(InputError, match="'a' must have its values in this file, got another one"):
         read_hdf5(written(external), "a file")
-    with pytest.raises(InputError, match="'a' is virtual; what is allowed is values in one piece"):
+    with pytest.raises(InputError, match=r"'a' must be values in one piece, .*, got virtual ones"):
         read_hdf5(written(virtual), "a file")
 
 
@@ -114,22 +114,22 @@ def test_an_object_that_two_paths_lead_to_is_refused() -> None:
         file["a/b/c"] = file["/"]
 
     for fill in (doubled, around):
-        with pytest.raises(InputError, match="is a second path to a group or array; each may be reached by one only"):
+        with pytest.raises(InputError, match=r"each group or array must have one path only, got .* as a second one"):
             read_hdf5(written(fill), "a file")
 
 
 def test_groups_that_lie_too_deep_and_too_many_objects_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     deep = written(lambda file: file.create_group("/".join("g" * 400)))
-    with pytest.raises(InputError, match="groups lie more than 64 deep within each other"):
+    with pytest.raises(InputError, match="groups must lie at most 64 deep within each other, got deeper ones"):
         read_hdf5(deep, "a file")
     monkeypatch.setattr(hdf5, "MOST_OBJECTS", 5)
-    with pytest.raises(InputError, match="holds more than 5 groups and arrays"):
+    with pytest.raises(InputError, match="must hold at most 5 groups and arrays, got more"):
         read_hdf5(SOUND["earliest"], "a file")
 
 
 def test_a_long_name_is_refused() -> None:
     for libver in ("earliest", "v108"):
-        with pytest.raises(InputError, match="has more than 1024 bytes, or no end"):
+        with pytest.raises(InputError, match="must have at most 1024 bytes, got more or no end"):
             read_hdf5(written(lambda file: file.create_group("n" * 1025), libver=libver), "a file")
         assert read_hdf5(written(lambda file: file.create_group("n" * 1024), libver=libver), "a file").root
 
@@ -151,12 +151,12 @@ def claiming(file: h5py.File) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (written(sparse), "'a' should hold 100000000 chunks; the file has 1 of them"),
-        (written(inflating), "'a' and what was read before it take up more than the 134217728 bytes that are allowed"),
+        (written(sparse), "'a' must hold 100000000 chunks, got 1"),
+        (written(inflating), "'a' and what was read before it must take up at most 134217728 bytes in a file of this"),
         # The sizes of the array's one dimension, and largest ones.
         (
             written(claiming).replace(struct.pack("<QQ", 97, 97), struct.pack("<QQ", 10**12, 10**12)),
-            r"'a' should hold \[1000000000000\] values, 8000000000000 bytes; the file has 776 bytes of it",
+            r"'a' must hold \[1000000000000\] values in 8000000000000 bytes, got 776 bytes",
         ),
     ],
     ids=["sparse", "inflating", "claiming"],
@@ -239,7 +239,7 @@ def test_records_without_an_end_come_to_one(make: Callable[[], bytes]) -> None:
     content = make()
     tracemalloc.start()
     try:
-        with pytest.raises(InputError, match=r"leads? to more than it holds|more than 1024 bytes"):
+        with pytest.raises(InputError, match=r"leads? to more than it holds|must have at most 1024 bytes"):
             read_hdf5(content, "a file")
         assert tracemalloc.get_traced_memory()[1] < 64 * 2**20
     finally:

@@ -82,18 +82,26 @@ def test_two_branches_meet_and_spikes_may_come_from_outside() -> None:
 @pytest.mark.parametrize(
     ("changes", "reads", "message"),
     [
-        ({"encoder": spiking(5, 4)}, {}, r"stage 'encoder': reads spikes \[5\] a step, but gets \[2, 3\]"),
-        ({"circuit": quantum(5)}, {}, r"stage 'circuit': its circuit has 5 inputs, but it gets \[4\]"),
-        ({"rates": Decode(windows=3)}, {}, "stage 'rates': decode: 8 time steps do not go into 3 windows"),
-        ({}, {"circuit": ("encoder",)}, r"stage 'circuit': reads spikes \[8, sample, 4\]; values are needed"),
-        ({}, {"encoder": (INPUT,)}, r"stage 'encoder': reads values \[sample, 2, 3\]; spikes are needed"),
-        ({}, {"rates": ("encoder", "encoder")}, "stage 'rates': reads 2 of what others give; it needs 1"),
-        ({}, {"rates": ("nonesuch",)}, "stage 'rates': reads 'nonesuch', which is no stage"),
+        ({"encoder": spiking(5, 4)}, {}, r"stage 'encoder': must read spikes \[5\] a step, got \[2, 3\]"),
+        ({"circuit": quantum(5)}, {}, r"stage 'circuit': must read the 5 inputs of its circuit, got \[4\]"),
+        (
+            {"rates": Decode(windows=3)},
+            {},
+            "stage 'rates': decode: the time steps must go into 3 windows of equal length, got 8",
+        ),
+        ({}, {"circuit": ("encoder",)}, r"stage 'circuit': must read values, got spikes \[8, sample, 4\]"),
+        ({}, {"encoder": (INPUT,)}, r"stage 'encoder': must read spikes, got values \[sample, 2, 3\]"),
+        ({}, {"rates": ("encoder", "encoder")}, "stage 'rates': must read 1 of what others give, got 2"),
+        ({}, {"rates": ("nonesuch",)}, "stage 'rates': must read 'input' or stages, got 'nonesuch'"),
         ({}, {"encoder": ("rates",)}, "stages: .* → .* is a cycle"),
-        ({}, {"more": ("rates",)}, "reads: every stage must say what it reads"),
-        ({"input": Decode()}, {"input": ("encoder",)}, "stage 'input': a name of small letters"),
-        ({"Rates!": Decode()}, {"Rates!": ("encoder",)}, "stage 'Rates!': a name of small letters"),
-        ({"golden": Decode()}, {"golden": ("encoder",)}, "stage 'golden': a name of small letters"),
+        (
+            {},
+            {"more": ("rates",)},
+            "reads must say what every stage reads, and nothing else, got missing or unknown ones: more",
+        ),
+        ({"input": Decode()}, {"input": ("encoder",)}, "stages must have names of small letters, .*, got 'input'"),
+        ({"Rates!": Decode()}, {"Rates!": ("encoder",)}, "stages must have names of small letters, .*, got 'Rates!'"),
+        ({"golden": Decode()}, {"golden": ("encoder",)}, "stages must have names of small letters, .*, got 'golden'"),
     ],
 )
 def test_what_does_not_fit_is_refused_by_the_stage(changes: dict, reads: dict, message: str) -> None:
@@ -103,12 +111,12 @@ def test_what_does_not_fit_is_refused_by_the_stage(changes: dict, reads: dict, m
 
 
 def test_the_output_is_values() -> None:
-    with pytest.raises(InputError, match="output: found 'nonesuch', which is no stage"):
+    with pytest.raises(InputError, match="output must be a stage, got 'nonesuch'"):
         HybridNetwork(VALUES, *whole(), "nonesuch")
     stages, reads = ({name: part[name] for name in ("spikes", "encoder")} for part in whole())
-    with pytest.raises(InputError, match=r"output: 'encoder' gives spikes .*; values are needed"):
+    with pytest.raises(InputError, match=r"output: 'encoder' must give values, got spikes"):
         HybridNetwork(VALUES, stages, reads, "encoder")
-    with pytest.raises(InputError, match="stages: found 0; 1 to 64 are allowed"):
+    with pytest.raises(InputError, match="stages must have 1 to 64 entries, got 0"):
         HybridNetwork(VALUES, {}, {}, "a")
 
 
@@ -155,10 +163,10 @@ def test_decoding_is_its_definition(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("mean",), "decode: found 'mean'; rate, count, first_spike are allowed"),
-        (("rate", math.nan), "decode: scale is nan; a finite number is needed"),
-        (("rate", 1.0, "0"), "decode: offset is '0'; a finite number is needed"),
-        (("rate", 1.0, 0.0, 0), "decode: windows is 0; an integer from 1 on is needed"),
+        (("mean",), "decode: kind must be one of rate, count, first_spike, got 'mean'"),
+        (("rate", math.nan), "decode: scale must be a finite number, got nan"),
+        (("rate", 1.0, "0"), "decode: offset must be a finite number, got '0'"),
+        (("rate", 1.0, 0.0, 0), "decode: windows must be an integer from 1 on, got 0"),
     ],
 )
 def test_a_decoding_that_is_none_is_refused(arguments: tuple, message: str) -> None:
@@ -178,7 +186,7 @@ def test_a_trace_is_cut_and_joined_along_its_samples() -> None:
     rest = Trace(network, {"encoder": values["encoder"][:, 3:], "circuit": values["circuit"][3:]})
     again = joined([cut, rest])
     assert all(np.array_equal(again[name], values[name]) for name in values)
-    with pytest.raises(InputError, match="the trace has no 'rates'; it has encoder, circuit"):
+    with pytest.raises(InputError, match="the trace: a name must be one of encoder, circuit, got 'rates'"):
         trace["rates"]
 
 

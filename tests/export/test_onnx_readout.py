@@ -42,12 +42,12 @@ def test_readout_files_are_deterministic() -> None:
 @pytest.mark.parametrize(
     ("weight", "bias", "message"),
     [
-        (np.ones(3), np.ones(3), r"weight has the shape \[3\]"),
-        (np.ones((0, 3)), np.ones(0), r"weight has the shape \[0, 3\]"),
-        (np.ones((2, 3)), np.ones(3), r"bias has the shape \[3\]; \[2\]"),
+        (np.ones(3), np.ones(3), r"weight must have the shape \[class, qubit\], got \[3\]"),
+        (np.ones((0, 3)), np.ones(0), r"weight must have the shape \[class, qubit\], got \[0, 3\]"),
+        (np.ones((2, 3)), np.ones(3), r"bias must have the shape \[2\], got \[3\]"),
         (np.full((2, 3), np.nan), np.ones(2), "weight is not finite"),
         (np.ones((2, 3)), np.array([1, 1e39]), "bias is not finite in float32"),
-        (np.array([["a"]]), np.ones(1), "weight is of the type <U1"),
+        (np.array([["a"]]), np.ones(1), "weight must be real numbers, got the type <U1"),
     ],
 )
 def test_readout_refuses_what_does_not_fit(weight: np.ndarray, bias: np.ndarray, message: str) -> None:

@@ -31,16 +31,19 @@ def test_a_model_that_reads_and_gives_just_that_passes_whatever_its_open_axes_ar
 @pytest.mark.parametrize(
     ("reads", "found"),
     [
-        ({"angles": READS["expectations"]}, r"reads 'expectations' float \[sample, 4\]; needed is 'angles' float"),
-        ({}, r"reads 'expectations' float \[sample, 4\]; needed is nothing"),
-        ({"expectations": OnnxValue(TensorProto.DOUBLE, ("sample", 4))}, r"needed is 'expectations' double \[sample"),
+        ({"angles": READS["expectations"]}, r"must read 'angles' float .*, got 'expectations' float \[sample, 4\]"),
+        ({}, r"must read nothing, got 'expectations' float \[sample, 4\]"),
+        ({"expectations": OnnxValue(TensorProto.DOUBLE, ("sample", 4))}, r"must read 'expectations' double \[sample"),
         (
             {"expectations": OnnxValue(TensorProto.FLOAT, ("sample", 7))},
-            r"needed is 'expectations' float \[sample, 7\]",
+            r"must read 'expectations' float \[sample, 7\], got",
         ),
-        ({"expectations": OnnxValue(TensorProto.FLOAT, (1, 4))}, r"needed is 'expectations' float \[1, 4\]"),
+        ({"expectations": OnnxValue(TensorProto.FLOAT, (1, 4))}, r"must read 'expectations' float \[1, 4\], got"),
         ({"expectations": OnnxValue(TensorProto.FLOAT, ("sample", "qubit"))}, r"float \[sample, qubit\]"),
-        ({"expectations": OnnxValue(TensorProto.FLOAT, ("sample",))}, r"needed is 'expectations' float \[sample\]"),
+        (
+            {"expectations": OnnxValue(TensorProto.FLOAT, ("sample",))},
+            r"must read 'expectations' float \[sample\], got",
+        ),
     ],
 )
 def test_other_inputs_are_refused(reads: dict[str, OnnxValue], found: str) -> None:
@@ -51,7 +54,7 @@ def test_other_inputs_are_refused(reads: dict[str, OnnxValue], found: str) -> No
 def test_a_value_too_many_is_refused_whatever_its_type() -> None:
     model = readout()
     model.graph.output.append(model.graph.input[0])
-    with pytest.raises(InputError, match=r"gives 'logits' .*, 'expectations' .*; needed is 'logits'"):
+    with pytest.raises(InputError, match=r"must give 'logits' .*, got 'logits' .*, 'expectations' "):
         check_signature(onnx_bytes(model), "a.onnx", READS, GIVES)
     for kind, text in (
         (onnx.helper.make_tensor_type_proto(99, [3]), r"type 99 \[3\]"),
@@ -59,7 +62,7 @@ def test_a_value_too_many_is_refused_whatever_its_type() -> None:
     ):
         model = readout()
         model.graph.input.add(name="more").type.CopyFrom(kind)
-        with pytest.raises(InputError, match=rf"reads 'expectations' .*, 'more' {text}; needed is 'expectations'"):
+        with pytest.raises(InputError, match=rf"must read 'expectations' .*, got 'expectations' .*, 'more' {text}$"):
             check_signature(onnx_bytes(model), "a.onnx", READS, GIVES)
 
 

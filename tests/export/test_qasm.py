@@ -146,10 +146,10 @@ def test_no_input_is_called_like_a_gate_or_a_word_of_the_language():
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        (np.zeros(5), r"circuit inputs: found the shape \[1, 5\], allowed is \[sample, 6\]"),
-        (np.zeros((1, 2, 3)), "circuit inputs: found the shape"),
-        (np.array([0, 0, 0, 0, np.inf, 0]), "sample 0 has inf for angle_q1_theta; finite numbers are needed"),
-        (np.zeros(6, dtype=complex), "circuit inputs: found the type complex128"),
+        (np.zeros(5), r"circuit inputs must have the shape \[sample, 6\], got \[1, 5\]"),
+        (np.zeros((1, 2, 3)), r"circuit inputs must have the shape \[sample, 6\], got \[1, 1, 2, 3\]"),
+        (np.array([0, 0, 0, 0, np.inf, 0]), "must be finite numbers, got inf for angle_q1_theta in sample 0"),
+        (np.zeros(6, dtype=complex), "circuit inputs must be real numbers, got the type complex128"),
     ],
 )
 def test_bad_values_for_version_2(values, message):

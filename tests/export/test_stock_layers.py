@@ -190,13 +190,22 @@ CONV = nn.Conv2d(2, 3, 3)
 @pytest.mark.parametrize(
     ("layers", "message"),
     [
-        ((Scaled(2, 3, 3),), r"layer '0' \(Scaled\): its forward is not that of Conv2d; a stock Conv2d is needed"),
-        ((Rolled(2, 3, 3),), r"layer '0' \(Rolled\): its _conv_forward is not that of Conv2d"),
-        ((Eager(0.9, reset_mechanism="zero"),), r"layer '0' \(Eager\): its fire is not that of Leaky"),
-        ((snntorch.DeltaLeaky(1.0, 0.9),), r"layer '0' \(DeltaLeaky\): its forward is not that of Leaky"),
+        ((Scaled(2, 3, 3),), r"layer '0' \(Scaled\): its forward must be that of a stock Conv2d, got another one"),
+        (
+            (Rolled(2, 3, 3),),
+            r"layer '0' \(Rolled\): its _conv_forward must be that of a stock Conv2d, got another one",
+        ),
+        (
+            (Eager(0.9, reset_mechanism="zero"),),
+            r"layer '0' \(Eager\): its fire must be that of a stock Leaky, got another one",
+        ),
+        (
+            (snntorch.DeltaLeaky(1.0, 0.9),),
+            r"layer '0' \(DeltaLeaky\): its forward must be that of a stock Leaky, got another one",
+        ),
         (
             (hidden(), replaced(nn.MaxPool2d(2))),
-            r"layer '1' \(MaxPool2d\): its forward is not that of MaxPool2d",
+            r"layer '1' \(MaxPool2d\): its forward must be that of a stock MaxPool2d, got another one",
         ),
         ((CONV, hooked(nn.BatchNorm2d(3), before=True)), r"layer '1' \(BatchNorm2d\): has forward hooks \(doubled\)"),
         (
@@ -237,7 +246,7 @@ def test_a_layer_that_computes_something_else_than_a_stock_one_is_refused(
         ),
         (
             nn.ModuleList([hidden()]),
-            r"the network's forward: cannot be followed: .* missing the required .forward.",
+            r"the network's forward: must be .*, got what cannot be followed: .* missing the required .forward.",
         ),
     ],
 )

@@ -37,10 +37,12 @@ def test_first_difference_and_counts(seed: int, flips: int):
 def test_only_common_layers_are_compared():
     spikes = np.zeros((2, 1, 3), np.uint8)
     assert compare({"a": spikes, "b": spikes}, {"b": spikes}) == Comparison({"b": 0}, None)
-    with pytest.raises(InputError, match="no layer in common: one has a, the other b"):
+    with pytest.raises(InputError, match="both must have a layer in common, got a and b"):
         compare({"a": spikes}, {"b": spikes})
 
 
 def test_shapes_must_fit():
-    with pytest.raises(InputError, match=r"a: \[time, sample, neuron\] is \[2, 1, 3\] here and \[2, 1, 4\] there"):
+    with pytest.raises(
+        InputError, match=r"a: \[time, sample, neuron\] must be alike, got \[2, 1, 3\] here and \[2, 1, 4\] there"
+    ):
         compare({"a": np.zeros((2, 1, 3), np.uint8)}, {"a": np.zeros((2, 1, 4), np.uint8)})

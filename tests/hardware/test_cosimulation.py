@@ -87,7 +87,9 @@ def test_a_value_that_is_not_finite_is_no_answer(tiny_bundle: Bundle, value: flo
     changed[2] = value
     bias.CopyFrom(numpy_helper.from_array(changed, bias.name))
     stage = read_classical(model.SerializeToString(), "r.onnx")
-    with pytest.raises(InputError, match=r"r\.onnx: the value at \[sample, …\] = \[0, 2\] is not finite"):
+    with pytest.raises(
+        InputError, match=rf"r\.onnx: every value must be finite, got {value} at \[sample, …\] = \[0, 2\]"
+    ):
         run_classical(stage, [np.zeros((3, 3))], "r.onnx")
 
 
@@ -106,10 +108,10 @@ def test_the_answer_does_not_depend_on_the_batches(tiny_bundle: Bundle, monkeypa
 @pytest.mark.parametrize(
     ("images", "message"),
     [
-        (np.zeros((2, 1, 9, 8)), "the samples have the shape"),
-        (np.zeros((0, 1, 8, 8)), "there are no samples"),
-        (np.full((1, 1, 8, 8), np.nan), "images must lie in .0, 1., but hold NaN"),
-        (np.full((1, 1, 8, 8), 2.0), "images must lie in .0, 1., but range from 2 to 2"),
+        (np.zeros((2, 1, 9, 8)), r"the samples must have the shape \[sample, 1, 8, 8\], which .*, got \[2, 1, 9, 8\]"),
+        (np.zeros((0, 1, 8, 8)), "there must be at least one sample, got none"),
+        (np.full((1, 1, 8, 8), np.nan), "images must lie in .0, 1., got NaN"),
+        (np.full((1, 1, 8, 8), 2.0), "images must lie in .0, 1., got 2 to 2"),
     ],
 )
 def test_images_that_do_not_fit_are_refused(tiny_bundle: Bundle, images: np.ndarray, message: str) -> None:
@@ -230,12 +232,12 @@ class AnsweringQuantum:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda spikes: np.pad(spikes, ((2, 0), (0, 0), (0, 0))), r"shape \[\d+, 3, 9\]; \[\d, 3, 9\] is needed"),
-        (lambda spikes: spikes[:, :1], r"shape \[\d, 1, 9\]; \[\d, 3, 9\] is needed"),
-        (lambda spikes: spikes[:, :, :6], r"shape \[\d, 3, 6\]; \[\d, 3, 9\] is needed"),
-        (lambda spikes: np.full_like(spikes, 3), "hold the value 3; 0 and 1 are allowed"),
-        (lambda spikes: 0.37 * spikes, "are float64; an array of uint8"),
-        (lambda spikes: spikes.tolist(), "are list; an array of uint8"),
+        (lambda spikes: np.pad(spikes, ((2, 0), (0, 0), (0, 0))), r"shape \[\d, 3, 9\], got \[\d+, 3, 9\]"),
+        (lambda spikes: spikes[:, :1], r"shape \[\d, 3, 9\], got \[\d, 1, 9\]"),
+        (lambda spikes: spikes[:, :, :6], r"shape \[\d, 3, 9\], got \[\d, 3, 6\]"),
+        (lambda spikes: np.full_like(spikes, 3), "must be 0 or 1, got 3"),
+        (lambda spikes: 0.37 * spikes, "must be an array of uint8, got float64"),
+        (lambda spikes: spikes.tolist(), "must be an array of uint8, got list"),
     ],
 )
 def test_spikes_that_cannot_be_are_the_devices_error(
@@ -250,16 +252,22 @@ def test_spikes_that_cannot_be_are_the_devices_error(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda found: found._replace(values=found.values[:1]), r"its values .*shape \[1, 3\]; \[3, 3\] is needed"),
+        (lambda found: found._replace(values=found.values[:1]), r"its values must .*shape \[3, 3\], got \[1, 3\]"),
         (
             lambda found: found._replace(values=found.values * np.nan),
-            "observable 0 of sample 0 has the value nan; -1 to 1",
+            "observable 0 of sample 0 must lie from -1 to 1, got nan",
         ),
-        (lambda found: found._replace(values=found.values + 7), r"has the value \S+; -1 to 1"),
-        (lambda found: found._replace(values=found.values.round().astype(int)), "its values are int64; an array of"),
-        (lambda found: found._replace(standard_errors=found.values - 7), "a standard error is not a number from 0 on"),
-        (lambda found: found._replace(shots=5), "it made 5 shots; None were asked for"),
-        (lambda found: found.values, "its answer is ndarray; an Estimate is needed"),
+        (lambda found: found._replace(values=found.values + 7), r"must lie from -1 to 1, got [67]\.\d+"),
+        (
+            lambda found: found._replace(values=found.values.round().astype(int)),
+            "its values must be an array of .*, got int64",
+        ),
+        (
+            lambda found: found._replace(standard_errors=found.values - 7),
+            "its standard errors must be numbers from 0 on, got -[67]",
+        ),
+        (lambda found: found._replace(shots=5), "the shots of its answer must be None, as asked for, got 5"),
+        (lambda found: found.values, "its answer must be an Estimate, got ndarray"),
     ],
 )
 def test_estimates_that_cannot_be_are_the_devices_error(

@@ -107,5 +107,5 @@ def test_a_stage_without_a_form_on_the_chip_says_why(tiny_bundle: Bundle) -> Non
 def test_samples_that_do_not_fit_are_refused(tiny_bundle: Bundle) -> None:
     with pytest.raises(InputError, match="shape"):
         costs(tiny_bundle, np.zeros((2, 1, 7, 8)))
-    with pytest.raises(InputError, match="at least one is needed"):
+    with pytest.raises(InputError, match="there must be at least one sample, got none"):
         costs(tiny_bundle, np.zeros((0, 1, 8, 8)))

@@ -200,7 +200,7 @@ def test_bad_options_are_refused(tiny_bundle: Bundle, options: tuple[str, ...], 
 def test_images_that_do_not_fit_are_refused(tiny_bundle: Bundle) -> None:
     with pytest.raises(InputError, match="shape"):
         inspection(tiny_bundle, np.zeros((2, 1, 7, 8)), "too small ones")
-    with pytest.raises(InputError, match="at least one is needed"):
+    with pytest.raises(InputError, match="there must be at least one sample, got none"):
         inspection(tiny_bundle, np.zeros((0, 1, 8, 8)), "none")
 
 

@@ -53,7 +53,7 @@ def test_a_bad_worker_is_one_sentence(place: Path, tmp_path: Path, body: str, me
     ("save", "message"),
     [
         ("np.save(file, np.zeros(3))", "left a result that cannot be read: .*single array"),
-        ("np.savez(file, **{'0': np.full((4, 3, 5), 7, np.uint8)})", "left the value 7 for layer 0; spikes are 0 or 1"),
+        ("np.savez(file, **{'0': np.full((4, 3, 5), 7, np.uint8)})", "must leave spikes of 0 or 1 for layer 0, got 7"),
         (
             "np.savez_compressed(file, **{'0': np.random.default_rng(0).integers(0, 255, 60).astype('u1')})\n"
             "file.seek(60)\n"
@@ -128,7 +128,7 @@ def test_a_result_of_another_shape_is_refused(place: Path, tmp_path: Path) -> No
         "say(job=0, done=True)\n"
         "time.sleep(99)"
     )
-    with pytest.raises(DeviceError, match=r"left uint8 \[4, 3, 6\] for layer 0; uint8 \[4, 3, 5\] is needed"):
+    with pytest.raises(DeviceError, match=r"must leave uint8 \[4, 3, 5\] for layer 0, got uint8 \[4, 3, 6\]"):
         run_jobs(Path(sys.executable), [job()], time_limit=20, script=script(tmp_path, body))
 
 

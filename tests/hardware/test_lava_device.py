@@ -144,7 +144,7 @@ def test_a_recurrent_program_is_for_the_simulation_only() -> None:
 
 
 def test_spikes_that_do_not_fit_are_refused() -> None:
-    with pytest.raises(InputError, match=r"spikes have the shape \[6, 5, 3\]; \[time, sample, 2, 8, 7\] is needed"):
+    with pytest.raises(InputError, match=r"spikes must have the shape \[time, sample, 2, 8, 7\], got \[6, 5, 3\]"):
         LavaDevice(convolutional(), python=Path("python")).run(spikes_for(recurrent()))
 
 

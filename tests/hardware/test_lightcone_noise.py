@@ -100,7 +100,7 @@ def test_no_noise_is_no_noise():
 @pytest.mark.parametrize("value", [-0.1, 1.5, float("nan"), float("inf"), True, "0.1", None])
 @pytest.mark.parametrize("field", FIELDS)
 def test_no_probability(field, value):
-    with pytest.raises(InputError, match=f"^{field}: found {value!r}, allowed is a probability from 0 to 1"):
+    with pytest.raises(InputError, match=f"^{field} must be a probability from 0 to 1, got {value!r}"):
         Noise(**{field: value})
 
 

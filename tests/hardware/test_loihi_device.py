@@ -36,10 +36,10 @@ def test_many_samples_are_split(monkeypatch):
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        (lambda spikes: spikes.astype(np.float32), "float32; uint8 is needed"),
-        (lambda spikes: spikes[0], "have the shape"),
-        (lambda spikes: spikes[..., :-1], "have the shape"),
-        (lambda spikes: spikes + 1, "hold the value 2"),
+        (lambda spikes: spikes.astype(np.float32), "must be uint8, got float32"),
+        (lambda spikes: spikes[0], "must have the shape"),
+        (lambda spikes: spikes[..., :-1], "must have the shape"),
+        (lambda spikes: spikes + 1, "must be 0 or 1, got 2"),
     ],
 )
 def test_spikes_that_do_not_fit(change, match):

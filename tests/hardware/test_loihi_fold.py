@@ -251,7 +251,7 @@ def test_matrix_in_parts(monkeypatch, steps):
 
 def test_matrix_that_is_too_large(monkeypatch):
     monkeypatch.setattr(fold_module, "MATRIX_LIMIT", 1000)
-    with pytest.raises(InputError, match=r"'neuron' \(IF\).*matrix \[40, 98\]"):
+    with pytest.raises(InputError, match=r"'neuron' \(IF\).* as a matrix, got \[40, 98\]"):
         folded([flatten(3), linear(RANDOM, 98, 40)], (2, 7, 7))
 
 

@@ -47,25 +47,37 @@ PROGRAMMED = program(DENSE, 5, threshold=np.arange(5), reset=TakeOff(2))
 @pytest.mark.parametrize(
     ("made", "changes", "message"),
     [
-        (program(DENSE, 5), {"0.shape": [2**40]}, r"0\.shape is \[1099511627776\], and the program up to it has"),
-        (program(DENSE, 5), {"0.shape": [2**62] * 32}, "0.shape is .* at most 8388608 are allowed"),
-        (program(DENSE, 5), {"0.shape": [2] * 33}, "0.shape is int64 .*; some integers"),
-        (program(DENSE, 5), {"input_shape": [2**40]}, "input_shape is .* at most 8388608 are allowed"),
-        (program(DENSE, 5), {"input_shape": [-(2**40)], "0.shape": [2**40]}, "at most 8388608 are allowed"),
-        (PROGRAMMED, {"0.shape": [2**40]}, r"0\.shape is \[1099511627776\], and the program up to it has"),
-        (PROGRAMMED, {"0.threshold": np.zeros(2**26, np.int32)}, "take .* bytes; at most 134217728"),
-        (PROGRAMMED, {"0.reset_by": np.zeros(2**14, np.int32)}, r"0\.reset amount has the shape \[16384\]"),
-        (program(DENSE, 5), {"layers": 10**9}, "layers is 1000000000; at most 10000 are allowed"),
+        (
+            program(DENSE, 5), {"0.shape": [2**40]},
+            r"0\.shape must keep the program to .* got \[1099511627776\], with which it has",
+        ),
+        (program(DENSE, 5), {"0.shape": [2**62] * 32}, "0.shape must keep the program to at most 8388608 neurons, got"),
+        (program(DENSE, 5), {"0.shape": [2] * 33}, r"0.shape must be at most 32 integers \(int64\), got int64 \[33\]"),
+        (
+            program(DENSE, 5), {"input_shape": [2**40]},
+            "input_shape must keep the program to at most 8388608 neurons, got",
+        ),
+        (program(DENSE, 5), {"input_shape": [-(2**40)], "0.shape": [2**40]}, "at most 8388608 neurons, got"),
+        (
+            PROGRAMMED, {"0.shape": [2**40]},
+            r"0\.shape must keep the program to .* got \[1099511627776\], with which it has",
+        ),
+        (PROGRAMMED, {"0.threshold": np.zeros(2**26, np.int32)}, "take at most 134217728 bytes, got"),
+        (PROGRAMMED, {"0.reset_by": np.zeros(2**14, np.int32)}, r"0\.reset amount must have a shape .*, got \[16384\]"),
+        (program(DENSE, 5), {"layers": 10**9}, "layers must be at most 10000, got 1000000000"),
         (program(DENSE, 5), {"layers": -1}, "the key 0.name is not known"),
         (program(DENSE, 5), {"0.connections": 10**9}, "the key 0.1.source is missing"),
-        (program(DENSE, 5), {"0.0.weight": np.zeros((10_000, 10_000), np.int16)}, "take .* bytes; at most 134217728"),
+        (program(DENSE, 5), {"0.0.weight": np.zeros((10_000, 10_000), np.int16)}, "take at most 134217728 bytes, got"),
         (
             program(CONV, 1, 1, 1),
             {"0.0.input_shape": [1, 10**9, 10**9]},
-            r"0\.weight \[1, 1, 2, 3\] over input_shape \[1, 1000000000, 1000000000\]: .* at most 8388608 are allowed",
+            r"0\.weight \[1, 1, 2, 3\] over input_shape \[1, 1000000000, 1000000000\]: .* at most 8388608 taps",
         ),
-        (program(CONV, 1, 1, 1), {"0.0.padding": [10**9, 10**9]}, "taps at their positions; at most"),
-        (program(CONV, 1, 1, 1), {"0.0.dilation": [2**62, 1], "0.0.padding": [2**61, 0]}, "at most 2147483647"),
+        (program(CONV, 1, 1, 1), {"0.0.padding": [10**9, 10**9]}, "must have at most .* taps at their positions, got"),
+        (
+            program(CONV, 1, 1, 1), {"0.0.dilation": [2**62, 1], "0.0.padding": [2**61, 0]},
+            "must be at most 2147483647, got",
+        ),
     ],
 )  # fmt: skip
 def test_what_a_file_claims_is_counted_before_it_is_made(
@@ -91,7 +103,9 @@ def test_a_deep_program_with_much_in_each_layer_is_counted_over_all_layers(tmp_p
     write_program(tmp_path / "loihi.npz", whole)
     assert len(read_program(tmp_path / "loihi.npz").layers) == 3
     write_program(tmp_path / "loihi.npz", LoihiProgram((1, size, 1), tuple(layers)))
-    with pytest.raises(InputError, match=rf"loihi\.npz: 3\.shape is .* has {5 * size} neurons; at most {MOST_NEURONS}"):
+    with pytest.raises(
+        InputError, match=rf"loihi\.npz: 3\.shape must .* at most {MOST_NEURONS} neurons, .* has {5 * size}"
+    ):
         read_program(tmp_path / "loihi.npz")
 
 
@@ -102,7 +116,7 @@ def test_the_spikes_that_delays_keep_are_counted_over_all_layers(tmp_path: Path)
     write_program(tmp_path / "loihi.npz", LoihiProgram((1, size, 1), tuple(layers[:2])))
     assert read_program(tmp_path / "loihi.npz").is_delayed
     write_program(tmp_path / "loihi.npz", LoihiProgram((1, size, 1), tuple(layers)))
-    with pytest.raises(InputError, match=rf"loihi\.npz: 2\.0\.delays is up to 63 .* at most {MOST_WAITING} are"):
+    with pytest.raises(InputError, match=rf"loihi\.npz: 2\.0\.delays must keep at most {MOST_WAITING} .* up to 63"):
         read_program(tmp_path / "loihi.npz")
 
 
@@ -112,7 +126,7 @@ def test_kernels_that_do_not_suit_each_other_count_for_each_of_their_channels() 
     size = ProgramSize()
     size.add_synapses([wide, wide])
     assert size.taps == 2 * 256 * 256 * 9
-    with pytest.raises(InputError, match=f"have {size.taps + 16 * 256 * 256 * 9} taps .* at most {MOST_TAPS} are"):
+    with pytest.raises(InputError, match=f"at most {MOST_TAPS} taps .*, got {size.taps + 16 * 256 * 256 * 9}"):
         size.add_synapses([wide, long])
 
 

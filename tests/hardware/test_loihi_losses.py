@@ -66,7 +66,7 @@ def test_a_leak_bounds_what_a_neuron_comes_to(threshold: float, silenced: int) -
 def test_another_networks_program_is_refused() -> None:
     graph = resolved_chain(3, nir.Linear(np.ones((2, 3))), neurons(2, 2))
     other = resolved_chain(3, nir.Linear(np.ones((4, 3))), neurons(4, 2))
-    with pytest.raises(InputError, match="the program's layers are not the graph's"):
+    with pytest.raises(InputError, match="the program's layers must be the graph's, got others"):
         losses(float_layers(graph), lower_to_loihi(other, None))
 
 

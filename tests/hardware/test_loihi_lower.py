@@ -278,7 +278,7 @@ def test_a_bias_that_one_exponent_cannot_hold_exactly_is_rounded():
 
 @pytest.mark.parametrize("exponent", [-1, 8])
 def test_bias_exponent_that_is_not_allowed(exponent: int):
-    with pytest.raises(InputError, match=rf"bias_exponent is {exponent}; 0 to 7 are allowed"):
+    with pytest.raises(InputError, match=rf"bias_exponent must lie from 0 to 7, got {exponent}"):
         lower_to_loihi(resolved_chain((2,), LINEAR, integrate_and_fire()), None, exponent)
 
 
@@ -288,10 +288,10 @@ REFUSED = {
     r"LI1.*\(LI\).*cannot run on Loihi": [LINEAR, nir.LI(*(np.ones(1),) * 3), integrate_and_fire()],
     r"I1.*\(I\).*cannot run on Loihi": [LINEAR, nir.I(np.ones(1)), LINEAR, integrate_and_fire()],
     r"Threshold1.*cannot run on Loihi": [LINEAR, nir.Threshold(np.ones(1))],
-    r"Linear2.*leads to no neurons": [LINEAR, integrate_and_fire(), LINEAR],
-    r"net\.nir: there are no neurons": [nir.Flatten({"input": None}, 0, -1)],
-    r"LIF1.*tau is 5e-05 s somewhere and dt 0.0001 s": [LINEAR, leaky(5e-5)],
-    r"CubaLIF1.*tau_syn is 9e-05 s somewhere and dt 0.0001 s": [LINEAR, current_based(9e-5, 1e-3)],
+    r"Linear2.*, which leads to no neurons": [LINEAR, integrate_and_fire(), LINEAR],
+    r"net\.nir: on Loihi a graph must end in .*, got no neurons": [nir.Flatten({"input": None}, 0, -1)],
+    r"LIF1.*tau must be at least dt, 0.0001 s, got 5e-05 s somewhere": [LINEAR, leaky(5e-5)],
+    r"CubaLIF1.*tau_syn must be at least dt, 0.0001 s, got 9e-05 s somewhere": [LINEAR, current_based(9e-5, 1e-3)],
     r"IF1.*cannot hold its weights": [LINEAR, integrate_and_fire(1e7)],
 }
 
@@ -329,5 +329,5 @@ def test_bias_on_a_current_with_memory_comes_from_a_neuron_that_always_fires():
 
 @pytest.mark.parametrize("shape", [(4, 1, 3), (4,)])
 def test_calibration_that_does_not_fit(shape):
-    with pytest.raises(InputError, match="spikes have the shape"):
+    with pytest.raises(InputError, match="spikes must have the shape"):
         lower_to_loihi(resolved_chain((2,), LINEAR, integrate_and_fire()), np.zeros(shape, np.uint8))

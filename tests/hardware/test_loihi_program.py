@@ -32,13 +32,13 @@ def test_weights_on_the_grid(weight):
 @pytest.mark.parametrize(
     ("weight", "match"),
     [
-        ([[-256, 256]], "weight holds 256; -256 to 254"),
-        ([[-258, 2]], "weight holds -258"),
-        ([[-3, 2]], "weight holds -3; weights of both signs must be even"),
-        ([[0, 256]], "weight holds 256; 0 to 255"),
-        ([[-256, 0]], "weight holds -256; -255 to 0"),
-        ([[0.5, 1]], "weight is float64; integers"),
-        (np.full((1, 33000), 255), "weight sums up to 8415000"),
+        ([[-256, 256]], "weight must lie from -256 to 254, got 256"),
+        ([[-258, 2]], "weight must lie from -256 to 254, got -258"),
+        ([[-3, 2]], "weight must be even where it has both signs, got -3"),
+        ([[0, 256]], "weight must lie from 0 to 255, got 256"),
+        ([[-256, 0]], "weight must lie from -255 to 0, got -256"),
+        ([[0.5, 1]], "weight must be integers, got float64"),
+        (np.full((1, 33000), 255), "weight must sum up to less than 8388608 for a neuron, got 8415000"),
     ],
 )
 def test_weights_off_the_grid(weight, match):
@@ -49,19 +49,19 @@ def test_weights_off_the_grid(weight, match):
 @pytest.mark.parametrize(
     ("changes", "match"),
     [
-        ({"threshold": -(2**17)}, "threshold holds -131072"),
-        ({"threshold": 1.5}, "threshold is float64"),
-        ({"current_decay": 4097}, "current_decay holds 4097"),
-        ({"voltage_decay": -1}, "voltage_decay holds -1"),
-        ({"voltage_decay": np.array([1, 2])}, r"voltage_decay has the shape \[2\]"),
-        ({"reset": ResetTo(2**23)}, "reset voltage holds 8388608; -8388607 to 8388607"),
-        ({"reset": TakeOff(np.array([-(2**17)]))}, "reset amount holds -131072; -131071 to 131071"),
-        ({"reset": TakeOff(np.array([0.5]))}, "reset amount is float64"),
-        ({"bias_exponent": -1}, "bias_exponent holds -1"),
-        ({"bias_mantissa": np.array([-4097])}, "bias_mantissa holds -4097"),
-        ({"bias_mantissa": np.zeros((1, 1), int)}, "bias_mantissa has the shape"),
-        ({"shape": ()}, r"shape is \[\]"),
-        ({"shape": (2,)}, r"shape is \[2\], but the synapse feeds \[1\]"),
+        ({"threshold": -(2**17)}, "threshold must lie from -131071 to 131071, got -131072"),
+        ({"threshold": 1.5}, "threshold must be integers, got float64"),
+        ({"current_decay": 4097}, "current_decay must lie from 0 to 4096, got 4097"),
+        ({"voltage_decay": -1}, "voltage_decay must lie from 0 to 4096, got -1"),
+        ({"voltage_decay": np.array([1, 2])}, r"voltage_decay must have a shape .*, got \[2\]"),
+        ({"reset": ResetTo(2**23)}, "reset voltage must lie from -8388607 to 8388607, got 8388608"),
+        ({"reset": TakeOff(np.array([-(2**17)]))}, "reset amount must lie from -131071 to 131071, got -131072"),
+        ({"reset": TakeOff(np.array([0.5]))}, "reset amount must be integers, got float64"),
+        ({"bias_exponent": -1}, "bias_exponent must lie from 0 to 7, got -1"),
+        ({"bias_mantissa": np.array([-4097])}, "bias_mantissa must lie from -4096 to 4095, got -4097"),
+        ({"bias_mantissa": np.zeros((1, 1), int)}, "bias_mantissa must have a shape"),
+        ({"shape": ()}, r"shape must be positive integers, got \[\]"),
+        ({"shape": (2,)}, r"shape must fit \[1\], which the synapse feeds, got \[2\]"),
     ],
 )
 def test_group_that_the_chip_cannot_hold(changes, match):
@@ -81,22 +81,22 @@ def test_program_is_read_only():
 
 
 def test_layers_that_do_not_fit():
-    with pytest.raises(InputError, match=r"layer 'neurons': its synapse reads \[2\], but what comes to it is \[3\]"):
+    with pytest.raises(InputError, match=r"layer 'neurons': its synapse must read \[3\], which comes to it, got \[2\]"):
         LoihiProgram((3,), (layer_of([[1, 2]]),))
-    with pytest.raises(InputError, match="layers are none"):
+    with pytest.raises(InputError, match="layers must be at least one, got none"):
         LoihiProgram((2,), ())
-    with pytest.raises(InputError, match="scale is 0"):
+    with pytest.raises(InputError, match="scale must be a positive number, got 0"):
         replace(layer_of([[1, 2]]), scale=0.0)
-    with pytest.raises(InputError, match="connections are none"):
+    with pytest.raises(InputError, match="connections must be at least one, got none"):
         replace(layer_of([[1, 2]]), connections=())
-    with pytest.raises(InputError, match="two layers are called 'neurons'"):
+    with pytest.raises(InputError, match="each layer must have a name of its own, got two called 'neurons'"):
         LoihiProgram((2,), (layer_of([[1, 2]]), layer_of([[1, 2]])))
 
 
 def test_sums_of_several_connections_have_one_limit():
     half = Connection(INPUT, DenseSynapse(np.full((1, 16500), 255)))
     layer = layer_of(half.synapse.weight)
-    with pytest.raises(InputError, match="weight sums up to 8415000"):
+    with pytest.raises(InputError, match="weight must sum up to less than 8388608 for a neuron, got 8415000"):
         replace(layer, connections=(half, half))
 
 
@@ -114,7 +114,9 @@ def test_depths():
 
 
 def test_ways_of_different_lengths():
-    with pytest.raises(InputError, match=r"layer 'b': what comes to it has passed 0 synapses on one way and 1 on anot"):
+    with pytest.raises(
+        InputError, match=r"layer 'b': all ways to it must be equally long, got 0 synapses on one and 1 on another"
+    ):
         LoihiProgram((1,), (reading("a", INPUT), reading("b", INPUT, 0)))
-    with pytest.raises(InputError, match="layer 'b': it reads nothing but itself"):
+    with pytest.raises(InputError, match="layer 'b': it must read more than itself, got nothing else"):
         LoihiProgram((1,), (reading("a", INPUT), reading("b", 1)))

@@ -93,21 +93,25 @@ OWN = replace(random_program(5).layers[1].neuron, threshold=np.arange(-2, 3), re
 @pytest.mark.parametrize(
     ("key", "value", "match"),
     [
-        ("1.reset", np.array("none"), "1.reset is 'none'; 'voltage', 'amount' and 'amount at once' are allowed"),
-        ("1.reset", np.int64(1), "1.reset is 1; a text is needed"),
-        ("1.reset_by", np.zeros(5, np.int16), r"1.reset_by is int16 \[5\]; an integer \(int64\), or one for each"),
-        ("1.reset_by", np.float64(2), "1.reset_by is 2.0; an integer"),
-        ("1.reset_by", np.int64(2**17), "1.reset amount holds 131072; -131071 to 131071"),
-        ("1.reset_by", np.zeros(6, np.int32), r"1.reset amount has the shape \[6\], which does not broadcast"),
-        ("1.reset_by", np.zeros(0, np.int32), r"1.reset amount has the shape \[0\], which does not broadcast"),
+        ("1.reset", np.array("none"), "1.reset must be 'voltage', 'amount' or 'amount at once', got 'none'"),
+        ("1.reset", np.int64(1), "1.reset must be a text, got 1"),
+        (
+            "1.reset_by",
+            np.zeros(5, np.int16),
+            r"1.reset_by must be an integer \(int64\), or one for each .*, got int16 \[5\]",
+        ),
+        ("1.reset_by", np.float64(2), "1.reset_by must be an integer .*, got 2.0"),
+        ("1.reset_by", np.int64(2**17), "1.reset amount must lie from -131071 to 131071, got 131072"),
+        ("1.reset_by", np.zeros(6, np.int32), r"1.reset amount must have a shape that broadcasts .*, got \[6\]"),
+        ("1.reset_by", np.zeros(0, np.int32), r"1.reset amount must have a shape that broadcasts .*, got \[0\]"),
         ("1.reset_by", None, "the key 1.reset_by is missing"),
-        ("1.reset", None, "1.threshold is int32|the key 1.reset_by is not known"),
-        ("1.threshold", np.arange(6, dtype=np.int32), r"1.threshold has the shape \[6\]"),
-        ("1.threshold", np.full(5, 2**17, np.int32), "1.threshold holds 131072; -131071 to 131071"),
-        ("1.current_decay", np.int64(4097), "1.current_decay holds 4097; 0 to 4096"),
-        ("0.threshold", np.int64(-1), "0.threshold holds -1; 0 to 131071"),
-        ("0.threshold", np.zeros(4, np.int32), "0.threshold is int32"),
-        ("version", np.int64(3), "1.threshold is int32"),
+        ("1.reset", None, "1.threshold must be an .*, got int32|the key 1.reset_by is not known"),
+        ("1.threshold", np.arange(6, dtype=np.int32), r"1.threshold must have a shape .*, got \[6\]"),
+        ("1.threshold", np.full(5, 2**17, np.int32), "1.threshold must lie from -131071 to 131071, got 131072"),
+        ("1.current_decay", np.int64(4097), "1.current_decay must lie from 0 to 4096, got 4097"),
+        ("0.threshold", np.int64(-1), "0.threshold must lie from 0 to 131071, got -1"),
+        ("0.threshold", np.zeros(4, np.int32), "0.threshold must be an .*, got int32"),
+        ("version", np.int64(3), "1.threshold must be an .*, got int32"),
     ],
 )
 def test_value_that_is_not_allowed_of_programmable_neurons(tmp_path, key, value, match):
@@ -201,14 +205,14 @@ def test_version_4_only_where_it_is_needed(tmp_path):
 @pytest.mark.parametrize(
     ("key", "value", "match"),
     [
-        ("largest_input", np.int64(0), "largest_input holds 0; 1 to 255 are allowed"),
-        ("largest_input", np.int64(256), "largest_input holds 256; 1 to 255 are allowed"),
-        ("largest_input", np.uint8(9), "largest_input is 9; an integer"),
-        ("1.2.delays", np.uint8(64), "1.2.delays holds 64; 0 to 63 are allowed"),
-        ("1.2.delays", np.int64(3), "1.2.delays is 3; uint8 is needed"),
-        ("1.2.delays", np.zeros(4, np.uint8), r"1.2.delays has the shape \[4\]; one number, or \[5\], is needed"),
-        ("1.2.delays", np.zeros((5, 1), np.uint8), r"1.2.delays has the shape \[5, 1\]"),
-        ("1.2.delays", np.zeros(0, np.uint8), r"1.2.delays has the shape \[0\]"),
+        ("largest_input", np.int64(0), "largest_input must lie from 1 to 255, got 0"),
+        ("largest_input", np.int64(256), "largest_input must lie from 1 to 255, got 256"),
+        ("largest_input", np.uint8(9), "largest_input must be an integer .*, got 9"),
+        ("1.2.delays", np.uint8(64), "1.2.delays must lie from 0 to 63, got 64"),
+        ("1.2.delays", np.int64(3), "1.2.delays must be uint8, got 3"),
+        ("1.2.delays", np.zeros(4, np.uint8), r"1.2.delays must be one number, or have the shape \[5\], got \[4\]"),
+        ("1.2.delays", np.zeros((5, 1), np.uint8), r"1.2.delays must be .*, got \[5, 1\]"),
+        ("1.2.delays", np.zeros(0, np.uint8), r"1.2.delays must be .*, got \[0\]"),
     ],
 )
 def test_new_value_that_is_not_allowed(file, key, value, match):
@@ -250,25 +254,29 @@ def test_damaged_key(file, key: str, damage: str):
 @pytest.mark.parametrize(
     ("key", "value", "match"),
     [
-        ("version", np.int64(1), "version is 1; 2, 3 and 4 are allowed"),
-        ("format", np.array("npz"), "format is 'npz'"),
-        ("0.0.kind", np.array("sparse"), "0.0.kind is 'sparse'"),
-        ("0.0.weight", np.full((1, 1, 1, 1), 300, np.int16), "0.0.groups is|0.0.weight holds 300"),
-        ("1.0.source", np.int64(2), "layer '': source is 2; -1 to 1 are allowed"),
-        ("1.0.source", np.int64(-2), "layer '': source is -2; -1 to 1 are allowed"),
-        ("1.connections", np.int64(0), "1.connections are none"),
+        ("version", np.int64(1), "version must be 2, 3 or 4, got 1"),
+        ("format", np.array("npz"), "format must be '.*', got 'npz'"),
+        ("0.0.kind", np.array("sparse"), "0.0.kind must be 'conv' or 'dense', got 'sparse'"),
+        (
+            "0.0.weight",
+            np.full((1, 1, 1, 1), 300, np.int16),
+            "0.0.groups must fit|0.0.weight must lie from 0 to 255, got 300",
+        ),
+        ("1.0.source", np.int64(2), "layer '': source must lie from -1 to 1, got 2"),
+        ("1.0.source", np.int64(-2), "layer '': source must lie from -1 to 1, got -2"),
+        ("1.connections", np.int64(0), "1.connections must be at least one, got none"),
         ("1.connections", np.int64(2), "the key 1.2.source is not known"),
-        ("1.scale", np.float64("nan"), "1.scale is nan"),
-        ("1.current_decay", np.int64(0), "1.current_decay holds 0; 1 to 4096"),
-        ("1.voltage_decay", np.int64(4096), "1.voltage_decay holds 4096; 0 to 4095"),
-        ("1.threshold", np.int64(2**17), "1.threshold holds 131072; 0 to 131071"),
-        ("1.bias_exponent", np.int64(8), "1.bias_exponent holds 8; 0 to 7"),
-        ("1.bias_mantissa", np.full(5, 4096, np.int16), "1.bias_mantissa holds 4096; -4096 to 4095"),
-        ("1.bias_mantissa", np.zeros(4, np.int16), r"1.bias_mantissa has the shape \[4\]"),
-        ("0.0.groups", np.int64(7), "0.0.groups is 7"),
-        ("0.0.stride", np.array([1, 0]), r"0.0.stride is \[1, 0\]"),
-        ("0.shape", np.array([1, 1, 1]), r"0.shape is \[1, 1, 1\], but|0.bias_mantissa"),
-        ("input_shape", np.array([9]), r"layer 'größe/1': its synapse reads .* what comes to it is \[9\]"),
+        ("1.scale", np.float64("nan"), "1.scale must be a positive number, got nan"),
+        ("1.current_decay", np.int64(0), "1.current_decay must lie from 1 to 4096, got 0"),
+        ("1.voltage_decay", np.int64(4096), "1.voltage_decay must lie from 0 to 4095, got 4096"),
+        ("1.threshold", np.int64(2**17), "1.threshold must lie from 0 to 131071, got 131072"),
+        ("1.bias_exponent", np.int64(8), "1.bias_exponent must lie from 0 to 7, got 8"),
+        ("1.bias_mantissa", np.full(5, 4096, np.int16), "1.bias_mantissa must lie from -4096 to 4095, got 4096"),
+        ("1.bias_mantissa", np.zeros(4, np.int16), r"1.bias_mantissa must have a shape .*, got \[4\]"),
+        ("0.0.groups", np.int64(7), "0.0.groups must fit .*, got 7"),
+        ("0.0.stride", np.array([1, 0]), r"0.0.stride must be two integers of at least 1, got \[1, 0\]"),
+        ("0.shape", np.array([1, 1, 1]), r"0.shape must fit .*, got \[1, 1, 1\]|0.bias_mantissa"),
+        ("input_shape", np.array([9]), r"layer 'größe/1': its synapse must read \[9\], which comes to it, got"),
         ("layers", np.int64(1), "the key 1.name is not known"),
         ("layers", np.int64(0), "the key 0.name is not known"),
     ],
@@ -304,7 +312,7 @@ def test_pickle_is_not_read(file):
 
 
 def test_missing_file(tmp_path):
-    with pytest.raises(InputError, match="there is no such file"):
+    with pytest.raises(InputError, match=r"none\.npz: must be a Loihi program \(\.npz\), got no such file"):
         read_program(tmp_path / "none.npz")
 
 

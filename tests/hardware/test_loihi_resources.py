@@ -257,7 +257,9 @@ def test_chips_are_filled_core_by_core() -> None:
 
 def test_a_neuron_that_no_core_holds_is_refused() -> None:
     assert resources(one_layer(DenseSynapse(np.full((2, 131_072), 2)))).cores == 2
-    with pytest.raises(InputError, match=r"layer 'wide': the synapses of one neuron take 131073 bytes; .* 131072"):
+    with pytest.raises(
+        InputError, match=r"layer 'wide': the synapses of one neuron must take at most 131072 bytes, .* got 131073"
+    ):
         resources(one_layer(DenseSynapse(np.full((2, 131_073), 2)), "wide"))
 
 
@@ -295,10 +297,10 @@ def test_twice_the_samples_cost_the_same_a_sample() -> None:
 @pytest.mark.parametrize(
     ("shapes", "message"),
     [
-        ([], "there are no spikes"),
-        ([(3, 0, 4)], "there are no spikes"),
-        ([(0, 2, 4)], "0 steps"),
-        ([(3, 2, 4), (2, 1, 4)], "2 steps"),
+        ([], "at least one sample of spikes to measure on, got none"),
+        ([(3, 0, 4)], "at least one sample of spikes to measure on, got none"),
+        ([(0, 2, 4)], "must have at least one step, got 0"),
+        ([(3, 2, 4), (2, 1, 4)], "must have 3 steps, as those before, got 2"),
         ([(3, 2, 5)], "shape"),
     ],
     ids=["nothing", "no-samples", "no-steps", "unequal-steps", "other-shape"],

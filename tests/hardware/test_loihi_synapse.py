@@ -73,14 +73,14 @@ def test_large_sums_are_exact():
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"weight": np.ones((2, 1, 3))}, "weight has the shape"),
-        ({"weight": np.ones((2, 0, 3, 3))}, "weight has the shape"),
-        ({"input_shape": (1, 5)}, "input_shape is"),
-        ({"stride": (0, 1)}, "stride is"),
-        ({"padding": (-1, 0)}, "padding is"),
-        ({"dilation": (1,)}, "dilation is"),
-        ({"groups": 2}, "groups is 2"),
-        ({"input_shape": (1, 2, 2)}, "too large"),
+        ({"weight": np.ones((2, 1, 3))}, "weight must have the shape"),
+        ({"weight": np.ones((2, 0, 3, 3))}, "weight must have the shape"),
+        ({"input_shape": (1, 5)}, "input_shape must be"),
+        ({"stride": (0, 1)}, "stride must be two integers of at least 1"),
+        ({"padding": (-1, 0)}, "padding must be two integers of at least 0"),
+        ({"dilation": (1,)}, "dilation must be two integers of at least 1"),
+        ({"groups": 2}, "groups must fit .*, got 2"),
+        ({"input_shape": (1, 2, 2)}, r"weight must fit into input_shape \[1, 2, 2\], got"),
     ],
 )
 def test_convolution_that_does_not_fit(change, match):
@@ -90,5 +90,5 @@ def test_convolution_that_does_not_fit(change, match):
 
 
 def test_dense_that_is_no_matrix():
-    with pytest.raises(InputError, match="weight has the shape"):
+    with pytest.raises(InputError, match=r"weight must have the shape \[out, in\], got \[3\]"):
         DenseSynapse(np.ones(3))

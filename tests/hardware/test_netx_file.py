@@ -162,52 +162,60 @@ def refused(case: str) -> tuple[LoihiProgram, str]:
             both = replace(both, connections=(*both.connections, Connection(1, DenseSynapse(weights(2, size)))))
             return program(
                 first, layer("second", INPUT, CONV), both
-            ), "layer 'second': it reads the input; in a netx .* 'first'"
+            ), "layer 'second': in a netx .* 'first', once, .* got the input"
         case "the same twice":
             once = layer("twice", 0, DenseSynapse(weights(2, size)))
             return program(
                 first, replace(once, connections=once.connections * 2)
-            ), "'twice': it reads 'first', 'first'; "
+            ), "'twice': in a netx file it must read .* got 'first', 'first'"
         case "itself twice":
             own = layer("own", 0, DenseSynapse(weights(2, size)))
             again = (Connection(1, DenseSynapse(weights(2, 2))),) * 2
             own = replace(own, connections=own.connections + again)
-            return program(first, own), "layer 'own': it reads 'first', 'own', 'own'; .* and itself at most"
+            return program(first, own), "layer 'own': .* and itself at most, got 'first', 'own', 'own'"
         case "fine bias":
             fine = layer("first", INPUT, CONV, bias_mantissa=NO_BIAS + np.int16(37), bias_exponent=3)
             return program(
                 fine
-            ), "layer 'first': its bias holds 296; a netx file holds multiples of 64 from -262144 to 262080"
+            ), "layer 'first': its bias must hold multiples of 64 from -262144 to 262080, as a netx file does, got 296"
         case "large bias":
             large = layer("first", INPUT, CONV, bias_mantissa=NO_BIAS + np.int16(4000), bias_exponent=7)
-            return program(large), "its bias holds 512000; "
+            return program(large), "its bias must hold .*, got 512000"
         case "kernel":
             wide = ConvSynapse(weights(1, 1, 1, 128), (1, 1, 130))
             return program(
                 layer("wide", INPUT, wide), input_shape=(1, 1, 130)
-            ), r"'wide': its kernel size is \[1, 128\]; .* 127"
+            ), r"'wide': its kernel size must be at most 127, .* got \[1, 128\]"
         case "stride":
-            return program(layer("far", INPUT, replace(CONV, stride=(1, 128)))), r"'far': its stride is \[1, 128\]"
+            return program(
+                layer("far", INPUT, replace(CONV, stride=(1, 128)))
+            ), r"'far': its stride must be .* got \[1, 128\]"
         case "padding":
-            return program(layer("far", INPUT, replace(CONV, padding=(128, 0)))), r"'far': its padding is \[128, 0\]"
+            return program(
+                layer("far", INPUT, replace(CONV, padding=(128, 0)))
+            ), r"'far': its padding must be .* got \[128, 0\]"
         case "dilation":
             spread = ConvSynapse(weights(1, 2, 1, 1), (2, 6, 5), dilation=(200, 1))
-            return program(layer("far", INPUT, spread)), r"'far': its dilation is \[200, 1\]"
+            return program(layer("far", INPUT, spread)), r"'far': its dilation must be .* got \[200, 1\]"
         case "only zeros":
             return program(
                 layer("dead", INPUT, DenseSynapse(np.zeros((2, 60), np.int16)))
-            ), "'dead': lava-dl would change .* 0 to 0"
+            ), "'dead': its weights must be such as lava-dl keeps .* got 0 to 0"
         case "a power of two at the end":
             down = -np.full((2, 60), 64, np.int16)
-            return program(layer("down", INPUT, DenseSynapse(down))), "'down': lava-dl would change .* from -64 to -64"
+            return program(
+                layer("down", INPUT, DenseSynapse(down))
+            ), "'down': its weights must be such as lava-dl keeps .* got -64 to -64"
         case "odd and none above 0":
             down = -np.arange(120, dtype=np.int16).reshape(2, 60) * 2 - np.int16(1)
             down[0, 0] = 0
-            return program(layer("down", INPUT, DenseSynapse(down))), "'down': lava-dl would change .* from -239 to 0"
+            return program(
+                layer("down", INPUT, DenseSynapse(down))
+            ), "'down': its weights must be such as lava-dl keeps .* got -239 to 0"
         case _:
             own = layer("own", INPUT, DenseSynapse(np.full((2, 60), 255, np.int16)))
             own = replace(own, connections=(*own.connections, Connection(0, DenseSynapse(weights(2, 2)))))
-            return program(own), "'own': lava-dl would change its weights, which go from -250 to 255"
+            return program(own), "'own': its weights must be such as lava-dl keeps .* got -250 to 255"
 
 
 CASES = [
@@ -230,7 +238,7 @@ def test_a_matrix_that_is_too_large_is_refused(tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(netx_file, "MATRIX_LIMIT", 8)
     identity = ConvSynapse(np.full((1, 1, 1, 1), 64, np.int16), (1, 3, 1))
     unfit = program(layer("dense", INPUT, DenseSynapse(weights(3, 60))), layer("next", 0, identity, (3,)))
-    with pytest.raises(InputError, match=r"layer 'next': .* as a matrix only, and that, \[3, 3\], has more than the 8"):
+    with pytest.raises(InputError, match=r"layer 'next': .* must have at most 8 values as a matrix, .* got \[3, 3\]"):
         write_netx(tmp_path / "a.net", unfit)
 
 

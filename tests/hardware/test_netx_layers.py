@@ -95,32 +95,80 @@ def many_layers(file: h5py.File) -> None:
         (instead("layer/2"), "not a well-formed netx file: it has no group 'layer' whose members are 0, 1, 2"),
         (instead("layer", 1), "not a well-formed netx file: it has no group 'layer'"),
         (instead("layer/1", 1), "layer 1: has no text 'type'"),
-        (many_layers, "has 200 layers; at most 128 are allowed"),
-        (instead("layer/1/type", np.bytes_("pool")), "layer 1: is of the type 'pool'; input, conv, flatten, dense and"),
+        (many_layers, "must have at most 128 layers, got 200"),
+        (
+            instead("layer/1/type", np.bytes_("pool")),
+            "layer 1: its type must be input, conv, flatten, dense or dense_rec, got 'pool'",
+        ),
         (instead("layer/1/type", 4), "layer 1: has no text 'type'"),
-        (instead("layer/3/type", np.bytes_("flatten")), "its layers are input, conv, flatten, flatten; an input and"),
-        (instead("layer/2/type", np.bytes_("input")), "its layers are input, conv, input, dense_rec"),
-        (instead("layer/0/shape", np.array([10**9, 4, 3])), "layer 0: reads .1000000000, 4, 3. spikes; at most"),
-        (instead("layer/0/shape", np.array([1, -4, 3])), "layer 0: shape has the shape .3., or numbers beyond 1 to"),
-        (instead("layer/0/shape", np.ones(9)), r"layer 0: shape has the shape \[9\]"),
-        (instead("layer/1/shape", np.array([2, 4, 10**9])), "layer 1: says that its shape is .2, 4, 1000000000.; its"),
-        (instead("layer/1/padding", np.array([10**6, 1])), "layer 1: padding has the shape .2., or numbers beyond 0"),
-        (instead("layer/1/stride", np.array([0, 1])), "layer 1: stride has the shape .2., or numbers beyond 1 to 127"),
-        (instead("layer/1/groups", 2), r"layer 1: weight \[2, 1, 3, 3\] with 2 groups does not fit an input"),
+        (
+            instead("layer/3/type", np.bytes_("flatten")),
+            "its layers must be an input and .*, got input, conv, flatten, flatten",
+        ),
+        (instead("layer/2/type", np.bytes_("input")), "its layers must be .*, got input, conv, input, dense_rec"),
+        (
+            instead("layer/0/shape", np.array([10**9, 4, 3])),
+            "layer 0: must read at most .* spikes, got .1000000000, 4, 3.",
+        ),
+        (
+            instead("layer/0/shape", np.array([1, -4, 3])),
+            "layer 0: shape must be .* from 1 to .*, got .3., from -4 to 3",
+        ),
+        (instead("layer/0/shape", np.ones(9)), r"layer 0: shape must be .*, got \[9\]"),
+        (
+            instead("layer/1/shape", np.array([2, 4, 10**9])),
+            "layer 1: shape must be .2, 4, 3., which .*, got .2, 4, 1000000000.",
+        ),
+        (
+            instead("layer/1/padding", np.array([10**6, 1])),
+            "layer 1: padding must be .*, from 0 to 127, got .2., from 1 to 1000000",
+        ),
+        (
+            instead("layer/1/stride", np.array([0, 1])),
+            "layer 1: stride must be .*, from 1 to 127, got .2., from 0 to 1",
+        ),
+        (instead("layer/1/groups", 2), r"layer 1: weight must fit 2 groups and an input .*, got \[2, 1, 3, 3\]"),
         (instead("layer/1/weight"), "layer 1: has no 'weight'"),
-        (instead("layer/1/weight", np.full((2, 1, 3, 3), np.nan)), "layer 1: weight is not made of integers"),
-        (instead("layer/1/weight", np.full((2, 1, 3, 3), 0.5)), "layer 1: weight is not made of integers"),
-        (instead("layer/1/weight", np.ones((2, 1))), r"layer 1: weight has the shape \[2, 1\], and what comes to it"),
-        (instead("layer/1/weight", np.ones((2, 1, 128, 3))), "layer 1: weight .* or has a kernel above 127"),
-        (instead("layer/1/bias", np.ones((2, 1))), r"layer 1: bias has the shape \[2, 1\], or .* \[2\] or \[3, 4, 2\]"),
-        (instead("layer/1/neuron/iDecay", np.ones((24, 1))), r"layer 1: neuron/iDecay has the shape \[24, 1\]"),
-        (instead("layer/1/neuron/iDecay", 4097), "layer 1: neuron/iDecay .* numbers beyond 0 to 4096; one number"),
-        (instead("layer/1/neuron/type", np.bytes_("SDNN")), "layer 1: its neuron is 'SDNN'; CUBA and LOIHI are"),
+        (
+            instead("layer/1/weight", np.full((2, 1, 3, 3), np.nan)),
+            "layer 1: weight must be made of integers .*, got float64",
+        ),
+        (
+            instead("layer/1/weight", np.full((2, 1, 3, 3), 0.5)),
+            "layer 1: weight must be made of integers .*, got float64",
+        ),
+        (
+            instead("layer/1/weight", np.ones((2, 1))),
+            r"layer 1: weight must have the shape .* what comes to it .*, got \[2, 1\] and \[",
+        ),
+        (
+            instead("layer/1/weight", np.ones((2, 1, 128, 3))),
+            "layer 1: weight must .* kernel of at most 127, got .2, 1, 128, 3.",
+        ),
+        (instead("layer/1/bias", np.ones((2, 1))), r"layer 1: bias must be \[2\] or \[3, 4, 2\], .*, got \[2, 1\]"),
+        (
+            instead("layer/1/neuron/iDecay", np.ones((24, 1))),
+            r"layer 1: neuron/iDecay must be one number, .*, got \[24, 1\]",
+        ),
+        (
+            instead("layer/1/neuron/iDecay", 4097),
+            "layer 1: neuron/iDecay must be one number, from 0 to 4096, got one number, from 4097",
+        ),
+        (instead("layer/1/neuron/type", np.bytes_("SDNN")), "layer 1: its neuron must be CUBA or LOIHI, got 'SDNN'"),
         (instead("layer/1/neuron/messageBits", 8), "layer 1: has neuron/messageBits; graded spikes are not supported"),
         (instead("layer/3/delay", np.zeros(5)), "layer 3: has delay; delays, which leak from one sample"),
-        (instead("layer/3/weight", np.ones((5, 23))), r"layer 3: weight has the shape \[5, 23\]; \[5, 24\] is needed"),
-        (instead("layer/3/weight_rec", np.ones((5, 4))), r"layer 3: weight_rec has the shape \[5, 4\]; \[5, 5\] is"),
-        (instead("layer/3/shape", np.array([10**9])), r"layer 3: weight has the shape \[5, 24\]; \[1000000000, 24\]"),
+        (
+            instead("layer/3/weight", np.ones((5, 23))),
+            r"layer 3: weight must have the shape \[5, 24\] here, got \[5, 23\]",
+        ),
+        (
+            instead("layer/3/weight_rec", np.ones((5, 4))),
+            r"layer 3: weight_rec must have the shape \[5, 5\] here, got \[5, 4\]",
+        ),
+        (
+            instead("layer/3/shape", np.array([10**9])),
+            r"layer 3: weight must have the shape \[1000000000, 24\] here, got \[5, 24\]",
+        ),
     ],
 )  # fmt: skip
 def test_layers_that_do_not_fit_are_refused(file: Path, change: Callable[[h5py.File], None], message: str) -> None:
@@ -137,7 +185,7 @@ def test_more_neurons_than_lava_can_hold_are_refused() -> None:
     conv |= {"stride": 1, "padding": 0, "dilation": 1, "shape": np.array([40, 500, 500])} | neuron
     entries = {"layer/0/type": np.bytes_("input"), "layer/0/shape": np.array([1, 500, 500])}
     entries |= {f"layer/1/{key}": value for key, value in conv.items()}
-    with pytest.raises(InputError, match=r"a\.net: has more than the 4194304 neurons that are allowed"):
+    with pytest.raises(InputError, match=r"a\.net: must have at most 4194304 neurons, got 10000000 or more"):
         open_netx(netx_content(entries), "a.net")
 
 
@@ -163,5 +211,5 @@ def test_a_hostile_layout_of_hdf5_is_refused(tmp_path: Path) -> None:
         stored["layer/0"].create_dataset("shape", (3,), "i8", external=[("/etc/passwd", 0, h5py.h5f.UNLIMITED)])
         stored["layer/1"] = stored["layer/0"]
     for read in (open_netx, lambda given: netx_differences(given, small_program())):
-        with pytest.raises(InputError, match=r"'layer/0/shape' has its values in another file|second path"):
+        with pytest.raises(InputError, match=r"'layer/0/shape' must have its values in this file|as a second one"):
             read(content.getvalue())

@@ -64,7 +64,7 @@ def test_every_synapse_is_counted_one_by_one() -> None:
 
 
 def test_no_samples_are_refused() -> None:
-    with pytest.raises(InputError, match="at least one sample is needed"):
+    with pytest.raises(InputError, match="there must be at least one sample of spikes to count on, got none"):
         metrics(graph_of("currents"), [])
     with pytest.raises(InputError, match="must have 6 steps"):
         metrics(graph_of("currents"), [spikes("currents"), spikes("currents")[:5]])

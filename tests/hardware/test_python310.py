@@ -60,11 +60,11 @@ def test_a_shims_own_interpreter_is_taken(machine: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "what"),
     [
-        ("nowhere/python", "there is no such program"),
-        ("python3.10", "there is no such program"),
-        ("eleven", "that is CPython 3.11"),
-        ("pypy", "that is PyPy 3.10"),
-        ("ls", "that does not run as Python 3"),
+        ("nowhere/python", "which is no program"),
+        ("python3.10", "which is no program"),
+        ("eleven", "which is CPython 3.11"),
+        ("pypy", "which is PyPy 3.10"),
+        ("ls", "which does not run as Python 3"),
     ],
 )
 def test_a_named_python_is_taken_or_refused(
@@ -75,5 +75,5 @@ def test_a_named_python_is_taken_or_refused(
     fake_python(machine / "first" / "pypy", "PyPy 3.10")
     script(machine / "first" / "ls", "#!/bin/sh\nexit 2\n")
     monkeypatch.setenv("SPIQ_LAVA_PYTHON", given)
-    with pytest.raises(InputError, match=re.escape(f"SPIQ_LAVA_PYTHON is {given}, but {what}; a CPython 3.10")):
+    with pytest.raises(InputError, match=re.escape(f"SPIQ_LAVA_PYTHON must name a CPython 3.10, got {given}, {what}")):
         find_python310()

@@ -74,16 +74,20 @@ def test_files_that_read_or_give_something_else_than_the_encoder_make_no_device(
     other = with_files(tiny_bundle, tmp_path, (1, 4, 4), 9)
     for name in ("loihi", "lava"):
         with pytest.raises(
-            InputError, match=r"bundle/encoder\.loihi\.npz: reads \[1, 4, 4\], but encoder.nir reads \[1, 8, 8\]"
+            InputError, match=r"bundle/encoder\.loihi\.npz: must read \[1, 8, 8\], as encoder.nir does, got \[1, 4, 4\]"
         ):
             device(name, other)
-    with pytest.raises(InputError, match=r"bundle/encoder\.net: reads 16 spikes a step; \[1, 8, 8\] is what comes"):
+    with pytest.raises(
+        InputError, match=r"bundle/encoder\.net: must read \[1, 8, 8\] spikes a step, which come to it, got 16"
+    ):
         device("netx", other)
     other = with_files(tiny_bundle, tmp_path, (1, 8, 8), 5)
     for name, file in (
         ("loihi", "encoder.loihi.npz"), ("lava", "encoder.loihi.npz"), ("netx", "encoder.net"),
     ):  # fmt: skip
-        with pytest.raises(InputError, match=rf"bundle/{file}: gives 5 features, but (encoder\.nir|the graph) gives 9"):
+        with pytest.raises(
+            InputError, match=rf"bundle/{file}: must give 9 features, as (encoder\.nir|the graph) does, got 5"
+        ):
             device(name, other)
 
 
@@ -97,9 +101,9 @@ def test_a_damaged_file_is_named_where_the_bundle_lies(tiny_bundle: Bundle, name
 
 
 def test_unknown_devices_are_refused_with_those_there_are(tiny_bundle: Bundle) -> None:
-    with pytest.raises(InputError, match="'brain': there is no such spiking device; there are nir, loihi, lava, netx"):
+    with pytest.raises(InputError, match="the spiking device must be one of nir, loihi, lava, netx, got 'brain'"):
         spiking_devices("brain", tiny_bundle)
-    with pytest.raises(InputError, match=r"'abacus': .* there are exact, pennylane, aer"):
+    with pytest.raises(InputError, match=r"the quantum device must be one of exact, pennylane, aer, .*got 'abacus'"):
         quantum_devices("abacus", tiny_bundle, 0)
 
 

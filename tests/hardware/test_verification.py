@@ -132,7 +132,7 @@ def test_golden_labels_that_are_no_classes_are_found(tiny_bundle: Bundle, tmp_pa
     labels = tiny_bundle.golden.labels
     assert labels is not None
     golden = with_golden(tiny_bundle, tmp_path, labels=np.full_like(labels, 99))
-    with pytest.raises(InputError, match=r"golden\.npz: labels holds 99; allowed are 0 to 9"):
+    with pytest.raises(InputError, match=r"golden\.npz: labels must hold values from 0 to 9, got 99"):
         changed(tiny_bundle, tmp_path / "bundle", golden_npz=golden)
 
 

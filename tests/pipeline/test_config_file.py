@@ -36,9 +36,9 @@ def test_what_is_not_toml_is_told_with_its_line(tmp_path: Path, content: bytes, 
 
 
 def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"none\.toml: there is no such file; a configuration \(TOML\) is needed"):
+    with pytest.raises(InputError, match=r"none\.toml: must be a configuration \(TOML\), got no such file"):
         load_config(tmp_path / "none.toml")
-    with pytest.raises(InputError, match="is a folder"):
+    with pytest.raises(InputError, match=r"must be a configuration \(TOML\), got a folder"):
         load_config(tmp_path)
 
 

@@ -223,7 +223,7 @@ def test_a_data_folder_that_is_none_is_told(tmp_path: Path, monkeypatch: pytest.
 def test_an_unreadable_file_is_told(local_set: Path) -> None:
     (local_set / FILES.test_images).unlink()
     (local_set / FILES.test_images).mkdir()
-    with pytest.raises(InputError, match=r"t10k-images-idx3-ubyte: is a folder; an IDX file is needed"):
+    with pytest.raises(InputError, match=r"t10k-images-idx3-ubyte: must be an IDX file, got a folder"):
         load_images("mnist")
 
 

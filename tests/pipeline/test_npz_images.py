@@ -74,8 +74,8 @@ def with_pixel(value: float) -> np.ndarray:
 @pytest.mark.parametrize(
     ("name", "array", "match"),
     [
-        ("x_train", None, "the array x_train is missing; the file has x_test, y_train, y_test"),
-        ("y_test", None, "the array y_test is missing"),
+        ("x_train", None, "must have the array x_train, got x_test, y_train, y_test"),
+        ("y_test", None, "must have the array y_test, got x_train, x_test, y_train"),
         ("x_train", np.zeros((6, 15), dtype=np.uint8), r"x_train must have the shape .* got \[6, 15\]"),
         ("x_train", np.zeros((1, 6, 1, 3, 5)), r"x_train must have the shape"),
         ("x_train", np.zeros((0, 3, 5)), r"x_train is empty: its shape is \[0, 3, 5\]"),
@@ -123,9 +123,9 @@ def test_a_wrong_array_is_told(tmp_path: Path, name: str, array: np.ndarray | No
 
 def test_what_is_no_archive_is_told(tmp_path: Path) -> None:
     path = tmp_path / "own.npz"
-    with pytest.raises(InputError, match="there is no such file"):
+    with pytest.raises(InputError, match=r"must be an \.npz archive, got no such file"):
         load_npz_set(path)
-    with pytest.raises(InputError, match=r"is a folder; an \.npz archive is needed"):
+    with pytest.raises(InputError, match=r"must be an \.npz archive, got a folder"):
         load_npz_set(tmp_path)
     for content in (b"", b"PK\x03\x04", b"text", b"\x80\x04N."):
         path.write_bytes(content)
@@ -133,7 +133,7 @@ def test_what_is_no_archive_is_told(tmp_path: Path) -> None:
             load_npz_set(path)
     with path.open("wb") as stream:
         np.save(stream, np.zeros((3, 4, 5)))
-    with pytest.raises(InputError, match=r"an \.npz archive is needed, but this is a single array"):
+    with pytest.raises(InputError, match=r"it must be an \.npz archive, got a single array"):
         load_npz_set(path)
 
 
@@ -232,8 +232,8 @@ def test_images_to_evaluate_with_and_without_labels(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("values", "match"),
     [
-        ({"y": np.array([0])}, "the array x is missing; the file has y"),
-        ({}, "the array x is missing; the file has no arrays"),
+        ({"y": np.array([0])}, "must have the array x, got y"),
+        ({}, "must have the array x, got no arrays"),
         (
             {"x": np.zeros((1, 5, 3))},
             r"x must have images of the shape \[1, 3, 5\], which the network reads, got \[1, 5, 3\]",

@@ -180,7 +180,7 @@ def test_wrong_parts_give_one_sentence(network: spiq.OwnNetwork, bundle: spiq.Bu
         spiq.network("encoder", input_shape=shape)  # type: ignore[arg-type]
     with refused("circuit must be a PennyLane QNode or TorchLayer.* got a int"):
         spiq.network(encoder(), 7, input_shape=shape)
-    with refused(r"stage 'circuit': its circuit has 9 inputs, but it gets \[5\]"):
+    with refused(r"stage 'circuit': must read the 9 inputs of its circuit, got \[5\]"):
         spiq.network(encoder(5), circuit(), input_shape=shape)
     with refused("readout must be a torch.nn.Module, got a float"):
         spiq.network(encoder(), circuit(), 0.5, input_shape=shape)  # type: ignore[arg-type]
@@ -190,7 +190,7 @@ def test_wrong_parts_give_one_sentence(network: spiq.OwnNetwork, bundle: spiq.Bu
         spiq.network(encoder(), input_shape=(0, 8))
     with refused("coding: kind must be one of"):
         spiq.network(encoder(), coding="morse", input_shape=shape)
-    with refused("decode: found 'mean'"):
+    with refused("decode: kind must be one of .*, got 'mean'"):
         spiq.network(encoder(), decode="mean", input_shape=shape)  # type: ignore[arg-type]
     with refused("layer '1' "):
         spiq.network(nn.Sequential(nn.Flatten(), nn.GELU()), input_shape=shape)
@@ -198,9 +198,9 @@ def test_wrong_parts_give_one_sentence(network: spiq.OwnNetwork, bundle: spiq.Bu
         network.export(tmp_path / "none")
     with refused("exists already"):
         network.export(bundle.path, golden=IMAGES[:2])
-    with refused(r"samples have the shape \[2, 8, 8\]; the network reads \[sample, 1, 8, 8\]"):
+    with refused(r"samples must have the shape \[sample, 1, 8, 8\], which the network reads, got \[2, 8, 8\]"):
         network.export(tmp_path / "none", golden=IMAGES[:2, 0])
-    with refused("'brain': there is no such spiking device"):
+    with refused("the spiking device must be one of .*, got 'brain'"):
         spiq.cosim(bundle, IMAGES, snn="brain")
     with refused("bundle must be a Bundle or the path of one, got a int"):
         spiq.cosim(3, IMAGES)  # type: ignore[arg-type]
@@ -212,7 +212,7 @@ def test_wrong_parts_give_one_sentence(network: spiq.OwnNetwork, bundle: spiq.Bu
         spiq.validate(bundle, IMAGES, np.full(70, 9))
     with refused("there is one of this name"):
         spiq.OwnNetwork((64,)).encode(name="input")
-    with refused("reads 'nothing', which is no stage"):
+    with refused("what is read must be one of .* got 'nothing'"):
         spiq.OwnNetwork((64,)).decode("rate", "nothing")
 
 

@@ -157,7 +157,7 @@ def test_a_drawing_needs_nothing_else_and_is_the_same_every_time() -> None:
         ('OPENQASM 3.0; include "stdgates.inc"; qubit[2] q; bit[2] c; c = measure q;', "it has no gate"),
         (f'OPENQASM 3.0; include "stdgates.inc"; qubit q; {"h q; " * 401}', "that size, 401 gates and 1 qubit"),
         ('OPENQASM 3.0; include "stdgates.inc"; qubit[31] q; h q;', "that size, 31 gates and 31 qubits"),
-        ('OPENQASM 3.0; include "stdgates.inc"; qubit[99999] q; h q;', "found 99999 qubits"),
+        ('OPENQASM 3.0; include "stdgates.inc"; qubit[99999] q; h q;', "must have at most 64 qubits, got 99999"),
     ],
 )
 def test_what_cannot_be_drawn_says_why(program: str, why: str) -> None:

@@ -108,7 +108,7 @@ def test_the_gate_compares_the_last_rung_that_was_climbed_with_the_first(
 
 def test_a_report_that_is_none_is_refused(tmp_path) -> None:
     path = tmp_path / "report.json"
-    with pytest.raises(InputError, match=r"report\.json: there is no such file"):
+    with pytest.raises(InputError, match=r"report\.json: must be a report\.json, got no such file"):
         read_report(path)
     for text in ("", "{}", "[1]", '{"name": 3}'):
         path.write_text(text)

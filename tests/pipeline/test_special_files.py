@@ -48,10 +48,14 @@ READERS: dict[str, Callable[[Path], object]] = {
 """What a user can name, and what a run's folder holds."""
 
 PLACED: dict[str, Callable[[Path], object]] = {
-    "is a FIFO": lambda path: os.mkfifo(path),
-    "is a link to /dev/zero; links are not followed": lambda path: path.symlink_to("/dev/zero"),
-    "is a link to /etc/passwd; links are not followed": lambda path: path.symlink_to("/etc/passwd"),
-    "is a folder": lambda path: path.mkdir(),
+    "must be .*, got a FIFO": lambda path: os.mkfifo(path),
+    "must be the file itself, got a link to /dev/zero, since links are not followed": lambda path: path.symlink_to(
+        "/dev/zero"
+    ),
+    "must be the file itself, got a link to /etc/passwd, since links are not followed": lambda path: path.symlink_to(
+        "/etc/passwd"
+    ),
+    "must be .*, got a folder": lambda path: path.mkdir(),
 }
 
 
@@ -79,7 +83,9 @@ def test_a_link_to_a_bundles_own_file_is_refused_though_its_hash_is_right(tiny_b
     shutil.copytree(tiny_bundle.path, copy)
     (copy / "head.json").rename(tmp_path / "head.json")
     (copy / "head.json").symlink_to(tmp_path / "head.json")
-    with pytest.raises(InputError, match=r"bundle/head\.json: is a link to .*/head\.json; links are not followed"):
+    with pytest.raises(
+        InputError, match=r"bundle/head\.json: must be the file itself, got a link to .*/head\.json, since"
+    ):
         open_bundle(copy)
 
 
@@ -88,11 +94,11 @@ def test_a_run_is_not_judged_by_what_is_no_plain_file(tiny_run: Path, tmp_path: 
     shutil.copytree(tiny_run, run)
     (run / CHECKPOINT).unlink()
     os.mkfifo(run / CHECKPOINT)
-    with pytest.raises(InputError, match=r"checkpoint\.safetensors: is a FIFO"):
+    with pytest.raises(InputError, match=r"checkpoint\.safetensors: must be .*, got a FIFO"):
         made_of(run)
     (run / "config.toml").rename(tmp_path / "config.toml")
     (run / "config.toml").symlink_to(tmp_path / "config.toml")
-    with pytest.raises(InputError, match=r"config\.toml: is a link to"):
+    with pytest.raises(InputError, match=r"config\.toml: must be the file itself, got a link to"):
         open_run(run)
 
 
@@ -110,12 +116,12 @@ def test_data_sets_may_be_links_to_plain_files(tmp_path: Path, monkeypatch: pyte
         (store / name).write_bytes(idx(values))
         (folder / name).symlink_to(store / name)
     assert load_images("mnist").train_images.shape == (4, 1, 5, 5)
-    for place, message in (("/dev/zero", "is a device"), (tmp_path / "fifo", "is a FIFO")):
+    for place, message in (("/dev/zero", "a device"), (tmp_path / "fifo", "a FIFO")):
         (folder / IDX_FILES.train_images).unlink()
         (folder / IDX_FILES.train_images).symlink_to(place)
-        if message == "is a FIFO":
+        if message == "a FIFO":
             os.mkfifo(place)
-        with pytest.raises(InputError, match=f"train-images-idx3-ubyte: {message}; an IDX file is needed"):
+        with pytest.raises(InputError, match=f"train-images-idx3-ubyte: must be an IDX file, got {message}"):
             load_images("mnist")
 
 
@@ -124,7 +130,7 @@ def test_an_archive_below_the_data_folder_may_be_a_link(tmp_path: Path, monkeypa
     np.savez(tmp_path / "set.npz", x_train=images, y_train=labels, x_test=images, y_test=labels)
     (tmp_path / "data").mkdir()
     (tmp_path / "data" / "set.npz").symlink_to(tmp_path / "set.npz")
-    with pytest.raises(InputError, match=r"set\.npz: is a link to"):
+    with pytest.raises(InputError, match=r"set\.npz: must be the file itself, got a link to"):
         load_npz_set(tmp_path / "data" / "set.npz")
     monkeypatch.setenv("SPIQ_DATA", str(tmp_path / "data"))
     assert load_npz_set(tmp_path / "data" / "set.npz").classes == 2
@@ -132,7 +138,7 @@ def test_an_archive_below_the_data_folder_may_be_a_link(tmp_path: Path, monkeypa
 
 def test_a_fifo_in_the_cache_is_refused_before_it_is_compared(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "a.gz")
-    with pytest.raises(InputError, match=r"a\.gz: is a FIFO; the downloaded file is needed"):
+    with pytest.raises(InputError, match=r"a\.gz: must be the downloaded file, got a FIFO"):
         download("a.gz", ("http://127.0.0.1:9/",), "0" * 32, tmp_path)
 
 

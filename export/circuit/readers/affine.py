@@ -19,11 +19,6 @@ from jaxtyping import Float
 from ...errors import InputError
 from ..circuit import Feature, Gate
 
-ALLOWED = (
-    "an angle must be an offset plus coefficients times inputs or products of two inputs; tanh and the like belong "
-    "into the encoder or a classical stage"
-)
-
 SEED = 20240229
 SCALES = (1.0, 1e-3, math.pi, 10.0, 100.0)
 """Of the inputs at which the angles are compared."""
@@ -119,14 +114,14 @@ def check_angles(
     """
     if len(there) != len(steps):
         raise InputError(
-            f"the circuit has {len(steps)} gates for some inputs and {len(there)} for others; which gates there are "
-            "must not depend on the inputs"
+            f"the circuit must have the same gates for all inputs, got {len(steps)} for some and {len(there)} for "
+            "others"
         )
     for number, (step, angle, found) in enumerate(zip(steps, angles, there, strict=True)):
         if (step.name, step.qubits) != (found.name, found.qubits):
             raise InputError(
-                f"gate {number} is {named(step)} for some inputs and {named(found)} for others; which gates there are "
-                "must not depend on the inputs"
+                f"gate {number} must be the same for all inputs, got {named(step)} for some and {named(found)} for "
+                "others"
             )
         if angle is None:
             continue
@@ -136,8 +131,11 @@ def check_angles(
 
 def no_polynomial(number: int, step: Step, found: str = "") -> InputError:
     """The error for a gate whose angle is none that a circuit may have; `found` shows the angle."""
-    shown = f"its angle {found}" if found else "its angle"
-    return InputError(f"gate {number} ({named(step)}): {shown} depends on the inputs in some other way; {ALLOWED}")
+    return InputError(
+        f"gate {number} ({named(step)}): its angle must be an offset plus coefficients times inputs or products of two "
+        f"inputs, got {found or 'one that depends on them in some other way'}; tanh and the like belong into the "
+        "encoder or a classical stage"
+    )
 
 
 def named(step: Step) -> str:

@@ -42,13 +42,13 @@ def from_openqasm(text: str, observables: "Sequence[SparsePauliOp | Pauli | str]
         from_openqasm('OPENQASM 3.0; include "stdgates.inc"; input float x; qubit q; ry(2 * x) q;')
     """
     if len(text) > MOST_CHARACTERS:
-        raise InputError(f"OpenQASM: found {len(text)} characters; at most {MOST_CHARACTERS} are allowed")
+        raise InputError(f"OpenQASM: must have at most {MOST_CHARACTERS} characters, got {len(text)}")
     bare = _COMMENT.sub(" ", text)
     if not bare.strip():
-        raise InputError("OpenQASM: found no text; a program is needed")
+        raise InputError("OpenQASM: must be a program, got no text")
     version = _VERSION.match(bare)
     if version and version[1] not in ("2", "3"):
-        raise InputError(f"OpenQASM: found version {version[1]}; 2 and 3 are allowed")
+        raise InputError(f"OpenQASM: the version must be 2 or 3, got {version[1]}")
     if version and version[1] == "2":
         for size in _REGISTER.findall(bare):
             _check_size(int(size) if len(size) < 20 else 10**20)
@@ -86,7 +86,7 @@ def _version_3(text: str) -> "tuple[QuantumCircuit, list[QiskitParameter]]":
                 names.append(name)
             case ast.QubitDeclaration(size=size) | ast.ClassicalDeclaration(type=ast.BitType(size=size)) if size:
                 if not isinstance(size, ast.IntegerLiteral):
-                    raise InputError("OpenQASM: found a register whose size is computed; a number is needed")
+                    raise InputError("OpenQASM: the size of a register must be a number, got one that is computed")
                 _check_size(size.value)
     program = convert(tree)
     found = {parameter.name: parameter for parameter in program.parameters}
@@ -125,4 +125,4 @@ def _quoted(text: str, message: str) -> str:
 
 def _check_size(size: int) -> None:
     if size > MOST_QUBITS:
-        raise InputError(f"OpenQASM: found a register of {size} qubits or bits; at most {MOST_QUBITS} are allowed")
+        raise InputError(f"OpenQASM: a register must have at most {MOST_QUBITS} qubits or bits, got {size}")

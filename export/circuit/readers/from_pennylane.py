@@ -68,10 +68,10 @@ def from_pennylane(
         from_pennylane(head, 2, weights={"weights": trained})
     """
     if isinstance(n_inputs, bool) or not isinstance(n_inputs, int) or n_inputs < 0:
-        raise InputError(f"n_inputs: found {n_inputs!r}; an integer from 0 on is needed")
+        raise InputError(f"n_inputs must be an integer from 0 on, got {n_inputs!r}")
     function = QuantumFunction(qnode, argument, weights)
     if n_inputs and function.argument is None:
-        raise InputError(f"n_inputs: found {n_inputs}, but no argument of the QNode is left to take them")
+        raise InputError(f"n_inputs must be 0, got {n_inputs}, since no argument of the QNode is left to take them")
     refusal: InputError | None = None
     for form in _usable_forms(function, n_inputs):
         try:
@@ -98,7 +98,7 @@ class _Parts:
         wires = list(function.qnode.device.wires or ())
         wires += [wire for wire in tapes[0].wires if wire not in wires]
         if not wires:
-            raise InputError("the QNode has no wires; at least one is needed")
+            raise InputError("the QNode must have at least one wire, got none")
         self.place = {wire: number for number, wire in enumerate(wires)}
         self.n_qubits = len(wires)
         if any(set(tape.wires) - set(wires) for tape in tapes):
@@ -122,7 +122,7 @@ class _Parts:
     def _steps(self, inputs: "Tensor") -> Sequence[Step]:
         steps = steps_of_tape(self.function.tape(inputs, self.form), self.place)
         if len(steps) > MOST_GATES:
-            raise InputError(f"the circuit has {len(steps)} gates; allowed are at most {MOST_GATES}")
+            raise InputError(f"the circuit must have at most {MOST_GATES} gates, got {len(steps)}")
         return steps
 
 
@@ -158,14 +158,16 @@ def _verify(circuit: Circuit, function: QuantumFunction, form: Form) -> None:
     for point, ours in zip(points, found, strict=True):
         theirs = np.array(function.values(_tensor(point), form))
         if theirs.shape != ours.shape:
-            raise InputError(f"the QNode returns {theirs.size} numbers, but its circuit has {ours.size} observables")
+            raise InputError(
+                f"the QNode must return a number for each of its {ours.size} observables, got {theirs.size}"
+            )
         excess = np.abs(ours - theirs) - VERIFIED_TO * np.maximum(circuit.bounds, 1)
         if not (excess <= 0).all():
             worst = int(np.argmax(np.where(np.isnan(excess), np.inf, excess)))
             raise InputError(
-                f"observable {worst}: the QNode gives {float(theirs[worst])!r} and its circuit {float(ours[worst])!r} "
-                f"for the inputs {[round(float(one), 4) for one in point]}; only a QNode that is gates and then "
-                "measurements is allowed"
+                f"observable {worst}: the circuit must give {float(theirs[worst])!r} as the QNode does, got "
+                f"{float(ours[worst])!r} for the inputs {[round(float(one), 4) for one in point]}; a QNode must be "
+                "gates and then measurements"
             )
 
 

@@ -64,9 +64,9 @@ def from_qiskit(
     from qiskit import QuantumCircuit, transpile
 
     if not isinstance(circuit, QuantumCircuit):
-        raise InputError(f"circuit: found a {type(circuit).__name__}; a QuantumCircuit is needed")
+        raise InputError(f"circuit must be a QuantumCircuit, got a {type(circuit).__name__}")
     if not circuit.num_qubits:
-        raise InputError("circuit: found no qubits; at least one is needed")
+        raise InputError("circuit must have at least one qubit, got none")
     bare: Any = without_final_measurements(circuit)
     parameters = chosen_parameters(bare, inputs)
     for item in bare.data:
@@ -107,8 +107,8 @@ def _steps(program: Any) -> list[Step]:
         if operation.name not in GATES:
             refuse_foreign(operation, where(program, item))
             raise InputError(
-                f"{where(program, item)}: Qiskit cannot spell it out in the gates of a circuit; allowed are "
-                f"{', '.join(GATES)} and what decomposes into them"
+                f"{where(program, item)}: must be one of the gates {', '.join(GATES)} or decompose into them, got what "
+                "Qiskit cannot spell out in them"
             )
         qubits = tuple(program.find_bit(qubit).index for qubit in item.qubits)
         steps.append(Step(operation.name, qubits, operation.params[0] if operation.params else None))
@@ -126,11 +126,11 @@ def _operators(observables: Any, n_qubits: int) -> "list[SparsePauliOp]":
         except Exception as error:  # of many kinds, for all that is no Pauli string
             message = getattr(error, "message", error)
             raise InputError(
-                f"observables[{number}]: found {one!r} ({message}); a SparsePauliOp, a Pauli or a label of I, X, Y "
-                "and Z is needed"
+                f"observables[{number}] must be a SparsePauliOp, a Pauli or a label of I, X, Y and Z, got {one!r} "
+                f"({message})"
             ) from None
         if operator.num_qubits != n_qubits:
-            raise InputError(f"observables[{number}]: it is of {operator.num_qubits} qubits; all {n_qubits} are needed")
+            raise InputError(f"observables[{number}] must be of all {n_qubits} qubits, got {operator.num_qubits}")
         operators.append(operator)
     return operators
 
@@ -141,9 +141,9 @@ def _observable(number: int, operator: "SparsePauliOp") -> Observable:
         try:
             coefficient = complex(factor)
         except (TypeError, ValueError):  # a ParameterExpression that is not bound
-            raise InputError(f"observables[{number}]: the coefficient {factor}; a number is needed") from None
+            raise InputError(f"observables[{number}]: the coefficient must be a number, got {factor}") from None
         if abs(coefficient.imag) > 1e-12 * max(1.0, abs(coefficient)):
-            raise InputError(f"observables[{number}]: the coefficient {coefficient}; a real one is needed")
+            raise InputError(f"observables[{number}]: the coefficient must be real, got {coefficient}")
         terms.append(PauliTerm(coefficient.real, tuple(sorted(zip(map(int, qubits), word, strict=True)))))
     return tuple(terms)
 
@@ -173,7 +173,7 @@ def _verify(
             mine = float(np.real(found.expectation_value(own)))
             if not abs(theirs - mine) <= VERIFIED_TO * max(1.0, result.bounds[number]):
                 raise InputError(
-                    f"observables[{number}]: Qiskit's state gives {theirs!r} and the circuit {mine!r} for the inputs "
-                    f"{[round(float(one), 4) for one in point]}; an operation that its gates only approximate is not "
-                    "allowed"
+                    f"observables[{number}]: the circuit must give {theirs!r} as Qiskit's state does, got {mine!r} for "
+                    f"the inputs {[round(float(one), 4) for one in point]}; an operation must be exactly its gates, "
+                    "which may not approximate it"
                 )

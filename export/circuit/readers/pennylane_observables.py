@@ -18,8 +18,6 @@ MOST_WIRES = 10
 MOST_STRINGS = 4096
 """That a matrix may come apart into: a dense one of 6 wires."""
 
-_ALLOWED = "allowed are expectation values (qml.expval) and probabilities (qml.probs)"
-
 
 def observables_of_tape(
     measurements: Sequence["MeasurementProcess"], order: Sequence[Any], place: Mapping[Any, int]
@@ -43,9 +41,12 @@ def observables_of_tape(
         elif isinstance(measured, ProbabilityMP) and measured.obs is None and measured.mv is None:
             observables += _probabilities(number, [place[wire] for wire in measured.wires or order])
         elif isinstance(measured, ProbabilityMP):
-            raise InputError(f"measurement {number}: probabilities of an operator; allowed are those of wires")
+            raise InputError(f"measurement {number}: probabilities must be those of wires, got those of an operator")
         else:
-            raise InputError(f"measurement {number}: found {_named(measured)}; {_ALLOWED}")
+            raise InputError(
+                f"measurement {number} must be an expectation value (qml.expval) or probabilities (qml.probs), got "
+                f"{_named(measured)}"
+            )
     return tuple(observables)
 
 
@@ -54,7 +55,7 @@ def _expectation(number: int, operator: Any, place: Mapping[Any, int]) -> Observ
 
     if isinstance(operator, qml.operation.CVObservable):
         raise InputError(
-            f"measurement {number}: {operator.name} is of continuous variables; allowed are those of qubits"
+            f"measurement {number}: the operator must be one of qubits, got {operator.name} of continuous variables"
         )
     sentence = operator.pauli_rep
     if sentence is None:
@@ -64,7 +65,7 @@ def _expectation(number: int, operator: Any, place: Mapping[Any, int]) -> Observ
         coefficient = complex(factor)
         if abs(coefficient.imag) > 1e-12 * max(1.0, abs(coefficient)):
             raise InputError(
-                f"measurement {number}: {operator.name} is not Hermitian; its factor of {word} is {factor}"
+                f"measurement {number}: {operator.name} must be Hermitian, got the factor {factor} of {word}"
             )
         paulis = tuple(sorted((place[wire], pauli) for wire, pauli in word.items()))
         terms.append(PauliTerm(coefficient.real, paulis))
@@ -77,8 +78,8 @@ def _decomposed(number: int, operator: Any) -> "PauliSentence":
     wires = operator.wires
     if len(wires) > MOST_WIRES:
         raise InputError(
-            f"measurement {number}: {operator.name} on {len(wires)} wires is not given in Pauli strings; allowed are "
-            f"at most {MOST_WIRES}"
+            f"measurement {number}: {operator.name}, which is not given in Pauli strings, must have at most "
+            f"{MOST_WIRES} wires, got {len(wires)}"
         )
     try:
         matrix = np.asarray(qml.matrix(operator, wire_order=wires), dtype=complex)
@@ -87,8 +88,8 @@ def _decomposed(number: int, operator: Any) -> "PauliSentence":
         raise InputError(f"measurement {number}: {operator.name} is no sum of Pauli strings ({error})") from None
     if len(sentence) > MOST_STRINGS:
         raise InputError(
-            f"measurement {number}: {operator.name} on {len(wires)} wires is a sum of {len(sentence)} Pauli strings; "
-            f"allowed are at most {MOST_STRINGS}"
+            f"measurement {number}: {operator.name} on {len(wires)} wires must be a sum of at most {MOST_STRINGS} "
+            f"Pauli strings, got {len(sentence)}"
         )
     return sentence
 
@@ -97,8 +98,8 @@ def _probabilities(number: int, qubits: Sequence[int]) -> list[Observable]:
     """One observable an outcome, the first qubit its most significant bit: the product of (1 ± Z) / 2."""
     if len(qubits) > MOST_WIRES:
         raise InputError(
-            f"measurement {number}: probabilities of {len(qubits)} wires; allowed are at most {MOST_WIRES}, since they "
-            "are 2^wires values"
+            f"measurement {number}: probabilities must be those of at most {MOST_WIRES} wires, got {len(qubits)}, "
+            "since they are 2^wires values"
         )
     size = 2 ** len(qubits)
     last = len(qubits) - 1

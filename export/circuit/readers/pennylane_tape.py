@@ -60,8 +60,8 @@ def steps_of_tape(tape: "QuantumScript", place: Mapping[Any, int]) -> list[Step]
         _refuse_foreign(operation)
         if operation.name not in _NAMES:
             raise InputError(
-                f"{_named(operation)}: PennyLane cannot spell it out in the gates of a circuit; allowed are "
-                f"{', '.join(_NAMES)} and what decomposes into them"
+                f"{_named(operation)}: must be one of the gates {', '.join(_NAMES)} or decompose into them, got what "
+                "PennyLane cannot spell out in them"
             )
         angle = _one_angle(len(steps), operation) if operation.parameters else None
         steps.append(Step(_NAMES[operation.name], tuple(place[wire] for wire in operation.wires), angle))
@@ -73,8 +73,8 @@ def _one_angle(number: int, operation: "Operator") -> Any:
     shape = np.shape(angle)
     if any(size != 1 for size in shape):
         raise InputError(
-            f"gate {number} ({_named(operation)}): its angle has the shape {list(shape)} for one sample; allowed is "
-            "one value per sample"
+            f"gate {number} ({_named(operation)}): its angle must be one value per sample, got the shape "
+            f"{list(shape)} for one sample"
         )
     # Of a batch of one sample, and not of type tensor or array where it stands alone.
     return angle[(0,) * len(shape)] if shape else angle
@@ -92,18 +92,22 @@ def _refuse_foreign(operation: "Operator") -> None:
             break
         core = core.base
     if isinstance(core, MidMeasure | PauliMeasure):
-        raise InputError(f"{_named(operation)}: a measurement in the middle of the circuit; allowed are gates only")
+        raise InputError(f"{_named(operation)}: must be a gate, got a measurement in the middle of the circuit")
     if isinstance(core, Conditional):
-        raise InputError(f"{_named(operation)}: a gate that waits for a measurement; allowed are gates only")
+        raise InputError(
+            f"{_named(operation)}: must be a gate without a condition, got one that waits for a measurement"
+        )
     if isinstance(core, qml.operation.Channel):
-        raise InputError(f"{_named(operation)}: noise; it belongs to a device, not to the circuit")
+        raise InputError(
+            f"{_named(operation)}: must be a gate, got noise, which belongs to a device and not to the circuit"
+        )
     if isinstance(core, qml.operation.CVOperation | qml.operation.CV):
-        raise InputError(f"{_named(operation)}: an operation of continuous variables; allowed are gates of qubits")
+        raise InputError(f"{_named(operation)}: must be a gate of qubits, got an operation of continuous variables")
     states = (qml.StatePrep, qml.AmplitudeEmbedding, qml.MottonenStatePreparation, qml.QubitDensityMatrix)
     if isinstance(core, states):
         raise InputError(
-            f"{_named(operation)}: a prepared state, as of an amplitude embedding, whose angles are no polynomials of "
-            "its amplitudes; prepare it by gates, or embed inputs as angles"
+            f"{_named(operation)}: must be a gate, got a prepared state, as of an amplitude embedding, whose angles "
+            "are no polynomials of its amplitudes; prepare it by gates, or embed inputs as angles"
         )
 
 

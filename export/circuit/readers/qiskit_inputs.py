@@ -34,7 +34,7 @@ def chosen_parameters(circuit: "QuantumCircuit", inputs: Iterable[Any] | None) -
     chosen = [parameter for one in inputs for parameter in _parameters(one, own)]
     twice = sorted({parameter.name for parameter in chosen if chosen.count(parameter) > 1}, key=_natural)
     if twice:
-        raise InputError(f"inputs: found {', '.join(twice)} more than once; each parameter may be one input")
+        raise InputError(f"inputs must be different parameters, got {', '.join(twice)} more than once")
     left = [parameter.name for parameter in own if parameter not in chosen]
     if left:
         raise InputError(
@@ -69,14 +69,14 @@ def _parameters(one: Any, own: list[QiskitParameter]) -> list[QiskitParameter]:
     if isinstance(one, ParameterVector):
         return list(one)
     if not isinstance(one, str):
-        raise InputError(f"inputs: found {one!r}; a Parameter, a ParameterVector or the name of one is needed")
+        raise InputError(f"inputs must be Parameters, ParameterVectors or names of either, got {one!r}")
     for parameter in own:
         if parameter.name == one:
             return [parameter]
         if isinstance(parameter, ParameterVectorElement) and parameter.vector.name == one:
             return list(parameter.vector)
     listed = ", ".join(parameter.name for parameter in own) or "none"
-    raise InputError(f"inputs: the circuit has no parameter {one!r}; its parameters are {listed}")
+    raise InputError(f"inputs must be parameters of the circuit ({listed}), got {one!r}")
 
 
 def _natural(name: str) -> list[tuple[bool, int, str]]:

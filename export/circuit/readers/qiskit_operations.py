@@ -7,13 +7,13 @@ from ...errors import InputError
 if TYPE_CHECKING:
     from qiskit import QuantumCircuit
 
-_SETS_QUBITS = "it sets qubits, whatever their state is; allowed are gates, and each qubit starts in 0"
+_SETS_QUBITS = "must be a gate, got what sets qubits whatever their state is; each qubit starts in 0"
 
 _WORDS = {
-    "measure": "a measurement in the middle of the circuit; allowed are gates, and measurements at its end",
+    "measure": "must be a gate or a measurement at the end of the circuit, got a measurement in its middle",
     "reset": _SETS_QUBITS,
     "initialize": _SETS_QUBITS,
-    "delay": "a time without a gate; it belongs to a device, so only gates are allowed",
+    "delay": "must be a gate, got a time without one, which belongs to a device",
 }
 
 
@@ -53,7 +53,7 @@ def refuse_foreign(operation: Any, found: str) -> None:
     if operation.name in _WORDS:
         raise InputError(f"{found}: {_WORDS[operation.name]}")
     if isinstance(operation, ControlFlowOp):
-        raise InputError(f"{found}: gates that wait for a measurement, or a block of them; allowed are gates only")
+        raise InputError(f"{found}: must be a gate, got gates that wait for a measurement, or a block of them")
     if isinstance(operation, PauliEvolutionGate):
         _refuse_approximation(operation, found)
     elif isinstance(operation, AnnotatedOperation):
@@ -74,8 +74,8 @@ def refuse_other_meaning(operation: Any, found: str) -> None:
     standard = get_standard_gate_name_mapping().get(operation.name)
     if standard is not None and not isinstance(operation, standard.base_class):
         raise InputError(
-            f"{found}: a gate of its own with the name {operation.name}, which is Qiskit's name of another; give it "
-            "another name"
+            f"{found}: a gate of its own must have a name of its own, got {operation.name}, which is Qiskit's name of "
+            "another"
         )
 
 
@@ -115,13 +115,16 @@ def _refuse_approximation(evolution: Any, found: str) -> None:
     from qiskit.synthesis import QDrift
 
     if isinstance(evolution.synthesis, QDrift):
-        raise InputError(f"{found}: an evolution that QDrift draws at random; one that its gates are exactly is needed")
+        raise InputError(
+            f"{found}: must be an evolution that its gates are exactly, got one that QDrift draws at random"
+        )
     operators = evolution.operator if isinstance(evolution.operator, list) else [evolution.operator]
     labels = [label for operator in operators for label in _labels(operator)]
     if len(SparsePauliOp(labels).group_commuting()) > 1:
         raise InputError(
-            f"{found}: an evolution under terms that do not commute ({', '.join(labels[:4])}, …), which its gates only "
-            "approximate (a Trotter product); allowed are terms that commute, or the product's gates themselves"
+            f"{found}: must be an evolution under terms that commute, or the gates of a Trotter product themselves, "
+            f"got terms that do not commute ({', '.join(labels[:4])}, …), whose evolution such a product only "
+            "approximates"
         )
 
 

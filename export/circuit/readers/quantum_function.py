@@ -45,13 +45,15 @@ class QuantumFunction:
         if _is_torch_layer(qnode):
             layer: Any = qnode
             if given:
-                raise InputError(f"weights: found {', '.join(given)}; a TorchLayer has its own, so none are allowed")
+                raise InputError(
+                    f"weights must be left out for a TorchLayer, which has its own, got {', '.join(given)}"
+                )
             given = dict(layer.qnode_weights)
             argument = argument or layer.input_arg
             qnode = layer.qnode
             self.forms = tuple(form for form in FORMS if form.batched)
         if not isinstance(qnode, qml.QNode):
-            raise InputError(f"qnode: found a {type(qnode).__name__}; a QNode or a qml.qnn.TorchLayer is needed")
+            raise InputError(f"qnode must be a QNode or a qml.qnn.TorchLayer, got a {type(qnode).__name__}")
         self.qnode: Any = qnode
         self.argument = _argument(qnode, argument, given)
         self._weights = {True: {}, False: {}}
@@ -93,16 +95,17 @@ def _argument(qnode: "QNode", argument: str | None, given: Mapping[str, Any]) ->
     if argument is None:
         argument = "inputs" if "inputs" in named else next((name for name in named if name not in given), None)
     elif argument not in named and not any_name:
-        raise InputError(f"argument: the QNode has no argument {argument!r}; its arguments are {listed}")
+        raise InputError(f"argument must be one of the QNode's arguments ({listed}), got {argument!r}")
     if argument in given:
-        raise InputError(f"weights: found {argument}, which takes the inputs; only the other arguments are allowed")
+        raise InputError(f"weights must be of the QNode's other arguments, got {argument}, which takes the inputs")
     unknown = [name for name in given if name not in named]
     if unknown and not any_name:
-        raise InputError(f"weights: the QNode has no argument {unknown[0]!r}; its arguments are {listed}")
+        raise InputError(f"weights must be of the QNode's arguments ({listed}), got {unknown[0]!r}")
     missing = [name for name, one in named.items() if one.default is one.empty and name not in (argument, *given)]
     if missing:
         raise InputError(
-            f"weights: no value for the QNode's argument {', '.join(missing)}; every one but the inputs needs one"
+            "weights must have a value for every argument of the QNode but the inputs, got none for "
+            f"{', '.join(missing)}"
         )
     return argument
 
@@ -122,7 +125,7 @@ def _as_tensor_and_array(name: str, value: Any) -> tuple[Any, Any]:
         return value, value
     array = np.array(value, dtype=np.float64, subok=False)
     if not np.isfinite(array).all():
-        raise InputError(f"weights: {name} has entries that are not finite; finite numbers are needed")
+        raise InputError(f"weights: {name} must hold finite numbers, got {array[~np.isfinite(array)][0]}")
     return torch.from_numpy(array.copy()), array
 
 

@@ -20,13 +20,13 @@ def _read(node: nir.Delay, input_shape: Shape, step: TimeStep, where: str) -> De
     off = (np.abs(delay / step.dt - steps) > WHOLE_STEP_TOLERANCE * np.maximum(steps, 1)) | ((delay > 0) & (steps == 0))
     if off.any():
         raise InputError(
-            f"{where}: delay is {delay[off].flat[0]:g} s somewhere, which is no integer of time steps of "
-            f"{step.dt:g} s; pass the dt that the file was written with"
+            f"{where}: delay must be an integer of time steps of {step.dt:g} s, got {delay[off].flat[0]:g} s "
+            "somewhere; pass the dt that the file was written with"
         )
     if steps.min() < 0 or steps.max() > MOST_STEPS:
         raise InputError(
-            f"{where}: delay goes from {steps.min():g} to {steps.max():g} time steps of {step.dt:g} s; 0 to "
-            f"{MOST_STEPS} are allowed"
+            f"{where}: delay must lie in 0 to {MOST_STEPS} time steps of {step.dt:g} s, got {steps.min():g} to "
+            f"{steps.max():g}"
         )
     return DelayLine(steps.astype(np.int64))
 

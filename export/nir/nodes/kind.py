@@ -46,8 +46,8 @@ class Parameters:
         held = np.isposinf(taus) & np.isposinf(gains)
         if (np.isinf(taus) | np.isinf(gains))[~held].any():
             raise InputError(
-                f"{self.where}: {tau} or {gain} is infinite for a neuron, but not both; both together mean a neuron "
-                "without a leak"
+                f"{self.where}: {tau} and {gain} must both be finite for a neuron, or both infinite, which means one "
+                "without a leak, got one of each"
             )
         rests = np.zeros(self.shape) if rest is None else self[rest]
         if held.all():
@@ -78,10 +78,9 @@ class Parameters:
             return "euler"
         found = f"{r.min():g}" if r.min() == r.max() else f"{r.min():g} to {r.max():g}"
         raise InputError(
-            f"{self.where}: {key} is {found}, where 1 (v + r·x a step, as snnTorch, sinabs and norse mean it) or 1/dt "
-            f"= {1 / self.step.dt:g} (v + dt·r·x, as NIR's equation and SpikingJelly do) would tell how it is meant; "
-            "say it with integration, per-step or euler, or give the dt that it was "
-            "written with"
+            f"{self.where}: {key} must be 1 (v + r·x a step, as snnTorch, sinabs and norse mean it) or 1/dt = "
+            f"{1 / self.step.dt:g} (v + dt·r·x, as NIR's equation and SpikingJelly do) to tell how it is meant, got "
+            f"{found}; say it with integration, per-step or euler, or give the dt that it was written with"
         )
 
     def _share(self, taus: Parameter, key: str) -> Parameter:
@@ -94,8 +93,8 @@ class Parameters:
             # Nine digits: with fewer, the dt that is named could be too long again.
             shortest = f"{taus.min():.9g}"
             raise InputError(
-                f"{self.where}: {key} is {shortest} s somewhere and dt {dt:g} s, but an Euler step longer than a time "
-                f"constant overshoots; pass a dt of at most {shortest} s. A file of norse's holds "
+                f"{self.where}: {key} must be at least dt, {dt:g} s, got {shortest} s somewhere, since an Euler step "
+                f"longer than a time constant overshoots; pass a dt of at most {shortest} s. A file of norse's holds "
                 "tau·dt, so it is read with the square of its dt: 1e-6 for 1e-3"
             )
         return share
@@ -135,7 +134,7 @@ class NeuronKind:
             parameter(given, key, input_shape, where, infinite=True)
             # Of what is given, not of what it stands for, which may be many times as large.
             if key.startswith("tau") and not np.all(np.asarray(given) > 0):
-                raise InputError(f"{where}: {key} is {np.min(given):g} somewhere; it must be above 0")
+                raise InputError(f"{where}: {key} must be above 0, got {np.min(given):g} somewhere")
         return input_shape
 
 

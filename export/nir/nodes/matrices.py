@@ -13,12 +13,14 @@ from .kind import PlainKind
 def _read_matrix(node: nir.Linear | nir.Affine, input_shape: Shape, _step: TimeStep, where: str) -> Matrix:
     weight = real(node.weight, "weight", where)
     if weight.ndim != 2:
-        raise InputError(f"{where}: weight has the shape {list(weight.shape)}; [out, in] is needed")
+        raise InputError(f"{where}: weight must have the shape [out, in], got {list(weight.shape)}")
     bias = real(node.bias, "bias", where).reshape(-1) if isinstance(node, nir.Affine) else np.zeros(len(weight))
     if bias.shape != (len(weight),):
-        raise InputError(f"{where}: bias has the shape {list(bias.shape)}; [{len(weight)}] is needed")
+        raise InputError(f"{where}: bias must have the shape [{len(weight)}], got {list(bias.shape)}")
     if input_shape != (weight.shape[1],):
-        raise InputError(f"{where}: weight reads {weight.shape[1]} features, but its input is {list(input_shape)}")
+        raise InputError(
+            f"{where}: its input must have the {weight.shape[1]} features that weight reads, got {list(input_shape)}"
+        )
     return Matrix(weight, bias)
 
 

@@ -11,7 +11,7 @@ from .kind import PlainKind
 
 def _read(node: nir.SumPool2d | nir.AvgPool2d, input_shape: Shape, _step: TimeStep, where: str) -> Pooling:
     if len(input_shape) != 3:
-        raise InputError(f"{where}: its input has the shape {list(input_shape)}; [channel, height, width] is needed")
+        raise InputError(f"{where}: its input must have the shape [channel, height, width], got {list(input_shape)}")
     (height, width) = whole(node.kernel_size, 2, 1, "kernel_size", where)
     (down, right) = whole(node.stride, 2, 1, "stride", where)
     (above, left) = whole(node.padding, 2, 0, "padding", where)

@@ -19,7 +19,7 @@ def _read_flatten(node: nir.Flatten, input_shape: Shape, _step: TimeStep, where:
     start, end = (axis + rank if axis < 0 else axis for axis in (first, last))
     if not 0 <= start <= end < rank:
         raise InputError(
-            f"{where}: start_dim {first} and end_dim {last} do not fit an input of the shape {list(input_shape)}"
+            f"{where}: start_dim and end_dim must fit an input of the shape {list(input_shape)}, got {first} and {last}"
         )
     return Reshape((*input_shape[:start], math.prod(input_shape[start : end + 1]), *input_shape[end + 1 :]))
 
@@ -32,7 +32,9 @@ def _read_output(node: nir.Output, input_shape: Shape, _step: TimeStep, where: s
     stated = node.output_type.get("output") if node.output_type else None
     # What stands in front of it is for the whole graph to judge, beside the input's.
     if stated is not None and not np.array_equal(np.atleast_1d(stated)[-len(input_shape) :], input_shape):
-        raise InputError(f"{where}: says {listed(stated)}, but what reaches it is {list(input_shape)}")
+        raise InputError(
+            f"{where}: its shape must be that of what reaches it, {list(input_shape)}, got {listed(stated)}"
+        )
     return Reshape(input_shape)
 
 

@@ -17,9 +17,7 @@ def read_classical(content: bytes, where: str) -> Classical:
     """
     inputs, outputs = read_signature(content, where)
     if not inputs or len(outputs) != 1:
-        raise InputError(
-            f"{where}: reads {len(inputs)} and gives {len(outputs)} values; one or more, and one, are needed"
-        )
+        raise InputError(f"{where}: must read one or more values and give one, got {len(inputs)} and {len(outputs)}")
     tensors = [_tensor(name, value, where) for name, value in (*inputs.items(), *outputs.items())]
     return Classical(content, tuple(tensors[:-1]), tensors[-1])
 
@@ -29,7 +27,7 @@ def _tensor(name: str, value: OnnxValue, where: str) -> Tensor:
     is_open = bool(value.shape) and not isinstance(value.shape[0], int)
     if value.element not in ELEMENTS or not is_open or not sizes or sizes != value.shape[1:]:
         raise InputError(
-            f"{where}: {name!r} is {value}; a float or double [sample, …] is needed, the number of samples open and "
-            "the others fixed"
+            f"{where}: {name!r} must be a float or double [sample, …], the number of samples open and the others "
+            f"fixed, got {value}"
         )
     return Tensor(name, helper.tensor_dtype_to_np_dtype(value.element).name, sizes)

@@ -83,8 +83,8 @@ def spiking_nodes(nodes: OnnxNodes, graph: ResolvedGraph, spikes: str) -> str:
     if not graph.ends_in_spikes:
         allowed = ", ".join(node.__name__ for node, kind in NODES.items() if kind.spikes)
         raise InputError(
-            f"{graph.name}: what reaches the output comes from {graph.last}; the spikes of one neuron group "
-            f"({allowed}) are needed"
+            f"{graph.name}: what reaches the output must be the spikes of one neuron group ({allowed}), got what comes "
+            f"from {graph.last}"
         )
     too_large = [resolved for resolved in graph.nodes if resolved.name in overflowing(graph)]
     if too_large:

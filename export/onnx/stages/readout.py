@@ -50,14 +50,14 @@ def readout_nodes(
     """
     arrays = {"weight": np.asarray(weight), "bias": np.asarray(bias)}
     if arrays["weight"].ndim != 2 or 0 in arrays["weight"].shape:
-        raise InputError(f"readout: weight has the shape {list(arrays['weight'].shape)}; [class, qubit] is needed")
+        raise InputError(f"readout: weight must have the shape [class, qubit], got {list(arrays['weight'].shape)}")
     classes = len(arrays["weight"])
     if arrays["bias"].shape != (classes,):
-        raise InputError(f"readout: bias has the shape {list(arrays['bias'].shape)}; [{classes}] is needed")
+        raise InputError(f"readout: bias must have the shape [{classes}], got {list(arrays['bias'].shape)}")
     constants = []
     for key, array in arrays.items():
         if array.dtype.kind not in "fiu":
-            raise InputError(f"readout: {key} is of the type {array.dtype}; real numbers are needed")
+            raise InputError(f"readout: {key} must be real numbers, got the type {array.dtype}")
         with np.errstate(over="ignore"):
             single = array.astype(np.float32)
         if not np.isfinite(single).all():

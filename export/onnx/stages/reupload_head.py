@@ -202,13 +202,12 @@ def _windows(circuit: Reupload) -> _Windows:
     found = f"{n_blocks} blocks on a {circuit.entangler} of {n_qubits} qubits"
     if numbers > MOST_NUMBERS:
         raise InputError(
-            f"circuit: {found} take 2^{math.log2(numbers):.1f} numbers per sample in ONNX, allowed are at most "
-            f"2^{math.log2(MOST_NUMBERS):.0f}; take fewer blocks or qubits"
+            f"circuit: {found} must take at most 2^{math.log2(MOST_NUMBERS):.0f} numbers per sample in ONNX, got "
+            f"2^{math.log2(numbers):.1f}; take fewer blocks or qubits"
         )
     if gates > MOST_GATES:
         raise InputError(
-            f"circuit: {found} take {gates} gates in ONNX, allowed are at most {MOST_GATES}; "
-            "take fewer blocks or qubits"
+            f"circuit: {found} must take at most {MOST_GATES} gates in ONNX, got {gates}; take fewer blocks or qubits"
         )
     if not apart:
         return _Windows(np.arange(n_qubits)[None], n_qubits)

@@ -125,8 +125,7 @@ class _Scan:
         longest = int(steps.max())
         if longest > MOST_WAITING:
             raise InputError(
-                f"{where}: delays by {longest} steps and more within a cycle; in ONNX at most {MOST_WAITING} are "
-                "allowed"
+                f"{where}: must delay by at most {MOST_WAITING} steps within a cycle in ONNX, got {longest} or more"
             )
         found, newer = None, x
         for count in range(longest + 1):

@@ -58,8 +58,8 @@ def state_nodes(nodes: OnnxNodes, inputs: str, circuit: Circuit) -> str:
     gates, place = _needed(circuit)
     if len(place) > MOST_QUBITS or len(gates) > MOST_GATES:
         raise InputError(
-            f"circuit: its observables depend on {len(gates)} gates on {len(place)} qubits; in ONNX at most "
-            f"{MOST_GATES} gates on {MOST_QUBITS} qubits are allowed"
+            f"circuit: its observables must depend on at most {MOST_GATES} gates on {MOST_QUBITS} qubits in ONNX, got "
+            f"{len(gates)} gates on {len(place)} qubits"
         )
     return _Register(nodes, inputs, circuit, place).values(gates)
 

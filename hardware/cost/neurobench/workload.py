@@ -76,7 +76,7 @@ def counted(graph: ResolvedGraph, batches: Iterable[Shaped[np.ndarray, "time sam
         for start in range(0, batch.shape[1], size):
             counting.add(runtime, batch[:, start : start + size])
     if counting is None or not counting.samples:
-        raise InputError("there are no spikes to count on; at least one sample is needed")
+        raise InputError("there must be at least one sample of spikes to count on, got none")
     return counting.workload()
 
 

@@ -50,10 +50,10 @@ def find_python310() -> Search:
 def _named(given: str) -> Path:
     path = shutil.which(Path(given).expanduser())
     if path is None:
-        raise InputError(f"{PYTHON_VARIABLE} is {given}, but there is no such program; a {NEEDED} is needed")
+        raise InputError(f"{PYTHON_VARIABLE} must name a {NEEDED}, got {given}, which is no program")
     candidate = _ask(Path(path))
     if candidate.what != NEEDED:
-        raise InputError(f"{PYTHON_VARIABLE} is {given}, but that {candidate.description}; a {NEEDED} is needed")
+        raise InputError(f"{PYTHON_VARIABLE} must name a {NEEDED}, got {given}, which {candidate.description}")
     return candidate.python
 
 

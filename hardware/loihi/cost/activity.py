@@ -66,9 +66,8 @@ def measured(program: LoihiProgram, batches: Iterable[UInt8[np.ndarray, "time sa
     samples, steps = 0, 0
     for batch in batches:
         if not len(batch) or steps not in (0, len(batch)):
-            raise InputError(
-                f"a batch of spikes has {len(batch)} steps; at least one is needed, and as many in every batch"
-            )
+            needed = f"{steps} steps, as those before" if steps else "at least one step"
+            raise InputError(f"a batch of spikes must have {needed}, got {len(batch)}")
         samples, steps = samples + batch.shape[1], len(batch)
         for chunk in sample_chunks(batch, sum(map(len, spikes.values()))):
             fired = (batch[:, chunk], *simulate_layers(program, batch[:, chunk]))
@@ -77,7 +76,7 @@ def measured(program: LoihiProgram, batches: Iterable[UInt8[np.ndarray, "time sa
                 fires = found != 0 if source == INPUT and program.is_graded else found
                 spikes[source] += fires.sum((0, 1), dtype=np.int64).reshape(-1)
     if not samples:
-        raise InputError("there are no spikes to measure on; at least one sample is needed")
+        raise InputError("there must be at least one sample of spikes to measure on, got none")
     return Activity(
         samples,
         steps,

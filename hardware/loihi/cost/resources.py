@@ -213,8 +213,8 @@ def _synaptic_bytes_by_core(layer: Layer) -> Int64[np.ndarray, " core"]:
     most = int(held(np.arange(neurons + 1)).max())
     if most > published.SYNAPTIC_BYTES:
         raise InputError(
-            f"layer {layer.name!r}: the synapses of one neuron take {most} bytes; a Loihi 2 core holds "
-            f"{published.SYNAPTIC_BYTES} bytes of synapses"
+            f"layer {layer.name!r}: the synapses of one neuron must take at most {published.SYNAPTIC_BYTES} bytes, "
+            f"which a Loihi 2 core holds, got {most}"
         )
     # No fewer could hold what must be held at least once, and cuts for one neuron a core are the last that are tried.
     least = max(

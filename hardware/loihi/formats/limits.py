@@ -50,8 +50,8 @@ class ProgramSize:
         self.neurons += abs(math.prod(shape))
         if self.neurons > MOST_NEURONS:
             raise InputError(
-                f"{key} is {list(shape)}, and the program up to it has {self.neurons} neurons; at most {MOST_NEURONS} "
-                "are allowed"
+                f"{key} must keep the program to at most {MOST_NEURONS} neurons, got {list(shape)}, with which it has "
+                f"{self.neurons} so far"
             )
 
     def add_delays(self, neurons: int, longest: int) -> None:
@@ -61,8 +61,8 @@ class ProgramSize:
         self.waiting += neurons * (longest + 1)
         if self.waiting > MOST_WAITING:
             raise InputError(
-                f"delays is up to {longest} for {neurons} neurons, and with them the program keeps {self.waiting} "
-                f"spikes for later; at most {MOST_WAITING} are allowed"
+                f"delays must keep at most {MOST_WAITING} of the program's spikes for later, got {self.waiting}, with "
+                f"delays of up to {longest} for {neurons} neurons"
             )
 
     def add_synapses(self, synapses: Sequence[Synapse]) -> None:
@@ -74,12 +74,12 @@ class ProgramSize:
             for key in ("stride", "padding", "dilation"):
                 value = getattr(synapse, key)
                 if max(value) > MOST_DISTANCE:
-                    raise InputError(f"{key} is {list(value)}; at most {MOST_DISTANCE} is allowed")
+                    raise InputError(f"{key} must be at most {MOST_DISTANCE}, got {list(value)}")
             channels, *positions = synapse.output_shape
             runs = synapse.groups if alike else channels
             self.taps += runs * math.prod(positions) * math.prod(synapse.weight.shape[2:])
             if self.taps > MOST_TAPS:
                 raise InputError(
                     f"weight {list(synapse.weight.shape)} over input_shape {list(synapse.input_shape)}: the kernels of "
-                    f"the program up to it have {self.taps} taps at their positions; at most {MOST_TAPS} are allowed"
+                    f"the program up to it must have at most {MOST_TAPS} taps at their positions, got {self.taps}"
                 )

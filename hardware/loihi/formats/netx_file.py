@@ -158,15 +158,15 @@ def _connections(program: LoihiProgram, index: int) -> tuple[Connection, Connect
     if sorted(set(sources)) != sorted(sources) or not {before} <= set(sources) <= {before, index}:
         names = {INPUT: "the input"} | {number: repr(other.name) for number, other in enumerate(program.layers)}
         raise InputError(
-            f"layer {layer.name!r}: it reads {', '.join(names[source] for source in sources)}; in a netx file a layer "
-            f"reads what comes before it, here {names[before]}, once, and itself at most"
+            f"layer {layer.name!r}: in a netx file it must read what comes before it, {names[before]}, once, and "
+            f"itself at most, got {', '.join(names[source] for source in sources)}"
         )
     if any(connection.longest_delay for connection in layer.connections):
         raise InputError(f"layer {layer.name!r}: it reads spikes with delays; a netx file holds none")
     if INPUT in sources and program.is_graded:
         raise InputError(
-            f"layer {layer.name!r}: it reads graded spikes, up to {program.largest_input}; in a netx file what comes "
-            "from outside is 0 or 1"
+            f"layer {layer.name!r}: in a netx file what comes from outside must be 0 or 1, got graded spikes, up to "
+            f"{program.largest_input}"
         )
     by_source = {connection.source: connection for connection in layer.connections}
     return by_source[before], by_source.get(index)
@@ -203,8 +203,8 @@ def _matrix(synapse: Synapse, where: str) -> DenseSynapse:
     size_in, size_out = math.prod(synapse.input_shape), math.prod(synapse.output_shape)
     if size_in * size_out > MATRIX_LIMIT:
         raise InputError(
-            f"{where}: a netx file can hold its convolution as a matrix only, and that, [{size_out}, {size_in}], has "
-            f"more than the {MATRIX_LIMIT} values that are allowed"
+            f"{where}: its convolution must have at most {MATRIX_LIMIT} values as a matrix, the only form in which a "
+            f"netx file can hold it, got [{size_out}, {size_in}]"
         )
     weight = np.empty((size_out, size_in), np.int16)
     step = max(1, CHUNK_VALUES // max(size_in, size_out))
@@ -222,7 +222,7 @@ def _check_conv(synapse: ConvSynapse, where: str) -> None:
         ("dilation", synapse.dilation),
     ):
         if max(sizes) > LARGEST_CONV:
-            raise InputError(f"{where}: its {key} is {list(sizes)}; Lava's convolutions have at most {LARGEST_CONV}")
+            raise InputError(f"{where}: its {key} must be at most {LARGEST_CONV}, as in Lava, got {list(sizes)}")
 
 
 def _conv(synapse: ConvSynapse, neuron: NeuronGroup, where: str) -> Fields:
@@ -250,8 +250,8 @@ def _dense(forward: DenseSynapse, recurrent: DenseSynapse | None, neuron: Neuron
     if not _is_kept(matrices):
         least, most = (end(int(end(matrix)) for matrix in map(np.ravel, matrices)) for end in (min, max))
         raise InputError(
-            f"{where}: lava-dl would change its weights, which go from {least} to {most}, when it reads the matrix; it "
-            "is right for even weights of both signs, and for weights of which none is below 0 and one above"
+            f"{where}: its weights must be such as lava-dl keeps when it reads the matrix (even ones of both signs, or "
+            f"none below 0 and one above), got {least} to {most}"
         )
     return {
         "type": _type("dense" if recurrent is None else "dense_rec"),
@@ -283,8 +283,8 @@ def _bias(neuron: NeuronGroup, where: str) -> Int16[np.ndarray, "*bias"]:
     least, most = chip.BIAS_MANTISSAS
     for value in bias[(bias % unit != 0) | (bias < least * unit) | (bias > most * unit)]:
         raise InputError(
-            f"{where}: its bias holds {value}; a netx file holds multiples of {unit} from {least * unit} to "
-            f"{most * unit}"
+            f"{where}: its bias must hold multiples of {unit} from {least * unit} to {most * unit}, as a netx file "
+            f"does, got {value}"
         )
     return (bias >> BIAS_EXPONENT).astype(np.int16)
 

@@ -83,10 +83,10 @@ def read_program(source: Path | str | bytes, where: str | None = None) -> LoihiP
     else:
         entries = _Entries(Path(source), where or str(source))
     if entries.text("format") != FORMAT:
-        raise entries.error("format", f"only {FORMAT!r} is allowed")
+        raise entries.error("format", repr(FORMAT))
     entries.version = entries.whole("version")
     if entries.version not in READ_VERSIONS:
-        raise entries.error("version", f"{', '.join(map(str, READ_VERSIONS[:-1]))} and {VERSION} are allowed")
+        raise entries.error("version", f"{', '.join(map(str, READ_VERSIONS[:-1]))} or {VERSION}")
     input_shape = entries.wholes("input_shape")
     step = _time_step(entries)
     largest_input = entries.whole("largest_input") if entries.has_new("largest_input") else 1
@@ -94,7 +94,7 @@ def read_program(source: Path | str | bytes, where: str | None = None) -> LoihiP
     entries.built("", lambda: size.add_neurons(input_shape, "input_shape"))
     count = entries.whole("layers")
     if count > MOST_LAYERS:
-        raise entries.error("layers", f"at most {MOST_LAYERS} are allowed")
+        raise entries.error("layers", f"at most {MOST_LAYERS}")
     layers = tuple(_layer(entries, f"{index}.", size) for index in range(count))
     entries.check_all_read()
     return entries.built("", lambda: LoihiProgram(input_shape, layers, step, largest_input))
@@ -210,7 +210,7 @@ def _neurons(entries: "_Entries", prefix: str, shape: tuple[int, ...]) -> Callab
 def _reset(entries: "_Entries", prefix: str) -> ResetTo | TakeOff:
     kind, number = entries.text(f"{prefix}reset"), entries.per_neuron(f"{prefix}reset_by")
     if kind not in RESETS:
-        raise entries.error(f"{prefix}reset", f"{', '.join(map(repr, RESETS[:-1]))} and {RESETS[-1]!r} are allowed")
+        raise entries.error(f"{prefix}reset", f"{', '.join(map(repr, RESETS[:-1]))} or {RESETS[-1]!r}")
     return ResetTo(number) if kind == VOLTAGE else TakeOff(number, at_once=kind == AMOUNT_AT_ONCE)
 
 
@@ -222,7 +222,7 @@ def _connection(entries: "_Entries", prefix: str) -> Connection:
     if kind == "dense":
         return entries.built(prefix, lambda: Connection(source, DenseSynapse(weight), delays))
     if kind != "conv":
-        raise entries.error(f"{prefix}kind", "only 'conv' and 'dense' are allowed")
+        raise entries.error(f"{prefix}kind", "'conv' or 'dense'")
     sizes = entries.wholes(f"{prefix}input_shape", 3)
     stride, padding, dilation = (entries.wholes(f"{prefix}{key}", 2) for key in ("stride", "padding", "dilation"))
     groups = entries.whole(f"{prefix}groups")
@@ -250,18 +250,18 @@ class _Entries:
     def error(self, key: str, allowed: str) -> InputError:
         array = self.found[key]
         found = repr(array.item()) if array.size == 1 else f"{array.dtype} {list(array.shape)}"
-        return InputError(f"{self.where}: {key} is {found}; {allowed}")
+        return InputError(f"{self.where}: {key} must be {allowed}, got {found}")
 
     def text(self, key: str) -> str:
         array = self._taken(key)
         if array.dtype.kind != "U" or array.shape != ():
-            raise self.error(key, "a text is needed")
+            raise self.error(key, "a text")
         return str(array)
 
     def whole(self, key: str) -> int:
         array = self._taken(key)
         if array.dtype != np.int64 or array.shape != ():
-            raise self.error(key, "an integer (int64) is needed")
+            raise self.error(key, "an integer (int64)")
         return int(array)
 
     def per_neuron(self, key: str) -> PerNeuron:
@@ -269,25 +269,25 @@ class _Entries:
         if array.dtype == np.int64 and array.shape == ():
             return int(array)
         if array.dtype != np.int32 or not array.ndim:
-            raise self.error(key, "an integer (int64), or one for each neuron (int32), is needed")
+            raise self.error(key, "an integer (int64), or one for each neuron (int32)")
         return array
 
     def wholes(self, key: str, count: int | None = None) -> tuple[int, ...]:
         array = self._taken(key)
         if array.dtype != np.int64 or array.ndim != 1 or count not in (None, len(array)) or len(array) > MOST_AXES:
-            raise self.error(key, f"{'some' if count is None else count} integers (int64) are needed")
+            raise self.error(key, f"{f'at most {MOST_AXES}' if count is None else count} integers (int64)")
         return tuple(array.tolist())
 
     def number(self, key: str) -> float:
         array = self._taken(key)
         if array.dtype != np.float64 or array.shape != ():
-            raise self.error(key, "a number (float64) is needed")
+            raise self.error(key, "a number (float64)")
         return float(array)
 
     def numbers(self, key: str, dtype: type[np.generic]) -> np.ndarray:
         array = self._taken(key)
         if array.dtype != dtype:
-            raise self.error(key, f"{np.dtype(dtype)} is needed")
+            raise self.error(key, f"{np.dtype(dtype)}")
         return array
 
     def built(self, prefix: str, build: Callable[[], _Part]) -> _Part:

@@ -113,8 +113,8 @@ def _dense(stages: Sequence[Stage], input_shape: Shape, output_shape: Shape, whe
     size_in, size_out = math.prod(input_shape), math.prod(output_shape)
     if size_in * size_out > MATRIX_LIMIT:
         raise InputError(
-            f"{where}: the linear nodes before it are not one convolution, and as a matrix [{size_out}, {size_in}] "
-            f"they have more than the {MATRIX_LIMIT} values that are allowed"
+            f"{where}: the linear nodes before it, which are not one convolution, must have at most {MATRIX_LIMIT} "
+            f"values as a matrix, got [{size_out}, {size_in}]"
         )
     first = next((index for index, stage in enumerate(stages) if not isinstance(stage.operation, Reshape)), None)
     matrix, rest = None, stages

@@ -101,7 +101,7 @@ def _check_same(layers: Sequence[FloatLayer], program: LoihiProgram) -> None:
         for some in (layers, program.layers)
     )
     if real != whole:
-        raise InputError("the program's layers are not the graph's, so what quantization took is not known")
+        raise InputError("the program's layers must be the graph's, got others, so what quantization took is not known")
 
 
 def _range_used(weight: np.ndarray) -> float:

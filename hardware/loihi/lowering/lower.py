@@ -39,7 +39,7 @@ def lower_to_loihi(
     """
     most = chip.INPUT_VALUES[1]
     if largest_input is not None and not 1 <= largest_input <= most:
-        raise InputError(f"largest_input is {largest_input}; 1 to {most} are allowed")
+        raise InputError(f"largest_input must lie from 1 to {most}, got {largest_input}")
     if calibration_spikes is not None:
         checked_spikes(calibration_spikes, graph.input_shape, largest_input or most)
     if largest_input is None:
@@ -48,7 +48,7 @@ def lower_to_loihi(
     if bias_exponent is not None:
         least, most = chip.BIAS_EXPONENTS
         if not least <= bias_exponent <= most:
-            raise InputError(f"bias_exponent is {bias_exponent}; {least} to {most} are allowed")
+            raise InputError(f"bias_exponent must lie from {least} to {most}, got {bias_exponent}")
         layers = tuple(replace(layer, bias_exponents=(bias_exponent, bias_exponent)) for layer in layers)
     calibration = None
     if calibration_spikes is not None:

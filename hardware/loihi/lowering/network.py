@@ -77,11 +77,13 @@ def _check_output(graph: ResolvedGraph) -> None:
     last = graph.last
     if isinstance(last.node, nir.Output | nir.Flatten) and len(last.sources) > 1:
         summed = ", ".join(map(repr, last.sources))
-        raise InputError(f"{graph.name}: {last} adds up {summed}; on Loihi only one group's spikes can be the output")
+        raise InputError(
+            f"{graph.name}: on Loihi the output must be one group's spikes, got {last}, which adds up {summed}"
+        )
     if isinstance(last.node, nir.Input):
-        raise InputError(f"{graph.name}: there are no neurons; on Loihi a graph must end in {NEEDED}")
+        raise InputError(f"{graph.name}: on Loihi a graph must end in {NEEDED}, got no neurons")
     if not is_neuron(last.node):
-        raise InputError(f"{graph.name}: {last} leads to no neurons; on Loihi a graph must end in {NEEDED}")
+        raise InputError(f"{graph.name}: on Loihi a graph must end in {NEEDED}, got {last}, which leads to no neurons")
 
 
 def _layer(
@@ -130,8 +132,8 @@ def _delays(path: Path, reader: str, where: str) -> Int[np.ndarray, " source"] |
     most = chip.DELAYS[1]
     if steps.max() > most:
         raise InputError(
-            f"{where}: what it reads of {path.source!r} comes {steps.max()} steps late, over "
-            f"{', '.join(map(str, path.delays))}; on Loihi a synapse has a delay of at most {most} steps"
+            f"{where}: what it reads of {path.source!r} must come at most {most} steps late, the longest delay of a "
+            f"synapse on Loihi, got {steps.max()} over {', '.join(map(str, path.delays))}"
         )
     return int(steps.min()) if steps.min() == steps.max() else steps
 

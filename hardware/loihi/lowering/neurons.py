@@ -55,7 +55,7 @@ def neurons(resolved: ResolvedNode, step: TimeStep, where: str) -> Neurons:
     """
     parts = neuron_step(resolved, step, where)
     if parts.threshold is None or parts.reset is None:
-        raise InputError(f"{where}: gives values; a group of Loihi's neurons gives spikes")
+        raise InputError(f"{where}: must give spikes, as a group of Loihi's neurons does, got values")
     gain, current_decay = parts.potential.takes, 1.0
     if parts.current is not None:
         current_decay = _one(parts.current.forgets)

@@ -80,8 +80,8 @@ def linear_inputs(graph: ResolvedGraph) -> dict[str, LinearInput]:
             bias = bias + _constant_through(node, found[source].bias, graph.step)
         if len(paths) > PATH_LIMIT:
             raise InputError(
-                f"{graph.name}: {resolved} is reached over {len(paths)} paths of linear nodes; on Loihi each is a "
-                f"synapse, and {PATH_LIMIT} are allowed"
+                f"{graph.name}: {resolved} must be reached over at most {PATH_LIMIT} paths of linear nodes, each a "
+                f"synapse on Loihi, got {len(paths)}"
             )
         if is_delay(resolved) and bias.any() and _steps(resolved, graph.step).any():
             raise InputError(

@@ -235,7 +235,7 @@ def _bias_registers(
         if mantissa.min() >= least and mantissa.max() <= most:
             return mantissa.astype(np.int16), exponent
     largest = np.abs(bias).max()
-    raise InputError(f"bias goes up to {largest:g}; {most << exponents[1]} is allowed")
+    raise InputError(f"bias must be at most {most << exponents[1]}, got {largest:g}")
 
 
 def _whole_reset(layer: FloatLayer, scale: float) -> ResetTo | TakeOff:

@@ -70,8 +70,8 @@ def cones_of(circuit: Circuit) -> Cones:
             width, operations, ends, rotations = _cone(gates, term, place)
             if 2**width > MOST_NUMBERS:
                 raise InputError(
-                    f"circuit: observable {number} depends on {width} qubits; a state vector of at most "
-                    f"{MOST_NUMBERS.bit_length() - 1} is allowed"
+                    f"circuit: observable {number} must depend on at most {MOST_NUMBERS.bit_length() - 1} qubits, "
+                    f"those of the largest state vector, got {width}"
                 )
             found[width, operations, ends].append(Member(number, term.coefficient, rotations))
     cones = tuple(Cone(*key, tuple(members)) for key, members in found.items())

@@ -73,8 +73,8 @@ def allowed_method(n_qubits: int, n_blocks: int, entangler: Entangler, noisy: bo
     method = cheapest_method(n_qubits, n_blocks, entangler, noisy)
     if method.numbers > MOST_NUMBERS:
         raise InputError(
-            f"circuit: {n_blocks} blocks on a {entangler} of {n_qubits} qubits take at least {method.numbers} numbers "
-            f"per sample, allowed are at most {MOST_NUMBERS}; take fewer blocks or qubits"
+            f"circuit: {n_blocks} blocks on a {entangler} of {n_qubits} qubits must take at most {MOST_NUMBERS} "
+            f"numbers per sample, got at least {method.numbers}; take fewer blocks or qubits"
         )
     return method
 
@@ -165,11 +165,11 @@ def _value(
 def _check(angles: Tensor, weights: Tensor) -> None:
     if weights.ndim != 3 or weights.shape[0] < 1 or weights.shape[1] < 1 or weights.shape[2] != 3:
         raise InputError(
-            f"weights: found the shape {list(weights.shape)}, allowed is [block, qubit, 3] "
-            "with at least one block and one qubit"
+            "weights must have the shape [block, qubit, 3] with at least one block and one qubit, got "
+            f"{list(weights.shape)}"
         )
     if angles.ndim != 3 or angles.shape[1:] != weights.shape[1:]:
-        raise InputError(f"angles: found the shape {list(angles.shape)}, allowed is [sample, {weights.shape[1]}, 3]")
+        raise InputError(f"angles must have the shape [sample, {weights.shape[1]}, 3], got {list(angles.shape)}")
     for name, tensor in (("angles", angles), ("weights", weights)):
         if not tensor.is_floating_point():
-            raise InputError(f"{name}: found the type {tensor.dtype}, allowed are floating-point numbers")
+            raise InputError(f"{name} must be floating-point numbers, got {tensor.dtype}")

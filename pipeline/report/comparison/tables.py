@@ -11,9 +11,9 @@ from .compared import Comparison, RungAccuracy
 
 def tables(found: Comparison) -> Iterator[Table]:
     """What differs, accuracies, paired differences, costs; a table that would be empty is left out."""
-    runs = tuple(found.runs)
+    runs = found.runs
     # The first run is what the others are held against.
-    last_first = runs[:0:-1]
+    last_first = list(reversed(runs[1:]))
     settings = [(key, *map(shown, values)) for key, values in found.settings.items()]
     if settings:
         yield Table("Settings that differ", ("key", *runs), settings, last_first)
@@ -26,7 +26,7 @@ def tables(found: Comparison) -> Iterator[Table]:
     yield Table("Size and cost", ("", *runs), [*sizes, *costs, gates], last_first)
 
 
-def _differences(found: Comparison, runs: tuple[str, ...]) -> Iterator[Table]:
+def _differences(found: Comparison, runs: list[str]) -> Iterator[Table]:
     rows = [
         (name, run, f"{rung.against_first.samples}", *difference(rung))
         for name, rungs in found.rungs.items()
