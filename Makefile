@@ -16,9 +16,11 @@ install: $(READY) ## make .venv and install spiq with the tested versions
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit("spiq needs Python 3.11 or newer, this is " + sys.version.split()[0] + "; set PYTHON=") if sys.version_info < (3, 11) else None'
-	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[dev]'
+	@echo "installing spiq and its tested versions into $(VENV): 2.8 GB on disk, a few minutes with the downloads"
+	@$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --disable-pip-version-check --quiet -c constraints.txt -e '.[dev]'
 	@touch $@
+	@echo "installed; $(BIN)/spiq --help lists the commands"
 
 # The dash: where Lava cannot be set up, the reason is printed, its rung and its tests are skipped, and the rest runs.
 demo: $(READY) ## train on the digits, export, climb the ladder, report
